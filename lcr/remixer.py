@@ -1,0 +1,103 @@
+"""The one contract: a `Remixer` maps (mixture, prompt) to a remixed mixture.
+
+Only numpy and the standard library: a third-party system needs nothing else to take part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcr.instruction import Instruction
+
+Audio: TypeAlias = NDArray[np.float32]
+"""(channels, samples); 1.0 is full scale; never clipped, rescaled or re-aligned."""
+
+Family = Literal["joint", "composite", "reference"]
+OracleUse = Literal["instruction", "sources", "target"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemCard:
+    """Who a system is and what it uses.
+
+    `sample_rate` is the system's native rate in Hz, or None when any rate is native.
+    Systems with a non-empty `uses_oracle` are printed as bounds and never ranked.
+    """
+
+    name: str
+    family: Family
+    sample_rate: int | None
+    uses_oracle: frozenset[OracleUse] = frozenset()
+    causal: bool = False
+    reference: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """Weight id -> sha256 of every checkpoint the system runs with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oracle:
+    """The truth. `sources` is (sources, channels, samples) at the mixture's rate, as mixed;
+    `target` is (channels, samples). The runner blanks what the card does not name."""
+
+    instruction: Instruction | None = None
+    sources: NDArray[np.float32] | None = None
+    target: Audio | None = None
+
+    def limited_to(self, uses: frozenset[OracleUse]) -> Oracle | None:
+        """This oracle with only what `uses` names; None if that is nothing."""
+        if not uses:
+            return None
+        return Oracle(
+            instruction=self.instruction if "instruction" in uses else None,
+            sources=self.sources if "sources" in uses else None,
+            target=self.target if "target" in uses else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing a system did, for the trace: a name, words for a person, seconds, any figures."""
+
+    name: str
+    detail: str = ""
+    seconds: float | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remix:
+    """A system's answer: audio of the mixture's shape, rate and alignment, and what it did."""
+
+    audio: Audio
+    trace: tuple[Step, ...] = ()
+
+
+@runtime_checkable
+class Remixer(Protocol):
+    """Anything that remixes by prompt.
+
+    `remix` takes `mixture` (channels, samples) float32, read-only to it, and returns audio of
+    the same shape. It may raise ValueError for input it cannot take and
+    `MissingOracleError` when the truth its card names was not given.
+    """
+
+    @property
+    def card(self) -> SystemCard: ...
+
+    def remix(
+        self,
+        mixture: Audio,
+        sample_rate: int,
+        prompt: str,
+        *,
+        oracle: Oracle | None = None,
+    ) -> Remix: ...
+
+
+class MissingOracleError(ValueError):
+    """A bound was run without the truth it is computed from."""
