@@ -1,0 +1,40 @@
+"""What can go wrong with what a person hands in; each message says what came and what was expected.
+
+`LcrError` is the root, so that a command can turn any of them into one line and exit status 2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_LISTED = 10
+
+
+class LcrError(Exception):
+    """Any error of this package that its caller can put right."""
+
+
+class AudioFileError(LcrError):
+    """An audio file is missing, unreadable, empty or holds samples that are not finite."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class ManifestError(LcrError):
+    """A bank's manifest is not usable; `problems` holds one phrase for each thing wrong."""
+
+    def __init__(self, path: Path, problems: tuple[str, ...]) -> None:
+        super().__init__(path, problems)
+        self.path = path
+        self.problems = problems
+
+    def __str__(self) -> str:
+        listed = "; ".join(self.problems[:_LISTED])
+        left = len(self.problems) - _LISTED
+        return f"{self.path}: {listed}" + (f"; and {left} more" if left > 0 else "")
