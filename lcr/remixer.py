@@ -5,7 +5,7 @@ Only numpy and the standard library: a third-party system needs nothing else to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -97,6 +97,26 @@ class Remixer(Protocol):
         *,
         oracle: Oracle | None = None,
     ) -> Remix: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemixRequest:
+    """The arguments of one `remix` call, for systems that take several at once."""
+
+    mixture: Audio
+    sample_rate: int
+    prompt: str
+    oracle: Oracle | None = None
+
+
+@runtime_checkable
+class BatchRemixer(Remixer, Protocol):
+    """A Remixer that answers several requests faster together than one by one.
+
+    `remix_many` returns one Remix a request, in order, equal to `remix` up to rounding.
+    """
+
+    def remix_many(self, requests: Sequence[RemixRequest]) -> Sequence[Remix]: ...
 
 
 class MissingOracleError(ValueError):
