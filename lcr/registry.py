@@ -1,0 +1,147 @@
+"""Which systems exist: names -> entry points of the group `lcr.remixers`, loaded when asked for.
+
+A system registers in its package's pyproject.toml, with no change here:
+
+    [project.entry-points."lcr.remixers"]
+    my-system = "my_package.module:make_remixer"
+
+The object is called with keyword options only and returns a `Remixer`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from lcr.errors import LcrError
+from lcr.remixer import Remixer
+
+GROUP = "lcr.remixers"
+
+
+class RegistryError(LcrError):
+    """Something is wrong with a system's registration."""
+
+
+class UnknownSystemError(RegistryError):
+    """No system has this name; `suggestions` holds the closest ones that exist."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name = name
+        self.suggestions = tuple(difflib.get_close_matches(name, known, n=3))
+        if not known:
+            hint = "no system is registered at all; run: pip install -e . in the project's folder"
+        elif self.suggestions:
+            hint = f"did you mean {' or '.join(self.suggestions)}?"
+        else:
+            hint = f"there are {', '.join(known)}"
+        super().__init__(f"unknown system {name!r}; {hint}")
+
+
+class DuplicateSystemError(RegistryError):
+    """Two packages register one name."""
+
+
+class BrokenSystemError(RegistryError):
+    """A registered system cannot be loaded or built; the cause is chained."""
+
+
+class SystemOptionError(RegistryError):
+    """A system was given options that its factory does not take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredSystem:
+    """A name, the distribution that brings it, and its target "module:object"."""
+
+    name: str
+    distribution: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (entry point {self.target!r} of {self.distribution})"
+
+
+def available() -> tuple[RegisteredSystem, ...]:
+    """Every registered system, sorted by name; nothing is imported.
+
+    Raises DuplicateSystemError when two packages claim one name.
+    """
+    found: dict[str, RegisteredSystem] = {}
+    for point in entry_points(group=GROUP):
+        system = RegisteredSystem(
+            name=point.name, distribution=_distribution(point), target=point.value
+        )
+        # One package seen twice on the path (a checkout and its installed metadata) is one.
+        other = found.setdefault(system.name, system)
+        if other != system:
+            raise DuplicateSystemError(
+                f"two packages register the system {system.name!r}: {other} and {system}; "
+                "rename or uninstall one of them"
+            )
+    return tuple(found[name] for name in sorted(found))
+
+
+def find(name: str) -> RegisteredSystem:
+    """The registered system `name`. Raises UnknownSystemError, DuplicateSystemError."""
+    systems = {system.name: system for system in available()}
+    if name not in systems:
+        raise UnknownSystemError(name, tuple(systems))
+    return systems[name]
+
+
+def create(name: str, **options: object) -> Remixer:
+    """Import and build the system `name` with its factory's keyword `options`.
+
+    Raises UnknownSystemError, SystemOptionError, or BrokenSystemError (naming package and entry
+    point) when it cannot be imported or built or is no Remixer. An LcrError of the factory
+    itself passes unchanged.
+    """
+    system = find(name)
+    point = EntryPoint(name=name, value=system.target, group=GROUP)
+    try:
+        factory = point.load()
+    except Exception as error:
+        raise BrokenSystemError(f"{system} cannot be loaded: {_words(error)}") from error
+    if not callable(factory):
+        raise BrokenSystemError(f"{system} is not callable; expected a factory of a Remixer")
+    _check_options(system, factory, options)
+    try:
+        remixer = factory(**options)
+    except LcrError:
+        raise
+    except Exception as error:
+        raise BrokenSystemError(f"{system} cannot be built: {_words(error)}") from error
+    if not isinstance(remixer, Remixer):
+        raise BrokenSystemError(
+            f"{system} built {type(remixer).__name__}, which has no `card` and `remix`"
+        )
+    return remixer
+
+
+def _check_options(
+    system: RegisteredSystem, factory: Callable[..., object], options: dict[str, object]
+) -> None:
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # some built-in callables show no signature; the call itself will tell
+        return
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        taken = ", ".join(signature.parameters) or "no options"
+        raise SystemOptionError(f"{system}: {error}; it takes {taken}") from error
+
+
+def _distribution(point: EntryPoint) -> str:
+    """Normalised distribution name (PEP 503)."""
+    name = point.dist.name if point.dist is not None else "unknown"
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
