@@ -1,0 +1,272 @@
+"""How sure a comparison is: intervals, paired tests and win rates over per-mixture differences.
+
+Values are one number a mixture: a score's improvement, or the difference of two systems on the
+same mixture. Mixtures that share source clips are not independent, so a caller may give one
+cluster id a value; clusters, not values, are then what is resampled or has its sign flipped. With
+clusters of one value each that is the usual bootstrap and sign-flip test.
+
+Undefined scores are the caller's to leave out and count: values that are not finite raise
+ValueError. What cannot be computed is None with a reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+EXACT_SIGN_FLIPS = 2**14
+"""The sign-flip test goes through all flips when there are no more than this."""
+
+MIN_RESAMPLES = 100
+"""Fewer draws can all be alike, which leaves BCa undefined, and bound a p-value from below."""
+
+_BATCH_CELLS = 1_000_000  # resampled values held at once: 8 MB an array
+_TIE = 1e-9  # relative; statistics closer than this differ by rounding only
+
+_Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A mean with its confidence interval; `reason` says why the bounds, or all, are None."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    n_clusters: int
+    confidence: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermutationTest:
+    """A two-sided p-value for "the mean difference is zero"; None, with a reason, for no values."""
+
+    p_value: float | None
+    mean: float | None
+    n: int
+    n_clusters: int
+    exact: bool
+    permutations: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proportion:
+    """A share in [0, 1] with its Wilson score interval, which takes the values as independent."""
+
+    share: float | None
+    low: float | None
+    high: float | None
+    n: int
+    confidence: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WinRate(Proportion):
+    """How often the first system beats the second; a tie counts half in `share`."""
+
+    wins: int
+    losses: int
+    ties: int
+
+
+def bootstrap_mean(
+    values: ArrayLike,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    confidence: float = 0.95,
+    resamples: int = 5_000,
+    seed: int = 0,
+) -> Interval:
+    """The mean of `values` (n,) and its BCa bootstrap interval (scipy.stats.bootstrap).
+
+    With `clusters`, whole clusters are drawn with replacement and the mean is that of all values
+    drawn; the acceleration is the jackknife over clusters. Values that are all equal, or clusters
+    that all have one mean, give an interval of width zero; one cluster gives no bounds; no values
+    give no mean. Same arguments, same result.
+    Raises ValueError on values that are not finite or not (n,), clusters of another length, or
+    fewer than `MIN_RESAMPLES` resamples.
+    """
+    if resamples < MIN_RESAMPLES:
+        raise ValueError(f"resamples must be at least {MIN_RESAMPLES}; got {resamples}")
+    _check_confidence(confidence)
+    sums, counts = _clustered(values, clusters)
+    n, k = int(counts.sum()), len(sums)
+
+    def interval(
+        mean: float | None, low: float | None, high: float | None, reason: str | None = None
+    ) -> Interval:
+        return Interval(
+            mean=mean, low=low, high=high, n=n, n_clusters=k, confidence=confidence, reason=reason
+        )
+
+    if n == 0:
+        return interval(None, None, None, "no values")
+    mean = float(sums.sum() / n)
+    if k == 1:
+        return interval(mean, None, None, "one value" if n == 1 else "one cluster")
+    if np.all(np.abs(sums / counts - mean) <= _TIE * np.abs(sums / counts).max()):
+        return interval(mean, mean, mean)
+    scale = float(np.abs(sums).max())  # BCa cubes deviations: keep them from underflowing
+    found = stats.bootstrap(
+        (sums / scale, counts),
+        _ratio,
+        paired=True,  # a cluster's sum goes with its count, so what is drawn is clusters
+        vectorized=True,
+        n_resamples=resamples,
+        batch=max(1, _BATCH_CELLS // k),
+        confidence_level=confidence,
+        method="BCa",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return interval(mean, scale * float(found.low), scale * float(found.high))
+
+
+def paired_permutation_test(
+    differences: ArrayLike,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    resamples: int = 9_999,
+    seed: int = 0,
+) -> PermutationTest:
+    """Whether the mean of `differences` (n,) is zero, by flipping the signs of whole clusters.
+
+    Two-sided on |mean|. All 2^clusters flips are tried when that is at most `EXACT_SIGN_FLIPS`;
+    otherwise `resamples` random ones, with p = (1 + as extreme) / (1 + resamples), never 0. All
+    differences zero give p = 1. Raises ValueError as `bootstrap_mean` does.
+    """
+    if resamples < MIN_RESAMPLES:
+        raise ValueError(f"resamples must be at least {MIN_RESAMPLES}; got {resamples}")
+    sums, counts = _clustered(differences, clusters)
+    n, k = int(counts.sum()), len(sums)
+    exact = 2**k <= EXACT_SIGN_FLIPS
+    permutations = 2**k if exact else resamples
+    if n == 0:
+        return PermutationTest(
+            p_value=None,
+            mean=None,
+            n=0,
+            n_clusters=0,
+            exact=True,
+            permutations=0,
+            reason="no values",
+        )
+    observed = abs(float(sums.sum()))
+    at_least = observed - _TIE * float(np.abs(sums).sum())
+    rng = np.random.default_rng(seed)
+    extreme = 0
+    step = max(1, _BATCH_CELLS // k)
+    for first in range(0, permutations, step):
+        size = min(step, permutations - first)
+        if exact:
+            codes = np.arange(first, first + size)[:, None]
+            flips = (codes >> np.arange(k)) & 1
+        else:
+            flips = rng.integers(0, 2, size=(size, k))
+        extreme += int(np.count_nonzero(np.abs((1.0 - 2.0 * flips) @ sums) >= at_least))
+    return PermutationTest(
+        p_value=extreme / permutations if exact else (extreme + 1) / (permutations + 1),
+        mean=float(sums.sum() / n),
+        n=n,
+        n_clusters=k,
+        exact=exact,
+        permutations=permutations,
+    )
+
+
+def win_rate(differences: ArrayLike, *, confidence: float = 0.95) -> WinRate:
+    """The share of `differences` (n,) above zero, a zero counting half, with a Wilson interval.
+
+    Raises ValueError on values that are not finite or not (n,).
+    """
+    found = _finite(differences)
+    wins, losses = int(np.count_nonzero(found > 0)), int(np.count_nonzero(found < 0))
+    ties = len(found) - wins - losses
+    share = _wilson(wins + ties / 2, len(found), confidence)
+    return WinRate(**vars(share), wins=wins, losses=losses, ties=ties)
+
+
+def share_improved(improvements: ArrayLike, *, confidence: float = 0.95) -> Proportion:
+    """The share of `improvements` (n,) strictly above zero, with a Wilson interval.
+
+    Raises ValueError on values that are not finite or not (n,).
+    """
+    found = _finite(improvements)
+    return _wilson(int(np.count_nonzero(found > 0)), len(found), confidence)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm's step-down adjusted p-values, under the same names in the same order.
+
+    Rejecting where they are at most q keeps the chance of any false rejection at most q.
+    Raises ValueError on a p-value outside [0, 1].
+    """
+    for name, p_value in p_values.items():
+        if not 0.0 <= p_value <= 1.0:
+            raise ValueError(f"the p-value of {name!r} must be in [0, 1]; got {p_value}")
+    adjusted: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        adjusted[name] = largest
+    return {name: adjusted[name] for name in p_values}
+
+
+def _ratio(sums: _Floats, counts: _Floats, axis: int = -1) -> Any:  # noqa: ANN401 - scipy's
+    return sums.sum(axis=axis) / counts.sum(axis=axis)
+
+
+def _finite(values: ArrayLike) -> _Floats:
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 1:
+        raise ValueError(f"values must be one number a mixture, (n,); got shape {found.shape}")
+    bad = int(np.count_nonzero(~np.isfinite(found)))
+    if bad:
+        raise ValueError(f"{bad} of {len(found)} values are NaN or infinite; leave them out first")
+    return found
+
+
+def _clustered(values: ArrayLike, clusters: Sequence[Hashable] | None) -> tuple[_Floats, _Floats]:
+    """Each cluster's sum and size, in order of first appearance."""
+    found = _finite(values)
+    if clusters is None:
+        return found, np.ones(len(found))
+    if len(clusters) != len(found):
+        raise ValueError(f"{len(clusters)} cluster ids for {len(found)} values; give one a value")
+    numbers: dict[Hashable, int] = {}
+    index = np.array([numbers.setdefault(c, len(numbers)) for c in clusters], dtype=np.intp)
+    sums: _Floats = np.bincount(index, weights=found, minlength=len(numbers)).astype(np.float64)
+    return sums, np.bincount(index, minlength=len(numbers)).astype(np.float64)
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must be between 0 and 1; got {confidence}")
+
+
+def _wilson(successes: float, n: int, confidence: float) -> Proportion:
+    _check_confidence(confidence)
+    if n == 0:
+        return Proportion(
+            share=None, low=None, high=None, n=0, confidence=confidence, reason="no values"
+        )
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Proportion(
+        share=share,
+        low=max(0.0, centre - half),
+        high=min(1.0, centre + half),
+        n=n,
+        confidence=confidence,
+    )
