@@ -1,0 +1,52 @@
+# Two commands do everything: `make compare` and `make test`. Both set up .venv first.
+# ARGS reaches the program: make compare ARGS="--suite field --bank DIR"
+PYTHON ?=
+ARGS ?=
+BIN := .venv/bin
+PACKAGES := lcr baselines agents experiments
+# Tests reach no network.
+OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+
+.PHONY: help setup compare test lint check format lock clean distclean
+
+help:
+	@echo "make compare  run every system on the same mixtures and prompts; table and HTML report"
+	@echo "make test     run the tests"
+	@echo "make check    ruff, mypy --strict, import-linter, tests with warnings as errors"
+	@echo "make format   let ruff rewrite the code"
+	@echo "make lock     make requirements.lock anew from pyproject.toml (needs uv)"
+	@echo "make clean    remove caches and build products; distclean removes .venv as well"
+
+setup:
+	@PYTHON='$(PYTHON)' sh tools/setup
+
+compare: setup
+	@$(BIN)/python experiments/compare.py $(ARGS)
+
+test: setup
+	@$(OFFLINE) $(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -c 'from importlinter.cli import lint_imports_command as run; run()'
+
+# Warnings are errors by pyproject.toml, here and in `make test`.
+check: lint test
+
+format: setup
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+lock:
+	uv pip compile --universal --python-version 3.10 --extra dev --no-header --no-annotate \
+		--quiet --upgrade --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache .cache
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv
