@@ -1,0 +1,132 @@
+"""The examples of a suite: their bank, their cache, and the sounds kept for the report."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import wavfile
+
+from experiments.errors import ConfigError
+from experiments.records import write_atomic
+from experiments.suite import BankConfig, SuiteConfig
+from lcr.data.bank import Bank
+from lcr.data.folder import FolderBank
+from lcr.data.mixtures import Example, MixtureSet
+from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription, Description
+
+_CACHE_BYTES = 1 << 30
+
+
+class Examples:
+    """A suite's examples by index; the last ones used stay in memory, up to a gigabyte."""
+
+    def __init__(self, config: SuiteConfig, bank: Bank) -> None:
+        """Raises LcrError when the bank cannot make such mixtures."""
+        self.mixtures = MixtureSet(
+            bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
+        )
+        self.digest = self.mixtures.digest
+        self.n_tasks = self.mixtures.n_tasks
+        self.indices = range(config.per_task * self.n_tasks)
+        self.shown = shown_indices(config.examples, per_task=config.per_task, tasks=self.n_tasks)
+        self._kept: OrderedDict[int, Example] = OrderedDict()
+        self._bytes = 0
+
+    def __getitem__(self, index: int) -> Example:
+        """Raises AudioFileError or another LcrError when a source cannot be used."""
+        if index not in self._kept:
+            example = self.mixtures.example(index)
+            self._kept[index] = example
+            self._bytes += _size(example)
+            while self._bytes > _CACHE_BYTES and len(self._kept) > 1:
+                self._bytes -= _size(self._kept.popitem(last=False)[1])
+        self._kept.move_to_end(index)
+        return self._kept[index]
+
+    def check(self, index: int) -> None:
+        """Make an example, to see that it can be. Raises as `examples[index]` does."""
+        self[index]
+
+
+def _size(example: Example) -> int:
+    return example.mixture.nbytes + example.sources.nbytes + example.target.nbytes
+
+
+def shown_indices(wanted: int, *, per_task: int, tasks: int) -> tuple[int, ...]:
+    """Which examples' audio is kept: spread over the tasks first, then over the rounds."""
+    wanted = min(wanted, per_task * tasks)
+    found: list[int] = []
+    while len(found) < wanted:
+        start, here = len(found), min(tasks, wanted - len(found))
+        found += [start + i * tasks // here for i in range(here)]
+    return tuple(found)
+
+
+def build_bank(config: BankConfig) -> Bank:
+    """The bank of sources. Raises ConfigError, ManifestError."""
+    if config.kind == "folder":
+        if not config.path:
+            raise ConfigError("this suite reads a folder of recordings; say which with --bank DIR")
+        attributes = STYLE_ATTRIBUTES if config.attributes is None else config.attributes
+        try:
+            return FolderBank(Path(config.path), attributes=attributes)
+        except ValueError as error:
+            raise ConfigError(f"bank.attributes: {error}") from error
+    if config.path:
+        raise ConfigError(
+            "this suite makes its own sources; --bank DIR goes with one that reads a folder, "
+            "such as --suite field"
+        )
+    from lcr.data.studio.bank import StudioBank  # loads a speech synthesizer
+
+    return StudioBank(seed=config.seed)
+
+
+def source_rows(example: Example) -> list[dict[str, Any]]:
+    """Each source of an example as JSON values: clip, group, action and description."""
+    instruction = example.instruction
+    rows = zip(
+        example.clips, example.groups, instruction.actions, instruction.descriptions, strict=True
+    )
+    return [
+        {"clip": clip, "group": group, "action": action.value, **_description(description)}
+        for clip, group, action, description in rows
+    ]
+
+
+def _description(description: Description) -> dict[str, Any]:
+    if isinstance(description, AudioDescription):
+        return {"kind": "audio", "description": {"label": description.label}}
+    return {"kind": "speech", "description": description.known}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """A sound file of a run: its path in the suite's folder, with "/", and its sha256."""
+
+    path: str
+    sha256: str
+
+
+def sound_path(data_digest: str, index: int, name: str) -> str:
+    """Where a sound of an example is kept; `name` is mixture, target or a system's file stem."""
+    return f"audio/{data_digest[:12]}/{index:05d}/{name}.wav"
+
+
+def keep_sound(folder: Path, path: str, audio: NDArray[np.float32], sample_rate: int) -> Sound:
+    """Write (channels, samples) as 32-bit float WAV: exact, whatever its level.
+
+    The bytes depend on the samples only (libsndfile would add the time). Raises OutputError.
+    """
+    buffer = io.BytesIO()
+    wavfile.write(buffer, sample_rate, np.ascontiguousarray(audio.T))
+    content = buffer.getvalue()
+    write_atomic(folder / path, content)
+    return Sound(path=path, sha256=hashlib.sha256(content).hexdigest())

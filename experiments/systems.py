@@ -1,0 +1,250 @@
+"""Systems ready to run, and one batch of examples through one of them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from experiments.environment import MemoryMeter, TimeIsUp, time_limit
+from experiments.errors import ConfigError
+from experiments.suite import digest_of, suggestion
+from lcr import registry
+from lcr.data.mixtures import Example
+from lcr.remixer import Audio, BatchRemixer, Oracle, Remix, Remixer, RemixRequest, Step, SystemCard
+
+BATCH = 8
+"""Examples handed over at once to systems that batch. Batches start at multiples of it, so that
+a resumed run forms the same ones."""
+
+Status = Literal["ok", "error", "timeout"]
+
+_MESSAGE_CHARS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadySystem:
+    """A built system under its registered name, with the digest of all that makes it what it is."""
+
+    name: str
+    remixer: Remixer
+    card: SystemCard
+    config_digest: str
+    device: str
+    load_bytes: int
+    """Growth of resident memory while it was built."""
+
+    @property
+    def stem(self) -> str:
+        """File name without its ending: NAME@DIGEST."""
+        return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', self.name)}@{self.config_digest[:12]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one example; `remix` is None unless `status` is ok."""
+
+    status: Status
+    remix: Remix | None
+    error: dict[str, str] | None
+    wall_s: float
+    peak_bytes: int
+    peak_device_bytes: int | None
+    batch: int
+
+
+def resolve_names(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The registered names; `all` stands for every one. Raises UnknownSystemError."""
+    names = tuple(system.name for system in registry.available())
+    if tuple(wanted) == ("all",):
+        return names
+    for name in wanted:
+        registry.find(name)
+    return tuple(wanted)
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Raises ConfigError when options are given for a system that is not registered."""
+    names = [system.name for system in registry.available()]
+    for name in options:
+        if name not in names:
+            raise ConfigError(f"options for unknown system {name!r}{suggestion(name, names)}")
+
+
+def build_system(name: str, options: Mapping[str, object], *, device: str) -> ReadySystem:
+    """Build a registered system; `device` goes to those that take one.
+
+    Its digest covers name, card and options, and not the device: that is where it runs, not what
+    it is. Raises RegistryError or another LcrError.
+    """
+    meter = MemoryMeter(device)
+    meter.start()
+    given = dict(options)
+    if "device" in given:
+        remixer = registry.create(name, **given)
+    else:
+        try:
+            remixer = registry.create(name, **given, device=device)
+        except registry.SystemOptionError:
+            device = "cpu"
+            remixer = registry.create(name, **given)
+    card = remixer.card
+    identity = {
+        "name": name,
+        "card": card.name,
+        "weights": dict(card.weights),
+        "options": {key: value for key, value in given.items() if key != "device"},
+    }
+    return ReadySystem(
+        name=name,
+        remixer=remixer,
+        card=card,
+        config_digest=digest_of(identity),
+        device=str(given.get("device", device)),
+        load_bytes=meter.growth_bytes(),
+    )
+
+
+def run_batch(
+    system: ReadySystem, examples: Sequence[Example], meter: MemoryMeter, *, timeout_s: float
+) -> list[Outcome]:
+    """One outcome an example, in order.
+
+    A system that batches gets them all at once; when that fails, one by one, so that only the
+    examples at fault fail. The cost of a batch is shared evenly.
+    """
+    if len(examples) > 1 and isinstance(system.remixer, BatchRemixer):
+        together = _attempt(system, examples, meter, timeout_s=timeout_s * len(examples))
+        if all(outcome.status == "ok" for outcome in together):
+            return together
+    return [_attempt(system, [e], meter, timeout_s=timeout_s)[0] for e in examples]
+
+
+def _attempt(
+    system: ReadySystem, examples: Sequence[Example], meter: MemoryMeter, *, timeout_s: float
+) -> list[Outcome]:
+    requests = [_request(example, system.card) for example in examples]
+    remixes: list[Remix] = []
+    status: Status = "ok"
+    problem: dict[str, str] | None = None
+    meter.start()
+    begun = time.perf_counter()
+    try:
+        with time_limit(timeout_s):
+            remixes = _ask(system.remixer, requests)
+    except TimeIsUp:
+        status = "timeout"
+        problem = {"type": "TimeIsUp", "message": f"took longer than {timeout_s:g} s"}
+    except Exception as error:  # whatever a system throws is its result on this example
+        status = "error"
+        problem = {"type": type(error).__name__, "message": str(error)[:_MESSAGE_CHARS]}
+    wall_s = (time.perf_counter() - begun) / len(examples)
+    peak_bytes = system.load_bytes + meter.growth_bytes()
+    peak_device_bytes = meter.device_bytes()
+    outcomes: list[Outcome] = []
+    for number, request in enumerate(requests):
+        remix = remixes[number] if status == "ok" else None
+        wrong = what_is_wrong(remix, request.mixture) if status == "ok" else None
+        failed = {"type": "InvalidRemix", "message": wrong} if wrong else problem
+        outcomes.append(
+            Outcome(
+                status="error" if wrong else status,
+                remix=None if wrong else remix,
+                error=failed,
+                wall_s=wall_s,
+                peak_bytes=peak_bytes,
+                peak_device_bytes=peak_device_bytes,
+                batch=len(examples),
+            )
+        )
+    return outcomes
+
+
+def _ask(remixer: Remixer, requests: Sequence[RemixRequest]) -> list[Remix]:
+    if len(requests) > 1 and isinstance(remixer, BatchRemixer):
+        found = list(remixer.remix_many(requests))
+        if len(found) != len(requests):
+            raise ValueError(f"remix_many gave {len(found)} answers to {len(requests)} requests")
+        return found
+    return [remixer.remix(r.mixture, r.sample_rate, r.prompt, oracle=r.oracle) for r in requests]
+
+
+def _request(example: Example, card: SystemCard) -> RemixRequest:
+    oracle = Oracle(
+        instruction=example.instruction,
+        sources=_read_only(example.sources[:, None, :]),
+        target=_read_only(example.target[None, :]),
+    )
+    return RemixRequest(
+        mixture=_read_only(example.mixture[None, :]),
+        sample_rate=example.sample_rate,
+        prompt=example.prompt,
+        oracle=oracle.limited_to(card.uses_oracle),
+    )
+
+
+def _read_only(array: Audio) -> Audio:
+    array = array.astype(np.float32)  # a copy: no system can change what the next one gets
+    array.setflags(write=False)
+    return array
+
+
+def what_is_wrong(remix: object, mixture: Audio) -> str | None:
+    """Why this is no valid answer to the mixture, or None."""
+    if not isinstance(remix, Remix):
+        return f"expected a Remix; got {type(remix).__name__}"
+    audio: object = remix.audio
+    if not isinstance(audio, np.ndarray) or audio.dtype != np.float32:
+        kind = audio.dtype if isinstance(audio, np.ndarray) else type(audio).__name__
+        return f"audio must be a float32 array; got {kind}"
+    if audio.shape != mixture.shape:
+        return f"audio must have the mixture's shape {mixture.shape}; got {audio.shape}"
+    bad = int(np.count_nonzero(~np.isfinite(audio)))
+    return f"audio holds {bad} samples that are NaN or infinite" if bad else None
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 (JSON)
+    """The nearest JSON value; numbers that are not finite become null, other objects text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(item) for item in value)
+    return str(value)
+
+
+def plain_trace(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": step.name,
+            "detail": step.detail,
+            "seconds": step.seconds,
+            "data": plain(step.data),
+        }
+        for step in steps
+    ]
+
+
+def llm_cost(steps: Sequence[Step]) -> dict[str, int]:
+    """Language-model calls and tokens, added up from `data` of the trace's steps."""
+    keys = ("llm_calls", "tokens_in", "tokens_out")
+    found = dict.fromkeys(keys, 0)
+    for step in steps:
+        for key in keys:
+            number = step.data.get(key, 0)
+            if isinstance(number, (int, np.integer)):
+                found[key] += int(number)
+    return found
