@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 import numpy as np
-import soundfile
-import soxr
 
+from lcr.audio import read_audio, resample
 from lcr.data.bank import SAMPLE_RATE, SPLITS, Entry, Split, Waveform
 from lcr.errors import AudioFileError, ManifestError
 from lcr.instruction import (
@@ -234,26 +233,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _read_mono(path: Path) -> Waveform:
-    content = _bytes(path)
-    if not content:
-        raise AudioFileError(path, "is an empty file")
-    try:
-        # From memory: the name's ending then does not decide what libsndfile takes it for.
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise AudioFileError(path, f"is not audio that can be decoded: {error}") from error
-    if not len(samples):
-        raise AudioFileError(path, "holds no samples")
-    bad = int(np.count_nonzero(~np.isfinite(samples)))
-    if bad:
-        raise AudioFileError(path, f"holds {bad} samples that are NaN or infinite")
-    mono = samples.mean(axis=1)
-    if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE)
-        if not len(mono):
-            raise AudioFileError(
-                path,
-                f"is too short: {len(samples)} samples at {rate} Hz make none at {SAMPLE_RATE}",
-            )
+    clip = read_audio(path)
+    mono = resample(clip.audio.mean(axis=0, keepdims=True), clip.sample_rate, SAMPLE_RATE)[0]
     peak = float(np.abs(mono).max())
     return np.ascontiguousarray(mono / peak if peak > 1.0 else mono, dtype=np.float32)

@@ -184,13 +184,6 @@ def test_formats_rates_and_channels(
     assert np.abs(wave[inner] - expected[inner]).max() < tolerance
 
 
-def test_the_name_s_ending_does_not_matter(tmp_path: Path) -> None:
-    write(tmp_path / "a.wav", sine(SAMPLE_RATE))
-    (tmp_path / "a.wav").rename(tmp_path / "a.raw")
-    bank, entry = one_clip_bank(tmp_path, "a.raw")
-    assert len(bank.load(entry)) == 8000
-
-
 def test_a_peak_beyond_full_scale_is_brought_to_one(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", 6 * sine(SAMPLE_RATE), subtype="FLOAT")
     bank, entry = one_clip_bank(tmp_path)
@@ -202,9 +195,13 @@ def test_a_peak_beyond_full_scale_is_brought_to_one(tmp_path: Path) -> None:
 def test_silence_and_one_sample_are_sound(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", np.zeros(100))
     write(tmp_path / "b.wav", np.array([0.5]))
-    manifest(tmp_path, row("a.wav"), row("b.wav"))
+    write(tmp_path / "c.wav", np.array([0.5]), 192_000)
+    manifest(tmp_path, row("a.wav"), row("b.wav"), row("c.wav"))
     bank = FolderBank(tmp_path)
-    assert [bank.load(e).tolist() for e in bank.entries("test")] == [[0.0] * 100, [0.5]]
+    silence, one, resampled = (bank.load(entry) for entry in bank.entries("test"))
+    assert silence.tolist() == [0.0] * 100
+    assert one.tolist() == [0.5]
+    assert len(resampled) == 1
 
 
 def test_loading_twice_gives_the_same_and_a_copy(root: Path) -> None:
@@ -232,22 +229,17 @@ def zero_length(path: Path) -> None:
     write(path, np.zeros(0))
 
 
-def too_short(path: Path) -> None:
-    write(path, np.array([0.5]), 192_000)
-
-
 def cut_header(path: Path) -> None:
     write(path, sine(SAMPLE_RATE))
     path.write_bytes(path.read_bytes()[:20])
 
 
 BAD_AUDIO = [
-    (lambda path: path.unlink(), "no such file"),
-    (lambda path: path.write_bytes(b""), "is an empty file"),
-    (lambda path: path.write_text("not audio"), "is not audio that can be decoded"),
-    (cut_header, "is not audio that can be decoded"),
+    (lambda path: path.unlink(), "does not exist"),
+    (lambda path: path.write_bytes(b""), "cannot be read as audio"),
+    (lambda path: path.write_text("not audio"), "cannot be read as audio"),
+    (cut_header, "cannot be read as audio"),
     (zero_length, "holds no samples"),
-    (too_short, "is too short: 1 samples at 192000 Hz"),
     (nan, "holds 2 samples that are NaN or infinite"),
 ]
 
@@ -269,7 +261,7 @@ def test_bad_audio_is_named(root: Path, spoil: object, problem: str) -> None:
 def test_a_file_that_may_not_be_read_is_named(root: Path) -> None:
     bank, entry = one_clip_bank(root)
     (root / "a.wav").chmod(0)
-    with pytest.raises(AudioFileError, match="cannot be read: Permission denied"):
+    with pytest.raises(AudioFileError, match="cannot be read as audio"):
         bank.load(entry)
 
 
