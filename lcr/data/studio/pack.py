@@ -1,0 +1,163 @@
+"""Render a split once into one flat file for training: `python -m lcr.data.studio.pack OUT`.
+
+OUT/audio.i16 holds 16-bit little-endian samples at 16 kHz, clip after clip; OUT/index.json says
+where each clip lies and what it is. `PackedBank` reads them back as a `Bank`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lcr.data.bank import SAMPLE_RATE, SPLITS, Entry, Split, Waveform
+from lcr.data.studio.bank import StudioBank
+from lcr.instruction import AudioDescription, Description, SpeechDescription
+
+SCHEMA = 1
+_FULL_SCALE = 32767
+
+
+def pack(
+    bank: StudioBank, split: Split, out: Path, *, kinds: Sequence[str] = ("speech", "audio")
+) -> int:
+    """Render `split` of `bank` into `out`; the number of clips. index.json is written last."""
+    out.mkdir(parents=True, exist_ok=True)
+    entries = [entry for entry in bank.entries(split) if entry.description.kind in kinds]
+    if not entries:
+        raise ValueError(f"nothing to pack: {bank.name} has no {' or '.join(kinds)} in {split}")
+    rows: list[dict[str, object]] = []
+    offset = 0
+    audio_path, index_path = out / "audio.i16", out / "index.json"
+    index_path.unlink(missing_ok=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    temporary = out / "audio.i16.tmp"
+    with Progress(*columns) as progress, temporary.open("wb") as file:
+        for entry in progress.track(entries, description=f"rendering {bank.name} {split}"):
+            samples = bank.load_int16(entry)
+            file.write(samples.astype("<i2").tobytes())
+            rows.append(
+                {
+                    "id": entry.id,
+                    "offset": offset,
+                    "length": samples.size,
+                    "group": entry.group,
+                    "split": entry.split,
+                    "unseen": entry.unseen,
+                    "description": _to_json(entry.description),
+                }
+            )
+            offset += samples.size
+    os.replace(temporary, audio_path)
+    index = {
+        "schema": SCHEMA,
+        "bank": bank.name,
+        "digest": bank.digest,
+        "sample_rate": SAMPLE_RATE,
+        "full_scale": _FULL_SCALE,
+        "samples": offset,
+        "entries": rows,
+    }
+    temporary = out / "index.json.tmp"
+    temporary.write_text(json.dumps(index))
+    os.replace(temporary, index_path)
+    return len(rows)
+
+
+class PackedBank:
+    """A packed split, memory-mapped: the same entries and samples as the bank it came from.
+
+    Raises ValueError when OUT holds no complete pack.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index_path = folder / "index.json"
+        if not index_path.exists():
+            raise ValueError(f"{folder} holds no complete pack: index.json is missing; pack again")
+        index = json.loads(index_path.read_text())
+        if index.get("schema") != SCHEMA:
+            raise ValueError(f"{index_path}: schema {index.get('schema')}, expected {SCHEMA}")
+        self.name: str = index["bank"]
+        self.digest: str = index["digest"]
+        self._samples: NDArray[np.int16] = np.memmap(folder / "audio.i16", dtype="<i2", mode="r")
+        if self._samples.size != index["samples"]:
+            raise ValueError(
+                f"{folder}/audio.i16 holds {self._samples.size} samples, index.json says "
+                f"{index['samples']}; pack again"
+            )
+        self._place = {r["id"]: (int(r["offset"]), int(r["length"])) for r in index["entries"]}
+        self._entries = tuple(
+            Entry(
+                id=row["id"],
+                description=_from_json(row["description"]),
+                split=row["split"],
+                group=row["group"],
+                unseen=row["unseen"],
+            )
+            for row in index["entries"]
+        )
+
+    def entries(self, split: Split) -> Sequence[Entry]:
+        return tuple(entry for entry in self._entries if entry.split == split)
+
+    def load(self, entry: Entry) -> Waveform:
+        """(samples,) float32. Raises ValueError when the pack does not hold the entry."""
+        if entry.id not in self._place:
+            raise ValueError(f"the pack holds no clip {entry.id!r}")
+        offset, length = self._place[entry.id]
+        return self._samples[offset : offset + length].astype(np.float32) / np.float32(_FULL_SCALE)
+
+
+def _to_json(description: Description) -> dict[str, str]:
+    if isinstance(description, SpeechDescription):
+        return {"kind": "speech", **description.known}
+    return {"kind": "audio", "label": description.label}
+
+
+def _from_json(row: dict[str, str]) -> Description:
+    fields = {name: value for name, value in row.items() if name != "kind"}
+    return SpeechDescription(**fields) if row["kind"] == "speech" else AudioDescription(**fields)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--split", choices=SPLITS, default="train")
+    parser.add_argument("--speech", type=int, help="speech clips (default: the bank's)")
+    parser.add_argument("--per-class", type=int, help="clips a class (default: the bank's)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unseen", action="store_true", help="test audio from unseen classes")
+    parser.add_argument("--kind", choices=("speech", "audio"), help="only speech or only audio")
+    options = parser.parse_args(arguments)
+    try:
+        bank = StudioBank(
+            seed=options.seed,
+            speech_per_split=None if options.speech is None else {options.split: options.speech},
+            clips_per_class=None
+            if options.per_class is None
+            else {options.split: options.per_class},
+            unseen=options.unseen,
+        )
+        kinds = (options.kind,) if options.kind else ("speech", "audio")
+        count = pack(bank, options.split, options.out, kinds=kinds)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{count} clips in {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
