@@ -3,8 +3,9 @@
 Three rules:
 
 * **Length.** The core sees chunks of equal length that overlap; neighbours are joined by a
-  raised-cosine cross-fade whose two weights sum to 1, in the middle of what they share, where
-  both have context. A core that only scales is reproduced exactly: there are no seams.
+  raised-cosine cross-fade whose two weights sum to 1, in the middle half of what they share,
+  so that a quarter of it is context at every inner edge. A core that only scales is reproduced
+  exactly: there are no seams.
 * **Channels.** The core gets (channels, samples). `each_channel` makes such a core from a mono
   one: every channel goes through on its own, so nothing is mixed down and images stay put.
 * **Rate.** At another rate R the core works on a resampled copy u and gives v. The result is
@@ -63,8 +64,13 @@ class AdapterConfig:
 
     @property
     def overlap(self) -> int:
-        """Cross-fade length in samples at the native rate."""
+        """What neighbouring chunks share at least, in samples at the native rate."""
         return round(self.overlap_s * self.native_rate)
+
+    @property
+    def fade(self) -> int:
+        """Cross-fade length in samples: the middle half of the overlap; the rest is context."""
+        return (self.overlap + 1) // 2
 
 
 def run_core(core: Core, mixture: Audio, sample_rate: int, config: AdapterConfig) -> Audio:
@@ -133,7 +139,7 @@ def _run_chunks(core: Core, audio: Audio, config: AdapterConfig) -> Audio:
     if len(starts) == 1:
         return _call(core, audio, config.min_samples)
     out = np.zeros(audio.shape, dtype=np.float32)
-    fade = _fade_in(config.overlap)
+    fade = _fade_in(config.fade)
     for index, start in enumerate(starts):
         part = _call(core, audio[:, start : start + config.chunk], config.min_samples)
         first, last = start, start + config.chunk
@@ -157,7 +163,7 @@ def _chunk_starts(samples: int, chunk: int, overlap: int) -> list[int]:
 
 def _fade_start(start: int, following: int, config: AdapterConfig) -> int:
     """Where the cross-fade of two neighbouring chunks begins: centred in what they share."""
-    return (start + following + config.chunk - config.overlap) // 2
+    return (start + following + config.chunk - config.fade) // 2
 
 
 def _fade_in(samples: int) -> NDArray[np.float64]:

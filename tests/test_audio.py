@@ -1,0 +1,190 @@
+"""Files, resampling and levels."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lcr.audio import (
+    active_level,
+    check_audio,
+    read_audio,
+    resample,
+    resampled_length,
+    rms_db,
+    write_audio,
+)
+from lcr.errors import AudioFileError
+
+
+def noise(*shape: int, level: float = 0.1, seed: int = 0) -> np.ndarray:
+    return (level * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_wav_returns_every_sample_at_any_level(tmp_path: Path, channels: int) -> None:
+    audio = noise(channels, 777, level=3.0)
+    write_audio(tmp_path / "a.wav", audio, 44_100)
+    clip = read_audio(tmp_path / "a.wav")
+    np.testing.assert_array_equal(clip.audio, audio)
+    assert (clip.sample_rate, clip.audio.dtype) == (44_100, np.float32)
+    assert clip.duration_s == pytest.approx(777 / 44_100)
+    assert os.listdir(tmp_path) == ["a.wav"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "a.wav").stat().st_mode) == 0o666 & ~mask
+
+
+def test_flac_is_exact_to_24_bits_and_refuses_to_clip(tmp_path: Path) -> None:
+    audio = np.clip(noise(2, 500, level=0.4), -1, 1)
+    write_audio(tmp_path / "a.flac", audio, 16_000)
+    np.testing.assert_allclose(read_audio(tmp_path / "a.flac").audio, audio, atol=2.0**-23)
+    with pytest.raises(AudioFileError, match="beyond full scale"):
+        write_audio(tmp_path / "b.flac", 4 * audio, 16_000)
+    assert os.listdir(tmp_path) == ["a.flac"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "does not exist"), (b"", "cannot be read"), (b"RIFF junk", "cannot be read")],
+)
+def test_unreadable_files_are_named(tmp_path: Path, content: bytes | None, words: str) -> None:
+    path = tmp_path / "bad.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AudioFileError, match=words) as caught:
+        read_audio(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_an_empty_clip_and_nan_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match="not a file"):
+        read_audio(tmp_path)
+    soundfile.write(tmp_path / "empty.wav", np.zeros((0, 1)), 16_000)
+    with pytest.raises(AudioFileError, match="no samples"):
+        read_audio(tmp_path / "empty.wav")
+    soundfile.write(tmp_path / "nan.wav", np.array([0, np.nan, np.inf]), 16_000, subtype="FLOAT")
+    with pytest.raises(AudioFileError, match="2 samples that are NaN or infinite"):
+        read_audio(tmp_path / "nan.wav")
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_audio(tmp_path / "a.wav", noise(1, 10), 16_000)
+    before = (tmp_path / "a.wav").read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(AudioFileError, match="No space left"):
+        write_audio(tmp_path / "a.wav", noise(1, 99), 16_000)
+    assert os.listdir(tmp_path) == ["a.wav"]
+    assert (tmp_path / "a.wav").read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_that_is_really_full_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, mode: opened(Path("/dev/full"), "wb"))
+    with pytest.raises(AudioFileError, match="No space left"):
+        write_audio(tmp_path / "a.wav", noise(1, 99), 16_000)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_missing_folder_or_unknown_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match="No such file"):
+        write_audio(tmp_path / "absent" / "a.wav", noise(1, 5), 16_000)
+    with pytest.raises(AudioFileError, match="unknown suffix"):
+        write_audio(tmp_path / "a.mp4", noise(1, 5), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("audio", "rate", "words"),
+    [
+        (np.zeros(5, np.float32), 16_000, "channels, samples"),
+        (np.zeros((1, 0), np.float32), 16_000, "1 or more"),
+        (np.zeros((0, 5), np.float32), 16_000, "1 or more"),
+        (np.zeros((1, 5)), 16_000, "float32"),
+        (np.full((1, 5), np.nan, np.float32), 16_000, "NaN"),
+        (np.zeros((1, 5), np.float32), 0, "sample_rate"),
+    ],
+)
+def test_unusable_audio_is_refused(audio: np.ndarray, rate: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        check_audio(audio, rate)
+
+
+RATES = (8_000, 11_025, 16_000, 22_050, 44_100, 48_000)
+
+
+@settings(deadline=None)
+@given(samples=st.integers(1, 3000), pair=st.tuples(st.sampled_from(RATES), st.sampled_from(RATES)))
+def test_resampled_length_is_exact(samples: int, pair: tuple[int, int]) -> None:
+    out = resample(noise(2, samples), *pair)
+    exact = samples * pair[1] / pair[0]
+    assert out.shape == (2, resampled_length(samples, *pair))
+    assert abs(out.shape[1] - exact) <= 0.5 or out.shape[1] == 1
+    assert out.dtype == np.float32
+    assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("rates", [(16_000, 44_100), (44_100, 16_000), (48_000, 16_000)])
+def test_resampling_has_no_delay(rates: tuple[int, int]) -> None:
+    def tone(rate: int) -> np.ndarray:
+        times = np.arange(rate // 2) / rate
+        envelope = np.sin(np.pi * times / 0.5) ** 2
+        return (envelope * np.sin(2 * np.pi * 1234.5 * times)).astype(np.float32)[None]
+
+    out, expected = resample(tone(rates[0]), *rates), tone(rates[1])
+    np.testing.assert_allclose(out, expected, atol=2e-4)
+
+
+def test_a_short_clip_is_resampled_as_the_start_of_a_long_one() -> None:
+    clip = noise(1, 5)
+    long = np.pad(clip, ((0, 0), (0, 5000)))
+    np.testing.assert_array_equal(
+        resample(clip, 16_000, 44_100), resample(long, 16_000, 44_100)[:, :14]
+    )
+
+
+def test_equal_rates_change_nothing() -> None:
+    audio = noise(1, 9)
+    assert resample(audio, 16_000, 16_000) is audio
+
+
+def test_rms_of_known_signals() -> None:
+    assert rms_db(np.ones((2, 10), np.float32)) == 0.0
+    assert rms_db(np.full((1, 10), 0.1)) == pytest.approx(-20.0)
+    assert rms_db(np.zeros((1, 10))) == -np.inf
+    with pytest.raises(ValueError, match="no level"):
+        rms_db(np.zeros((1, 0)))
+
+
+def test_pauses_do_not_count_in_the_active_level() -> None:
+    tone = np.full((1, 3200), 0.1, np.float32)
+    paused = np.concatenate([tone, np.zeros((1, 9600), np.float32)], axis=1)
+    found = active_level(paused, 16_000)
+    assert found.level_db == pytest.approx(-20.0, abs=1e-4)
+    assert found.share == pytest.approx(0.25)
+    assert rms_db(paused) == pytest.approx(-26.02, abs=0.01)
+
+
+def test_active_level_of_odd_inputs() -> None:
+    assert active_level(np.zeros((1, 100)), 16_000).level_db == -np.inf
+    assert active_level(np.zeros((1, 100)), 16_000).share == 0.0
+    one = active_level(np.array([0.1], np.float32), 16_000)
+    assert (one.level_db, one.share) == (pytest.approx(-20.0), 1.0)
+    with pytest.raises(ValueError, match="no level"):
+        active_level(np.zeros((1, 0)), 16_000)
