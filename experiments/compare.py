@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from experiments import tables
 from experiments.environment import resolve_device
-from experiments.errors import ConfigError
+from experiments.errors import ConfigError, OutputError
 from experiments.examples import Examples, build_bank
 from experiments.progress import Bars
 from experiments.records import locked, write_atomic
@@ -33,10 +34,16 @@ from lcr.errors import LcrError
 EXIT_OK, EXIT_SYSTEM_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_BAD_INPUT, f"compare: {message}; see --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    p = argparse.ArgumentParser(
+    p = _OneLineParser(
         prog="compare.py",
+        allow_abbrev=False,
         description="Compare remixing systems on the same mixtures and prompts.",
         epilog="Exit status: 0 done, 1 a system failed on every example, 2 bad input, "
         "130 interrupted. The same command goes on where it was stopped.",
@@ -75,6 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _list() if arguments.list else _compare(arguments)
     except LcrError as error:
         print(f"compare: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except OSError as error:  # a cache or standard output on a full disk, say
+        problem = OutputError.of(Path(str(error.filename or "the output")), error)
+        print(f"compare: {problem}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("compare: interrupted; resume with the same command", file=sys.stderr)

@@ -22,6 +22,7 @@ from lcr.data.mixtures import Example, MixtureSet
 from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription, Description
 
 _CACHE_BYTES = 1 << 30
+_PROBES = 4
 
 
 class Examples:
@@ -32,12 +33,25 @@ class Examples:
         self.mixtures = MixtureSet(
             bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
         )
-        self.digest = self.mixtures.digest
         self.n_tasks = self.mixtures.n_tasks
         self.indices = range(config.per_task * self.n_tasks)
         self.shown = shown_indices(config.examples, per_task=config.per_task, tasks=self.n_tasks)
         self._kept: OrderedDict[int, Example] = OrderedDict()
         self._bytes = 0
+        self.digest = self._digest()
+
+    def _digest(self) -> str:
+        """sha256 hex over the mixtures' config and a few examples.
+
+        The examples are in it so that records made by other rendering, mixing or prompt-writing
+        code are not taken for records of this data.
+        """
+        digest = hashlib.sha256(self.mixtures.digest.encode())
+        for index in sorted({i * self.n_tasks // _PROBES for i in range(_PROBES)}):
+            example = self[index]
+            digest.update(f"{example.sha256} {example.instruction.pattern} ".encode())
+            digest.update(f"{example.prompt}\n".encode())
+        return digest.hexdigest()
 
     def __getitem__(self, index: int) -> Example:
         """Raises AudioFileError or another LcrError when a source cannot be used."""
