@@ -13,6 +13,7 @@ from lcr.data.studio.dsp import (
     arc,
     buzz,
     chance,
+    gate,
     harmonics,
     level,
     log_uniform,
@@ -51,8 +52,8 @@ def _siren(rng: Rng) -> Signal:
     kind = int(rng.integers(0, 3))
     if kind == 2:
         rate = uniform(rng, 0.7, 1.4)
-        square = (np.sin(phase(rate, N) + uniform(rng, 0, 6)) > 0) * 1.0
-        track = low * (1.33 ** smooth(square, 200))
+        high_on = np.sin(phase(rate, N) + uniform(rng, 0, 6)) > 0
+        track = low * 1.33 ** gate(high_on, 0.012)
     else:
         rate = uniform(rng, 0.18, 0.4) if kind == 0 else uniform(rng, 2.0, 4.5)
         ramp = (np.arange(N) / SAMPLE_RATE * rate + rng.random()) % 1.0
@@ -93,8 +94,10 @@ def _car_horn(rng: Rng) -> Signal:
     at = uniform(rng, 0.05, 0.8)
     while at < 4.6:
         n = samples(log_uniform(rng, 0.15, 1.6))
-        reeds = [buzz(np.full(n, base * r) * (1 + 0.002 * wander(rng, n, 9.0)), bright)
-                 for r in (1.0, ratio)]
+        reeds = [
+            buzz(np.full(n, base * r) * (1 + 0.002 * wander(rng, n, 9.0)), bright)
+            for r in (1.0, ratio)
+        ]
         x = resonate(reeds[0] + reeds[1], [(700.0, 400.0, 0.7), (2400.0, 900.0, 1.0)])
         place(out, unit(x) * arc(n, 0.02, 0.04), at)
         at += n / SAMPLE_RATE + log_uniform(rng, 0.08, 1.2)
@@ -126,22 +129,23 @@ def _telephone(rng: Rng) -> Signal:
     """A mechanical double bell, or an electronic warble; on for a second or two, then off."""
     ring_s, pause_s = uniform(rng, 0.7, 2.0), uniform(rng, 0.4, 2.0)
     t = np.arange(N) / SAMPLE_RATE + uniform(rng, 0.0, ring_s * 0.6)
-    gate = smooth((t % (ring_s + pause_s) < ring_s) * 1.0, 120)
+    ringing = gate(t % (ring_s + pause_s) < ring_s, 0.008)
     rate = uniform(rng, 13.0, 25.0)
     if chance(rng, 0.5):
         out = np.zeros(N)
         base = uniform(rng, 950.0, 1500.0)
         for i, at in enumerate(np.arange(0.0, 5.0, 1.0 / rate)):
-            if gate[min(N - 1, int(at * SAMPLE_RATE))] > 0.5:
+            if ringing[min(N - 1, int(at * SAMPLE_RATE))] > 0.5:
                 bell = base * (1.0 if i % 2 else 1.19)
-                ring = modal(rng, 0.5, bell * np.array([1.0, 2.31, 3.9]), [0.6, 0.4, 0.25],
-                             [0.8, 1.0, 0.6])
+                ring = modal(
+                    rng, 0.5, bell * np.array([1.0, 2.31, 3.9]), [0.6, 0.4, 0.25], [0.8, 1.0, 0.6]
+                )
                 place(out, ring, at, uniform(rng, 0.8, 1.0))
         return out
     low = uniform(rng, 650.0, 1300.0)
-    warble = (np.sin(phase(rate, N)) > 0) * 1.0
-    track = low * uniform(rng, 1.2, 1.45) ** smooth(warble, 60)
-    return harmonics(track, [1.0, 0.2, 0.45, 0.1, 0.2]) * gate
+    warble = gate(np.sin(phase(rate, N)) > 0, 0.004)
+    track = low * uniform(rng, 1.2, 1.45) ** warble
+    return harmonics(track, [1.0, 0.2, 0.45, 0.1, 0.2]) * ringing
 
 
 def _reversing(rng: Rng) -> Signal:
@@ -153,7 +157,7 @@ def _reversing(rng: Rng) -> Signal:
     out = beeps(steady(rng, period, 0.0), on, np.array([freq]), amps)
     diesel = shaped(rng, [30, 80, 200, 600, 3000], [0, 0, -8, -20, -40])
     pulse = 1 + np.sin(phase(uniform(rng, 12.0, 22.0), N))
-    return out + uniform(rng, 0.02, 0.25) * diesel * pulse
+    return np.asarray(out + uniform(rng, 0.02, 0.25) * diesel * pulse)
 
 
 def _foghorn(rng: Rng) -> Signal:
@@ -191,8 +195,9 @@ def _doorbell(rng: Rng) -> Signal:
         for step in steps:
             pitch = base * 2 ** (step / 12)
             rt60 = np.array([2.2, 1.2, 0.5, 0.25]) * uniform(rng, 0.8, 1.3)
-            ding = modal(rng, 2.5, pitch * np.array([1, 2.76, 5.4, 8.9]), rt60,
-                         [1.0, 0.35, 0.2, 0.1])
+            ding = modal(
+                rng, 2.5, pitch * np.array([1, 2.76, 5.4, 8.9]), rt60, [1.0, 0.35, 0.2, 0.1]
+            )
             place(out, ding, at)
             at += gap
         at += uniform(rng, 0.7, 1.6)

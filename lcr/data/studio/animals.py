@@ -15,6 +15,7 @@ from lcr.data.studio.dsp import (
     buzz,
     chance,
     decay,
+    gate,
     glide,
     harmonics,
     layered,
@@ -39,7 +40,7 @@ from lcr.data.studio.dsp import (
 def _dog(rng: Rng) -> Signal:
     """Short rising-falling barks, single or in bursts, with a rough start and gaps between."""
     f0 = log_uniform(rng, 260.0, 800.0)
-    length = uniform(rng, 0.1, 0.26)
+    length = uniform(rng, 0.13, 0.3)
     peak = uniform(rng, 1.2, 1.9)
     formants = [
         (log_uniform(rng, 520.0, 900.0), 180.0, 1.0),
@@ -47,18 +48,21 @@ def _dog(rng: Rng) -> Signal:
         (log_uniform(rng, 2000.0, 3200.0), 500.0, uniform(rng, 0.05, 0.25)),
     ]
     rough = uniform(rng, 0.1, 0.6)
-    count = int(rng.integers(2, 9))
-    barks, gaps = [], []
-    for _ in range(count):
-        n = samples(length * uniform(rng, 0.8, 1.25))
-        pitch = f0 * uniform(rng, 0.92, 1.1)
-        track = glide(n, [0, 0.3, 1], [pitch * 0.8, pitch * peak, pitch * 0.7])
-        x = voice(rng, track, formants, brightness=0.8, breath=rough, jitter=0.03)
-        barks.append(unit(x) * points(n, [0, 0.12, 0.5, 1], [0, 1, 0.6, 0]) ** 1.3)
-        gaps.append(n / SAMPLE_RATE)
-    gap = (0.04, 0.15) if chance(rng, 0.3) else (0.15, uniform(rng, 0.3, 0.8))
-    gains = 10 ** (rng.uniform(-6, 0, count) / 20)
-    return layered(barks, spaced(rng, gaps, gap), gains)
+    gap = (0.03, 0.12) if chance(rng, 0.35) else (0.12, uniform(rng, 0.25, 0.5))
+    out = np.zeros(N)
+    at, sounding, enough = uniform(rng, 0.02, 0.9), 0.0, uniform(rng, 1.3, 2.4)
+    while sounding < enough and at < 4.8:
+        for _ in range(int(rng.integers(1, 5))):
+            n = samples(length * uniform(rng, 0.8, 1.25))
+            pitch = f0 * uniform(rng, 0.92, 1.1)
+            track = glide(n, [0, 0.3, 1], [pitch * 0.8, pitch * peak, pitch * 0.7])
+            x = voice(rng, track, formants, brightness=0.85, breath=rough, jitter=0.03)
+            env = points(n, [0, 0.1, 0.5, 0.8, 1], [0, 1, 0.7, 0.25, 0])
+            place(out, unit(x) * env, at, uniform(rng, 0.6, 1.0))
+            sounding += n / SAMPLE_RATE
+            at += n / SAMPLE_RATE + uniform(rng, *gap)
+        at += uniform(rng, 0.0, 0.6)
+    return out
 
 
 def _cat(rng: Rng) -> Signal:
@@ -81,9 +85,9 @@ def _cat(rng: Rng) -> Signal:
 
 def _rooster(rng: Rng) -> Signal:
     """Cock-a-doodle-doo: short notes, then a long one that holds and falls; harmonics to 6 kHz."""
-    f0 = log_uniform(rng, 480.0, 850.0)
+    f0 = log_uniform(rng, 450.0, 800.0)
     lengths = [uniform(rng, 0.15, 0.3), uniform(rng, 0.1, 0.2), uniform(rng, 0.15, 0.35)]
-    lengths = [*lengths[: int(rng.integers(1, 4))], uniform(rng, 0.6, 1.2)]
+    lengths = [*lengths[: int(rng.integers(1, 4))], uniform(rng, 0.9, 1.6)]
     formants = [
         (log_uniform(rng, 1000.0, 1700.0), 350.0, 1.0),
         (log_uniform(rng, 1900.0, 3000.0), 400.0, uniform(rng, 0.15, 0.5)),
@@ -91,13 +95,15 @@ def _rooster(rng: Rng) -> Signal:
     ]
     rough = uniform(rng, 0.02, 0.2)
     out = np.zeros(N)
-    at = uniform(rng, 0.05, 1.8)
+    at = uniform(rng, 0.05, 1.4)
     for _ in range(2 if chance(rng, 0.3) else 1):
         for i, length in enumerate(lengths):
             n = samples(length)
             if i == len(lengths) - 1:
-                track = glide(n, [0, 0.1, 0.6, 1], [f0, f0 * 1.15, f0 * 1.05, f0 * 0.65])
-                env = arc(n, 0.03, 0.5 * length)
+                track = glide(
+                    n, [0, 0.1, 0.6, 1], [f0, f0 * 1.12, f0 * 1.08, f0 * uniform(rng, 0.65, 0.9)]
+                )
+                env = arc(n, 0.03, 0.3 * length)
             else:
                 track = glide(n, [0, 0.5, 1], [f0 * 0.85, f0 * uniform(rng, 0.95, 1.2), f0 * 0.95])
                 env = arc(n, 0.03, 0.05)
@@ -148,7 +154,7 @@ def _duck(rng: Rng) -> Signal:
     f0 = log_uniform(rng, 170.0, 320.0)
     out = np.zeros(N)
     at = uniform(rng, 0.05, 0.5)
-    gap = uniform(rng, 0.12, 0.35)
+    gap = uniform(rng, 0.08, 0.22)
     formants = [
         (log_uniform(rng, 1000.0, 1500.0), 150.0, 1.0),
         (log_uniform(rng, 2000.0, 2800.0), 250.0, 0.7),
@@ -156,12 +162,12 @@ def _duck(rng: Rng) -> Signal:
     ]
     while at < 4.8:
         for i in range(int(rng.integers(2, 8))):
-            n = samples(uniform(rng, 0.1, 0.22))
+            n = samples(uniform(rng, 0.13, 0.25))
             track = glide(n, [0, 0.2, 1], [f0 * 0.9, f0 * 1.15, f0 * 0.75])
             x = voice(rng, track, formants, brightness=0.97, breath=0.2, jitter=0.03)
             place(out, unit(x) * arc(n, 0.015, 0.07), at, 0.92**i)
             at += n / SAMPLE_RATE + gap * uniform(rng, 0.7, 1.3)
-        at += uniform(rng, 0.3, 1.2)
+        at += uniform(rng, 0.2, 0.8)
     return out
 
 
@@ -173,15 +179,15 @@ def _crow(rng: Rng) -> Signal:
         (log_uniform(rng, 1150.0, 1800.0), 280.0, 1.0),
         (log_uniform(rng, 2200.0, 3200.0), 500.0, 0.4),
     ]
-    length, rattle = uniform(rng, 0.25, 0.5), uniform(rng, 50.0, 100.0)
-    for _ in range(int(rng.integers(3, 7))):
+    length, rattle = uniform(rng, 0.3, 0.55), uniform(rng, 50.0, 100.0)
+    for _ in range(int(rng.integers(4, 8))):
         n = samples(length * uniform(rng, 0.85, 1.15))
         track = glide(n, [0, 0.3, 1], [f0 * 0.9, f0 * 1.1, f0 * 0.8])
         x = voice(rng, track, formants, brightness=0.9, breath=0.9, jitter=0.06)
         x *= 0.6 + 0.4 * np.sin(phase(rattle, n))
         caws.append(unit(x) * arc(n, 0.03, 0.12))
         lengths.append(n / SAMPLE_RATE)
-    gap = (0.15, uniform(rng, 0.3, 0.7))
+    gap = (0.12, uniform(rng, 0.2, 0.45))
     return layered(caws, spaced(rng, lengths, gap), rng.uniform(0.5, 1, len(caws)))
 
 
@@ -195,7 +201,8 @@ def _songbird(rng: Rng) -> Signal:
         shape = base * np.exp(rng.uniform(-0.3, 0.35, 3))
         n = samples(length)
         track = np.minimum(glide(n, [0, 0.5, 1], list(shape)), 7400.0)
-        note = harmonics(track, [1.0, uniform(rng, 0.0, 0.15)]) * arc(n, 0.25 * length, 0.4 * length)
+        note = harmonics(track, [1.0, uniform(rng, 0.0, 0.15)])
+        note *= arc(n, 0.25 * length, 0.4 * length)
         for _ in range(int(rng.integers(1, 3) if length > 0.12 else rng.integers(3, 12))):
             place(out, note, at, uniform(rng, 0.7, 1.0))
             at += length + gap
@@ -213,7 +220,8 @@ def _frog(rng: Rng) -> Signal:
         at = uniform(rng, 0.0, 0.5)
         while at < 4.9:
             n = samples(croak * uniform(rng, 0.9, 1.1))
-            ticks = (np.diff(np.floor(phase(pulse_hz, n) / (2 * np.pi)), prepend=0.0) > 0) * 1.0
+            turns = np.floor(phase(pulse_hz, n) / (2 * np.pi))
+            ticks = np.diff(turns, prepend=0.0)
             x = resonate(ticks, [(centre, 90.0, 1.0), (centre * 1.9, 150.0, 0.5)])
             x *= points(n, [0, 0.6, 0.9, 1], [0.3, 1, 1, 0])
             place(out, unit(x), at, 1.0 if frog == 0 else 0.4)
@@ -232,7 +240,7 @@ def _crickets(rng: Rng) -> Signal:
         if chance(rng, 0.7):
             chirp_hz = uniform(rng, 1.6, 4.5)
             share = min(0.8, float(rng.integers(2, 6)) / pulse_hz * chirp_hz)
-            pulses *= lowpass(((t * chirp_hz + rng.random()) % 1.0 < share) * 1.0, 60.0)
+            pulses *= gate((t * chirp_hz + rng.random()) % 1.0 < share, 0.008)
         out += tone(carrier) * pulses * level(rng, N, 1.0, 1.0) * (0.45**i)
     return out
 

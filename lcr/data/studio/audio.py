@@ -60,9 +60,7 @@ def _record(rng: Rng, x: Signal, *, indoor: bool) -> Signal:
     if chance(rng, 0.3):
         x = lowpass(x, log_uniform(rng, 3000.0, 7500.0), order=1)
     tilt = uniform(rng, -4.0, 4.0)
-    x = equalise(
-        x, [60.0, 1000.0, NYQUIST_HZ], [-0.6 * tilt + uniform(rng, -3.0, 1.0), 0.0, tilt]
-    )
+    x = equalise(x, [60.0, 1000.0, NYQUIST_HZ], [-0.6 * tilt + uniform(rng, -3.0, 1.0), 0.0, tilt])
     if chance(rng, 0.5):
         floor = shaped(
             rng, [40.0, 200.0, 1000.0, NYQUIST_HZ], [0.0, -3.0, -10.0, uniform(rng, -30.0, -8.0)]
@@ -83,4 +81,4 @@ def render(label: str, rng: np.random.Generator) -> Waveform:
     wet = _record(rng, dry, indoor=FAMILY_OF[label] in _INDOOR_FAMILIES)
     wet = wet[:N] - wet[:N].mean()
     peak = uniform(rng, 0.25, 0.95)
-    return (wet * (peak / np.abs(wet).max())).astype(np.float32)
+    return np.asarray(wet * (peak / np.abs(wet).max()), dtype=np.float32)

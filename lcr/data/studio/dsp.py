@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import butter, lfilter, sosfilt
 
-from lcr.data.bank import SAMPLE_RATE
+from lcr.data.bank import SAMPLE_RATE as SAMPLE_RATE
 
 Signal: TypeAlias = NDArray[np.float64]
 Rng: TypeAlias = np.random.Generator
@@ -86,6 +86,11 @@ def level(rng: Rng, n: int, depth_db: float, rate_hz: float) -> Signal:
     return np.asarray(10.0 ** (depth_db * wander(rng, n, rate_hz) / 20.0))
 
 
+def gate(mask: NDArray[np.bool_], ramp_s: float) -> Signal:
+    """1 where the mask holds, 0 elsewhere, with straight ramps of `ramp_s`."""
+    return smooth(mask.astype(np.float64), samples(ramp_s))
+
+
 def arc(n: int, attack_s: float, release_s: float) -> Signal:
     """Raised-cosine attack and release around a plateau of 1; shortened to fit n samples."""
     a, r = min(samples(attack_s), n // 2 or 1), min(samples(release_s), n // 2 or 1)
@@ -128,7 +133,7 @@ def bandpass(x: Signal, low_hz: float, high_hz: float, order: int = 2) -> Signal
 
 
 def resonate(x: Signal, modes: Sequence[tuple[float, float, float]]) -> Signal:
-    """Parallel two-pole resonances (centre_hz, bandwidth_hz, gain), about unit gain at each peak."""
+    """Parallel two-pole resonances (centre_hz, bandwidth_hz, gain), unit gain at each peak."""
     out = np.zeros_like(x)
     for centre, bandwidth, gain in modes:
         if centre >= 0.97 * NYQUIST_HZ:
@@ -140,11 +145,12 @@ def resonate(x: Signal, modes: Sequence[tuple[float, float, float]]) -> Signal:
     return out
 
 
-def equalise(x: Signal, freqs_hz: Sequence[float], gains_db: Sequence[float]) -> Signal:
+def equalise(x: Signal, freqs_hz: ArrayLike, gains_db: ArrayLike) -> Signal:
     """Zero-phase gain curve, linear in dB over log frequency between the given points."""
     size = next_fast_len(len(x), real=True)
     f = np.maximum(np.arange(size // 2 + 1) * (SAMPLE_RATE / size), 1.0)
-    gain = 10.0 ** (np.interp(np.log(f), np.log(freqs_hz), gains_db) / 20.0)
+    curve_db = np.interp(np.log(f), np.log(freqs_hz), np.asarray(gains_db, dtype=np.float64))
+    gain = 10.0 ** (curve_db / 20.0)
     return np.asarray(irfft(rfft(x, size) * gain, size)[: len(x)])
 
 
@@ -156,9 +162,7 @@ def white(rng: Rng, n: int = N) -> Signal:
     return rng.standard_normal(n)
 
 
-def shaped(
-    rng: Rng, freqs_hz: Sequence[float], levels_db: Sequence[float], n: int = N
-) -> Signal:
+def shaped(rng: Rng, freqs_hz: ArrayLike, levels_db: ArrayLike, n: int = N) -> Signal:
     """Gaussian noise with the given spectral density (dB a bin), scaled to unit deviation."""
     x = equalise(white(rng, n), freqs_hz, levels_db)
     return np.asarray(x / (x.std() + 1e-12))
@@ -208,8 +212,9 @@ def harmonics(freq_hz: Signal, amplitudes: ArrayLike) -> Signal:
 def buzz(freq_hz: Signal, brightness: float) -> Signal:
     """Band-limited pulse train: partial k has amplitude brightness**k (closed-form sum)."""
     count = max(1, int(0.97 * NYQUIST_HZ / max(float(freq_hz.max()), 1.0)))
-    z = brightness * np.exp(1j * phase(freq_hz))
-    total = z * (1.0 - z**count) / (1.0 - z)
+    angle = phase(freq_hz)
+    z = brightness * np.exp(1j * angle)
+    total = z * (1.0 - brightness**count * np.exp(1j * count * angle)) / (1.0 - z)
     return np.asarray(total.imag * np.sqrt(1.0 - brightness**2))
 
 
@@ -225,12 +230,17 @@ def modal(
     f, d, a = np.broadcast_arrays(np.atleast_1d(freqs_hz), rt60_s, amplitudes)
     keep = f < 0.97 * NYQUIST_HZ
     f, d, a = f[keep].astype(np.float64), d[keep].astype(np.float64), a[keep]
-    t = np.arange(n) / SAMPLE_RATE
     out = np.zeros(n)
     for freq, rt60, amp, start in zip(f, d, a, rng.uniform(0, 2 * np.pi, len(f)), strict=True):
         m = min(n, samples(1.2 * rt60))
-        out[:m] += amp * np.sin(2 * np.pi * freq * t[:m] + start) * decay(m, rt60)
-    return out
+        w, r = 2 * np.pi * freq / SAMPLE_RATE, 10.0 ** (-3.0 / (rt60 * SAMPLE_RATE))
+        # The impulse response of two poles is the decaying sine, without computing sines.
+        out[:m] += lfilter(
+            [amp * np.sin(start), amp * r * np.sin(w - start)],
+            [1.0, -2.0 * r * np.cos(w), r * r],
+            np.eye(1, m)[0],
+        )
+    return out * arc(n, 0.001, 0.01)
 
 
 def pluck(rng: Rng, freq_hz: float, seconds: float, rt60_s: float, brightness: float) -> Signal:

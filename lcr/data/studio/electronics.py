@@ -13,6 +13,7 @@ from lcr.data.studio.dsp import (
     arc,
     bandpass,
     chance,
+    gate,
     harmonics,
     impulses,
     level,
@@ -20,7 +21,6 @@ from lcr.data.studio.dsp import (
     phase,
     place,
     samples,
-    smooth,
     tone,
     uniform,
     unit,
@@ -36,9 +36,10 @@ def _static(rng: Rng) -> Signal:
     out = unit(hiss) * level(rng, N, uniform(rng, 0.5, 4.0), 2.0)
     out += uniform(rng, 0.2, 0.8) * unit(crackle)
     if chance(rng, 0.6):
-        drift = np.clip(log_uniform(rng, 500.0, 2500.0) * 2 ** (0.8 * wander(rng, N, 0.7)), 80, 7000)
+        centre = log_uniform(rng, 500.0, 2500.0)
+        drift = np.clip(centre * 2 ** (0.8 * wander(rng, N, 0.7)), 80, 7000)
         out += uniform(rng, 0.05, 0.5) * tone(drift) * np.clip(wander(rng, N, 0.8), 0, None)
-    cuts = smooth((wander(rng, N, 5.0) > -uniform(rng, 1.2, 2.5)) * 1.0, 60)
+    cuts = gate(wander(rng, N, 5.0) > -uniform(rng, 1.2, 2.5), 0.004)
     return out * (0.15 + 0.85 * cuts)
 
 
@@ -61,7 +62,7 @@ def _modem(rng: Rng) -> Signal:
         n = samples(uniform(rng, 0.2, 0.6))
         low = float(rng.choice([980.0, 1070.0, 1650.0, 2025.0]))
         bits = np.repeat(rng.integers(0, 2, n // 50 + 1), 50)[:n]
-        parts.append(0.7 * tone(low + 200.0 * bits))
+        parts.append(0.7 * tone(low + 200.0 * bits.astype(np.float64)))
     carrier = np.sin(phase(uniform(rng, 1600.0, 1900.0), N))
     symbols = np.repeat(rng.choice((-1.0, -0.4, 0.4, 1.0), N // 7 + 1), 7)[:N]
     scramble = bandpass(carrier * symbols + 0.3 * white(rng), 500.0, 3300.0)

@@ -14,6 +14,7 @@ from lcr.data.studio.dsp import (
     chance,
     decay,
     equalise,
+    gate,
     harmonics,
     impulses,
     level,
@@ -24,9 +25,9 @@ from lcr.data.studio.dsp import (
     place,
     points,
     resonate,
+    room,
     samples,
     shaped,
-    smooth,
     steady,
     tone,
     uniform,
@@ -43,7 +44,7 @@ def _click(rng: Rng, modes: list[tuple[float, float, float]], seconds: float) ->
 
 
 def _clock(rng: Rng) -> Signal:
-    """Tick and tock, one to five a second, small hard cases ringing above 1 kHz, over room noise."""
+    """Tick and tock, one to five a second, hard cases ringing above 500 Hz, over room noise."""
     rate = float(rng.choice([1.0, 1.0, 2.0, 2.0, 3.3, 4.0, 5.0])) * uniform(rng, 0.95, 1.08)
     base = log_uniform(rng, 500.0, 2600.0)
 
@@ -65,21 +66,24 @@ def _clock(rng: Rng) -> Signal:
             place(out, sounds[1 - i % 2], at + offset, 0.45 * gain)
     hum = shaped(rng, [40, 120, 500, 2000, 8000], [0, -4, -14, -22, -26])
     peak = np.abs(out).max()
-    return out + peak * 10 ** (uniform(rng, -48.0, -26.0) / 20) * hum
+    return np.asarray(out + peak * 10 ** (uniform(rng, -48.0, -26.0) / 20) * hum)
 
 
 def _vacuum(rng: Rng) -> Signal:
-    """A loud steady motor tone with harmonics inside rushing air; slow surges when pushed about."""
+    """A loud steady motor tone with harmonics inside rushing air; slow surges."""
     motor = log_uniform(rng, 150.0, 420.0)
     track = motor * (1 + 0.012 * wander(rng, N, 0.8))
     if chance(rng, 0.3):
         track = track * points(N, [0, uniform(rng, 0.1, 0.25), 1], [0.25, 1, 1])
     tonal = harmonics(track, 0.75 ** np.arange(16) * np.exp(0.5 * rng.standard_normal(16)))
-    air = shaped(rng, [60, 200, 500, 1200, 2500, 5000, 8000],
-                 list(np.array([-12, -5, 0, 1, 0, -5, -12]) + rng.uniform(-4, 4, 7)))
+    air = shaped(
+        rng,
+        [60, 200, 500, 1200, 2500, 5000, 8000],
+        list(np.array([-12, -5, 0, 1, 0, -5, -12]) + rng.uniform(-4, 4, 7)),
+    )
     whine = tone(np.minimum(track * uniform(rng, 7.0, 12.0), 7200.0))
     out = uniform(rng, 0.3, 0.8) * unit(tonal) + air + uniform(rng, 0.02, 0.2) * whine
-    return out * level(rng, N, 0.8, 1.2) * (track / track.max())
+    return np.asarray(out * level(rng, N, 0.8, 1.2) * (track / track.max()))
 
 
 def _typing(rng: Rng) -> Signal:
@@ -92,30 +96,37 @@ def _typing(rng: Rng) -> Signal:
         for _ in range(int(rng.integers(3, 14))):
             space = chance(rng, 0.15)
             scale = (0.6 if space else 1.0) * uniform(rng, 0.9, 1.1)
-            modes = [(body * scale, 350.0, 1.0), (body * 2.1 * scale, 700.0, 0.8),
-                     (220.0, 90.0, 1.2 if space else 0.5)]
+            modes = [
+                (body * scale, 350.0, 1.0),
+                (body * 2.1 * scale, 700.0, 0.8),
+                (220.0, 90.0, 1.2 if space else 0.5),
+            ]
             gain = uniform(rng, 0.4, 1.0)
-            place(out, _click(rng, modes, 0.045), at, gain)
+            place(out, _click(rng, modes, 0.07), at, gain)
             place(out, _click(rng, modes[:2], 0.03), at + uniform(rng, 0.05, 0.09), 0.35 * gain)
             at += speed * uniform(rng, 0.6, 1.6)
-        at += uniform(rng, 0.1, 0.7)
+        at += uniform(rng, 0.1, 0.5)
     return out
 
 
 def _knocking(rng: Rng) -> Signal:
     """Groups of two to five knuckle raps on a wooden door: dull thumps below 1 kHz."""
     base = log_uniform(rng, 110.0, 300.0)
-    modes = [(base, 30.0, 1.0), (base * 1.8, 60.0, 0.8), (base * 3.3, 120.0, 0.6),
-             (base * 6.1, 300.0, 0.3)]
+    modes = [
+        (base, 30.0, 1.0),
+        (base * 1.8, 60.0, 0.8),
+        (base * 3.3, 120.0, 0.6),
+        (base * 6.1, 300.0, 0.3),
+    ]
     gap = uniform(rng, 0.13, 0.3)
     out = np.zeros(N)
     at = uniform(rng, 0.05, 0.6)
     while at < 4.7:
         for _ in range(int(rng.integers(2, 6))):
-            place(out, _click(rng, modes, uniform(rng, 0.12, 0.2)), at, uniform(rng, 0.6, 1.0))
+            place(out, _click(rng, modes, uniform(rng, 0.2, 0.4)), at, uniform(rng, 0.6, 1.0))
             at += gap * uniform(rng, 0.9, 1.15)
-        at += uniform(rng, 0.4, 1.1)
-    return out
+        at += uniform(rng, 0.3, 0.8)
+    return room(rng, out, uniform(rng, 0.35, 0.9), uniform(rng, 0.15, 0.4))
 
 
 def _toilet(rng: Rng) -> Signal:
@@ -124,10 +135,15 @@ def _toilet(rng: Rng) -> Signal:
     peak = uniform(rng, 0.2, 0.4)
     start = at / 5
     flow = points(N, [0, start, min(peak, start + 0.12), 0.6, 0.8, 1], [0, 0, 1, 0.7, 0.15, 0.05])
-    rush = shaped(rng, [60, 200, 500, 1200, 3000, 8000],
-                  list(np.array([-6, 0, 0, -3, -8, -22]) + rng.uniform(-3, 3, 6)))
+    rush = shaped(
+        rng,
+        [60, 200, 500, 1200, 3000, 8000],
+        list(np.array([-6, 0, 0, -3, -8, -22]) + rng.uniform(-3, 3, 6)),
+    )
     throat = np.clip(wander(rng, N, 9.0), -1, 2)
-    gurgle = resonate(white(rng) * np.clip(throat, 0, None), [(260.0, 60.0, 1.0), (620.0, 120.0, 0.7)])
+    gurgle = resonate(
+        white(rng) * np.clip(throat, 0, None), [(260.0, 60.0, 1.0), (620.0, 120.0, 0.7)]
+    )
     late = points(N, [0, 0.4, 0.65, 0.85, 1], [0, 0.1, 1, 0.5, 0.1])
     refill = shaped(rng, [500, 1500, 3500, 6000, 8000], [-18, -4, 0, -2, -12])
     out = rush * flow * level(rng, N, 1.5, 6.0) + uniform(rng, 0.4, 1.0) * unit(gurgle) * late
@@ -154,7 +170,7 @@ def _kettle(rng: Rng) -> Signal:
 def _microwave(rng: Rng) -> Signal:
     """A fan and mains hum that stops, then three to five clean beeps near 2 kHz."""
     end = uniform(rng, 0.3, 2.0)
-    running = smooth((np.arange(N) < samples(end)) * 1.0, 800)
+    running = gate(np.arange(N) < samples(end), 0.05)
     hum = harmonics(np.full(N, float(rng.choice([50.0, 60.0]))) * 2, 0.6 ** np.arange(8))
     fan = shaped(rng, [60, 200, 600, 1500, 6000], [-2, 0, -5, -14, -30])
     out = running * (uniform(rng, 0.1, 0.25) * hum + uniform(rng, 0.06, 0.2) * fan)
@@ -173,9 +189,7 @@ def _washing(rng: Rng) -> Signal:
     """A drum turning: low motor hum, sloshing with each turn, thuds of wet clothes."""
     turn_s = uniform(rng, 0.7, 1.6)
     turn = phase(1.0 / turn_s, N) + uniform(rng, 0, 6)
-    motor = harmonics(
-        uniform(rng, 45.0, 110.0) * (1 + 0.02 * np.sin(turn)), 0.8 ** np.arange(14)
-    )
+    motor = harmonics(uniform(rng, 45.0, 110.0) * (1 + 0.02 * np.sin(turn)), 0.8 ** np.arange(14))
     slosh = shaped(rng, [120, 400, 900, 2000, 8000], [-8, 0, -2, -10, -28])
     slosh *= np.clip(np.sin(turn), 0, 1) ** 1.5 * level(rng, N, 2.0, 7.0)
     out = uniform(rng, 0.4, 0.9) * unit(motor) + uniform(rng, 0.5, 1.2) * slosh
@@ -209,9 +223,14 @@ def _hair_dryer(rng: Rng) -> Signal:
     speed = np.ones(N)
     if chance(rng, 0.5):
         turn = uniform(rng, 0.3, 0.7)
-        speed = points(N, [0, turn, turn + 0.06, 1], rng.permutation([0.72, 1.0]).repeat(2).tolist())
-    air = shaped(rng, [60, 250, 800, 1800, 3500, 6000, 8000],
-                 list(np.array([-26, -14, -5, 0, 0, -3, -8]) + rng.uniform(-3, 3, 7)))
+        speed = points(
+            N, [0, turn, turn + 0.06, 1], rng.permutation([0.72, 1.0]).repeat(2).tolist()
+        )
+    air = shaped(
+        rng,
+        [60, 250, 800, 1800, 3500, 6000, 8000],
+        list(np.array([-26, -14, -5, 0, 0, -3, -8]) + rng.uniform(-3, 3, 7)),
+    )
     track = whine_hz * speed * (1 + 0.002 * wander(rng, N, 1.0))
     whine = harmonics(track, [1.0, 0.5, 0.15, 0.25, 0.1])
     aim = level(rng, N, uniform(rng, 0.2, 2.0), 0.8)

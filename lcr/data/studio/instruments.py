@@ -191,8 +191,13 @@ def _marimba(rng: Rng) -> Signal:
 
     def note(freq: float, length: float) -> Signal:
         rt60 = 0.9 * (400.0 / freq) ** 0.6
-        x = modal(rng, 1.1, freq * np.array([1.0, 3.93, 9.2]), rt60 * np.array([1, 0.35, 0.12]),
-                  [1.0, 0.28, 0.12])
+        x = modal(
+            rng,
+            1.1,
+            freq * np.array([1.0, 3.93, 9.2]),
+            rt60 * np.array([1, 0.35, 0.12]),
+            [1.0, 0.28, 0.12],
+        )
         x[:300] += 0.3 * bandpass(white(rng, 300) * decay(300, 0.012), 400.0, 2500.0)
         return x
 
@@ -244,7 +249,7 @@ def _synth(rng: Rng) -> Signal:
         track = np.full(n, freq)
         x = harmonics(track, amps) * mix + harmonics(track, dull) * (1 - mix)
         x += harmonics(track * detune, amps * 0.95**k)
-        return x * arc(n, 0.005, 0.03)
+        return np.asarray(x * arc(n, 0.005, 0.03))
 
     x = phrase(rng, note, 110.0, 900.0, beat_s=(0.1, 0.25), rest=0.03, legato=0.9)
     delay = samples(uniform(rng, 0.15, 0.35))

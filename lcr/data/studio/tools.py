@@ -15,6 +15,7 @@ from lcr.data.studio.dsp import (
     chance,
     decay,
     equalise,
+    gate,
     harmonics,
     impulses,
     level,
@@ -24,6 +25,7 @@ from lcr.data.studio.dsp import (
     place,
     points,
     resonate,
+    room,
     samples,
     shaped,
     smooth,
@@ -83,7 +85,7 @@ def buzz_like(track: Signal, rng: Rng) -> Signal:
 
 
 def _drill(rng: Rng) -> Signal:
-    """A whining motor that spins up, drops in pitch under load and stops; gear tones and brush hiss."""
+    """A whining motor that spins up, sags under load and stops; gear tones and brush hiss."""
     on = np.zeros(N)
     at = uniform(rng, 0.0, 0.5)
     while at < 4.7:
@@ -106,19 +108,21 @@ def _hammering(rng: Rng) -> Signal:
     wood, metal = log_uniform(rng, 180.0, 420.0), log_uniform(rng, 1900.0, 3600.0)
     interval = uniform(rng, 0.28, 0.6)
     out = np.zeros(N)
-    ring = uniform(rng, 0.06, 0.35)
+    ring = uniform(rng, 0.15, 0.45)
     pause_at = uniform(rng, 1.5, 6.0)
     for at in steady(rng, interval, 0.07):
         if pause_at < at < pause_at + uniform(rng, 0.4, 1.0):
             continue
         n = samples(0.25)
-        thud = resonate(white(rng, n) * decay(n, 0.03), [(wood, 60.0, 8.0), (wood * 2.7, 150.0, 4.0)])
+        thud = resonate(
+            white(rng, n) * decay(n, 0.03), [(wood, 60.0, 8.0), (wood * 2.7, 150.0, 4.0)]
+        )
         drift = uniform(rng, 0.97, 1.03)
         ping = modal(rng, 0.5, metal * drift * np.array([1, 1.53, 2.18]), ring, [1.0, 0.7, 0.5])
         gain = uniform(rng, 0.55, 1.0)
         place(out, unit(thud), at, 0.7 * gain)
         place(out, ping, at, gain)
-    return out
+    return room(rng, out, uniform(rng, 0.35, 0.9), uniform(rng, 0.2, 0.5))
 
 
 def _hand_saw(rng: Rng) -> Signal:
@@ -134,7 +138,9 @@ def _hand_saw(rng: Rng) -> Signal:
         c = centre * (1.0 if push else 1.25)
         noise = white(rng, n) * (0.3 + teeth)
         x = resonate(noise, [(c, c * 0.35, 1.0), (c * 0.4, c * 0.2, 0.5), (c * 2, c * 0.5, 0.5)])
-        place(out, unit(x) * speed * arc(n, 0.03, 0.04), at, 1.0 if push else uniform(rng, 0.4, 0.8))
+        place(
+            out, unit(x) * speed * arc(n, 0.03, 0.04), at, 1.0 if push else uniform(rng, 0.4, 0.8)
+        )
     return out
 
 
@@ -164,7 +170,7 @@ def _sandpaper(rng: Rng) -> Signal:
     motion = np.sin(phase(1.0 / (2 * stroke) * (1 + 0.06 * wander(rng, N, 1.0))))
     grit = 1 + 0.25 * np.abs(white(rng))
     rub = forward * np.clip(motion, 0, 1) ** 0.8 + 0.8 * back * np.clip(-motion, 0, 1) ** 0.8
-    rests = smooth((wander(rng, N, 0.6) > -0.9) * 1.0, 1600)
+    rests = gate(wander(rng, N, 0.6) > -0.9, 0.1)
     return rub * grit * rests * level(rng, N, 1.5, 1.0)
 
 

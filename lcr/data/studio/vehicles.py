@@ -100,7 +100,7 @@ def _motorcycle(rng: Rng) -> Signal:
     x = lowpass(x, 3500.0, 1) + resonate(
         x, [(log_uniform(rng, 90, 180), 80.0, 0.8), (log_uniform(rng, 350, 800), 200.0, 0.9)]
     )
-    return x * (track / track.max()) ** uniform(rng, 0.6, 1.2)
+    return np.asarray(x * (track / track.max()) ** uniform(rng, 0.6, 1.2))
 
 
 def _train(rng: Rng) -> Signal:
@@ -180,9 +180,7 @@ def _bicycle_bell(rng: Rng) -> Signal:
         strikes = int(rng.choice([2, 6, 10, 14]))
         gap = uniform(rng, 0.12, 0.2) if strikes == 2 else uniform(rng, 0.035, 0.07)
         for _ in range(strikes):
-            ring = modal(
-                rng, 1.0, base * ratios, uniform(rng, 0.5, 1.0), 0.75 ** np.arange(6)
-            )
+            ring = modal(rng, 1.0, base * ratios, uniform(rng, 0.5, 1.0), 0.75 ** np.arange(6))
             place(out, ring, at, uniform(rng, 0.4, 1.0))
             at += gap * uniform(rng, 0.9, 1.1)
         at += uniform(rng, 0.5, 1.3)

@@ -24,8 +24,8 @@ from lcr.data.studio.dsp import (
     room,
     samples,
     shaped,
-    smooth,
     sloped,
+    smooth,
     steady,
     tone,
     uniform,
@@ -109,7 +109,7 @@ def _thunder(rng: Rng) -> Signal:
     out = rumble * rolls + (1 - far) * (rip * fall + 0.6 * unit(crackle))
     if chance(rng, 0.4):
         out += uniform(rng, 0.005, 0.03) * sloped(rng, -1.0)
-    return out
+    return np.asarray(out)
 
 
 def _fire(rng: Rng) -> Signal:
@@ -171,7 +171,7 @@ def _drips(rng: Rng) -> Signal:
 
 
 def _hail(rng: Rng) -> Signal:
-    """Hard pellets rattling on metal or glass: dense clicks with small resonances, coming in bursts."""
+    """Hard pellets rattling on metal or glass: dense clicks with small resonances, in bursts."""
     density = np.clip(1 + 0.6 * wander(rng, N, 1.0), 0.15, None)
     clicks = impulses(rng, log_uniform(rng, 60.0, 350.0) * density, 6.0)
     surface = log_uniform(rng, 1100.0, 2800.0)
