@@ -108,21 +108,27 @@ def load_suite(name: str, *, overrides: Sequence[str] = ()) -> SuiteConfig:
     path = Path(name) if name.endswith(".toml") else SUITES / f"{name}.toml"
     if not name.endswith(".toml") and name not in suite_names():
         raise ConfigError(f"unknown suite {name!r}{suggestion(name, suite_names())}")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read suite {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"suite {path} is not TOML: {error}") from error
+    table = read_toml(path, overrides, what="suite")
     table.setdefault("name", path.stem)
-    for override in overrides:
-        _override(table, override)
     config = build(SuiteConfig, table, where=str(path))
     folder = config.bank.path
     if folder and "bank.path" not in {o.partition("=")[0].strip() for o in overrides}:
         resolved = dataclasses.replace(config.bank, path=str(path.resolve().parent / folder))
         config = dataclasses.replace(config, bank=resolved)
     return config
+
+
+def read_toml(path: Path, overrides: Sequence[str] = (), *, what: str = "file") -> dict[str, Any]:
+    """A TOML file's table with `key.sub=value` overrides put on top; ConfigError when unreadable."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {what} {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} {path} is not TOML: {error}") from error
+    for override in overrides:
+        _override(table, override)
+    return table
 
 
 def _override(table: dict[str, Any], override: str) -> None:

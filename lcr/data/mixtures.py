@@ -1,0 +1,270 @@
+"""Mixtures of described sources with their target and prompt, by random access (sections III, V-A).
+
+A mixture is n speech + m audio sources whose levels differ by up to +-3 dB. Two rules go beyond
+the paper because a nearly silent source makes a task meaningless (its input SNR is 40 dB and any
+output a loss): crops are chosen so that every source is active for a stated share of the clip,
+and levels are set on the active part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Split, Waveform
+from lcr.data.prompts import Prompt, write_prompt
+from lcr.errors import LcrError
+from lcr.instruction import (
+    AudioDescription,
+    Instruction,
+    Kind,
+    parse_pattern,
+    patterns_by_task,
+    tell_apart,
+)
+
+_FRAME = SAMPLE_RATE // 50  # 20 ms, the usual length for level statistics
+_FLOOR = 1e-6  # mean square of -60 dBFS: below it a frame is silence whatever surrounds it
+_DRAWS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureConfig:
+    """How mixtures are drawn; identity of a suite together with its bank and seed.
+
+    A frame of 20 ms is active when its level is within `active_range_db` of the source's 95th
+    percentile frame level. Sources whose best crop is active for less than `min_active` of the
+    clip are repeated with pauses until they are not.
+    """
+
+    n_speech: int = 2
+    n_audio: int = 2
+    duration_s: float = 5.0
+    level_db: float = 3.0
+    reference_level_db: float = -28.0
+    """RMS of the active part of a source at 0 dB, re full scale."""
+    min_active: float = 0.4
+    active_range_db: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.n_speech < 0 or self.n_audio < 0 or self.n_speech + self.n_audio < 2:
+            raise LcrError("a mixture needs at least two sources: n_speech + n_audio >= 2")
+        if not 0 < self.min_active < 1:
+            raise LcrError(f"min_active must lie between 0 and 1; got {self.min_active}")
+        if self.duration_s * SAMPLE_RATE < 10 * _FRAME:
+            raise LcrError(f"duration_s must be at least 0.2; got {self.duration_s}")
+
+    @property
+    def samples(self) -> int:
+        return round(self.duration_s * SAMPLE_RATE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One mixture with its truth. Arrays are float32 at `sample_rate`; `sources` is (n, samples)
+    as mixed, so that `mixture == sources.sum(0)` and `target == gains @ sources`."""
+
+    id: str
+    index: int
+    mixture: NDArray[np.float32]
+    sources: NDArray[np.float32]
+    target: NDArray[np.float32]
+    instruction: Instruction
+    prompt: str
+    written: Prompt
+    """The prompt with the structure it was written from."""
+    sample_rate: int
+    clips: tuple[str, ...]
+    groups: tuple[str, ...]
+    sha256: str
+
+
+def active_frames(waveform: Waveform, range_db: float) -> NDArray[np.bool_]:
+    """(samples // 320,) True where a 20 ms frame is active; all False for silence."""
+    count = len(waveform) // _FRAME
+    if count == 0:
+        return np.zeros(0, dtype=bool)
+    frames = waveform[: count * _FRAME].reshape(count, _FRAME)
+    power = np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / _FRAME
+    loud = np.percentile(power, 95)
+    # Events shorter than 5 % of a long clip would vanish from the percentile.
+    loud = max(loud, power.max() / 10)
+    active: NDArray[np.bool_] = power > max(loud * 10 ** (-range_db / 10), _FLOOR)
+    return active
+
+
+def place(
+    waveform: Waveform, samples: int, rng: np.random.Generator, config: MixtureConfig
+) -> Waveform:
+    """Crop or pad to (samples,) so that the source is active for `min_active` of it.
+
+    A longer clip is cropped at a random place among those active enough; a shorter one starts at
+    a random place (partial overlap). A clip that cannot reach the share is trimmed to its active
+    part and repeated with short pauses. Raises LcrError when nothing in it is audible.
+    """
+    need = config.min_active * samples / _FRAME
+    wave = _level_floor(waveform)
+    active = active_frames(wave, config.active_range_db)
+    if not active.any():
+        raise LcrError("a source holds no audible sound; remove it from the bank")
+    length = len(wave)
+    total = np.concatenate([[0], np.cumsum(active)])
+    if length > samples:
+        span = samples // _FRAME
+        counts = total[span:] - total[:-span]
+        good = np.flatnonzero(counts >= need)
+        if len(good):
+            start = int(rng.choice(good)) * _FRAME
+            return wave[start : start + samples]
+    elif active.sum() >= need:
+        out = np.zeros(samples, dtype=np.float32)
+        start = int(rng.integers(samples - length + 1))
+        out[start : start + length] = wave
+        return out
+    return _repeat(wave, active, samples, rng)
+
+
+def _level_floor(wave: Waveform) -> Waveform:
+    """Banks differ in level; judging activity needs the peak near full scale."""
+    peak = float(np.abs(wave).max(initial=0.0))
+    return (wave / peak).astype(np.float32) if peak > 0 else wave
+
+
+def _repeat(
+    wave: Waveform, active: NDArray[np.bool_], samples: int, rng: np.random.Generator
+) -> Waveform:
+    where = np.flatnonzero(active)
+    first, last = int(where[0]) * _FRAME, int(where[-1] + 1) * _FRAME
+    event = wave[first:last].copy()
+    fade = min(_FRAME // 2, len(event) // 2)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    event[:fade] *= ramp
+    event[len(event) - fade :] *= ramp[::-1]
+    out = np.zeros(samples, dtype=np.float32)
+    at = int(rng.integers(max(1, min(len(event), samples) // 2)))
+    while at < samples:
+        stop = min(samples, at + len(event))
+        out[at:stop] = event[: stop - at]
+        at = stop + int(rng.integers(_FRAME, 15 * _FRAME))
+    return out
+
+
+def set_level(wave: Waveform, level_db: float, config: MixtureConfig) -> Waveform:
+    """Scale so that the RMS over active frames is `level_db` re the reference level."""
+    active = active_frames(wave, config.active_range_db)
+    frames = wave[: len(active) * _FRAME].reshape(-1, _FRAME)[active]
+    if frames.size == 0:
+        raise LcrError("a source holds no audible sound; remove it from the bank")
+    rms = float(np.sqrt(np.mean(np.square(frames, dtype=np.float64))))
+    gain = 10 ** ((config.reference_level_db + level_db) / 20) / rms
+    return (wave * np.float32(gain)).astype(np.float32)
+
+
+def draw_entries(
+    pool: Mapping[Kind, Sequence[Sequence[Entry]]],
+    config: MixtureConfig,
+    rng: np.random.Generator,
+) -> tuple[Entry, ...]:
+    """Speech then audio entries, every two of which words can tell apart.
+
+    `pool` maps a kind to groups of entries drawn evenly (a class of sounds; one group for speech).
+    """
+    chosen: list[Entry] = []
+    wanted: list[Kind] = ["speech"] * config.n_speech + ["audio"] * config.n_audio
+    for kind in wanted:
+        groups = pool[kind]
+        for _ in range(_DRAWS):
+            group = groups[int(rng.integers(len(groups)))]
+            entry = group[int(rng.integers(len(group)))]
+            if all(tell_apart(entry.description, e.description) for e in chosen):
+                chosen.append(entry)
+                break
+        else:
+            raise LcrError(
+                f"no {kind} source in {_DRAWS} draws can be told from the others by its "
+                "description; the bank needs more varied descriptions"
+            )
+    return tuple(chosen)
+
+
+def entry_pool(bank: Bank, split: Split, config: MixtureConfig) -> dict[Kind, list[list[Entry]]]:
+    """Entries of a split as `draw_entries` takes them: classes of sounds are drawn evenly."""
+    speech: list[Entry] = []
+    by_label: dict[str, list[Entry]] = {}
+    for entry in bank.entries(split):
+        if isinstance(entry.description, AudioDescription):
+            by_label.setdefault(entry.description.label, []).append(entry)
+        elif entry.description.known:
+            speech.append(entry)
+    if len(speech) < config.n_speech or len(by_label) < config.n_audio:
+        raise LcrError(
+            f"bank {bank.name!r} has {len(speech)} described speech clips and {len(by_label)} "
+            f"classes of sounds in split {split!r}; mixtures of {config.n_speech} speech + "
+            f"{config.n_audio} audio sources need more"
+        )
+    return {"speech": [speech], "audio": list(by_label.values())}
+
+
+class MixtureSet:
+    """Endless examples of one bank and split, the same for (name, seed, index) in any process.
+
+    Tasks are drawn evenly: example i has task i modulo the number of tasks (16 for 2 + 2).
+    """
+
+    def __init__(
+        self, bank: Bank, *, split: Split, config: MixtureConfig, seed: int, name: str
+    ) -> None:
+        self.bank, self.split, self.config, self.seed, self.name = bank, split, config, seed, name
+        self._pool = entry_pool(bank, split, config)
+        self._tasks = tuple(patterns_by_task(config.n_speech, config.n_audio).values())
+        parts = (bank.digest, split, str(sorted(asdict(config).items())), str(seed), name)
+        self.digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def n_tasks(self) -> int:
+        return len(self._tasks)
+
+    def rng(self, index: int) -> np.random.Generator:
+        """The generator all draws of one example come from."""
+        word = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "little")
+        return np.random.default_rng(np.random.SeedSequence([word, self.seed, index]))
+
+    def example(self, index: int) -> Example:
+        """Example `index` >= 0. Raises AudioFileError when a clip cannot be read."""
+        if index < 0:
+            raise IndexError(f"example index must be >= 0; got {index}")
+        rng, config = self.rng(index), self.config
+        patterns = self._tasks[index % len(self._tasks)]
+        pattern = patterns[int(rng.integers(len(patterns)))]
+        entries = draw_entries(self._pool, config, rng)
+        levels = rng.uniform(-config.level_db, config.level_db, size=len(entries))
+        sources = np.stack(
+            [
+                set_level(
+                    place(self.bank.load(entry), config.samples, rng, config), float(level), config
+                )
+                for entry, level in zip(entries, levels, strict=True)
+            ]
+        )
+        instruction = Instruction(parse_pattern(pattern), tuple(e.description for e in entries))
+        mixture = sources.sum(0)
+        written = write_prompt(instruction, rng)
+        target = (np.array(instruction.gains, dtype=np.float32)[:, None] * sources).sum(0)
+        return Example(
+            id=f"{self.name}-{self.seed}-{index:05d}",
+            index=index,
+            mixture=mixture,
+            sources=sources,
+            target=target,
+            instruction=instruction,
+            prompt=written.text,
+            written=written,
+            sample_rate=SAMPLE_RATE,
+            clips=tuple(e.id for e in entries),
+            groups=tuple(e.group for e in entries),
+            sha256=hashlib.sha256(sources.tobytes()).hexdigest(),
+        )

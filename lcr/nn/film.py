@@ -1,0 +1,32 @@
+"""Feature-wise linear modulation by the semantic filter (section IV-B, eq. 3-4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class FiLM(nn.Module):
+    """h~ = gamma * h + beta with gamma = F(z), beta = G(z), two 2-layer perceptrons (eq. 3-4).
+
+    gamma is read as 1 + F(z) and both last layers start at zero, so that an untrained FiLM is
+    the identity.
+    """
+
+    def __init__(self, z_dim: int, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.gamma = _perceptron(z_dim, hidden, channels)
+        self.beta = _perceptron(z_dim, hidden, channels)
+
+    def forward(self, h: Tensor, z: Tensor) -> Tensor:
+        """`h` (batch, ..., channels) and `z` (batch, z_dim) -> the shape of `h`."""
+        shape = (h.shape[0],) + (1,) * (h.dim() - 2) + (h.shape[-1],)
+        gamma, beta = self.gamma(z).view(shape), self.beta(z).view(shape)
+        return torch.addcmul(beta, h, 1 + gamma)
+
+
+def _perceptron(z_dim: int, hidden: int, channels: int) -> nn.Sequential:
+    last = nn.Linear(hidden, channels)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(z_dim, hidden), nn.SiLU(), last)
