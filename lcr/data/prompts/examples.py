@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from lcr.instruction import (
     patterns_by_task,
     tell_apart,
 )
+
+
+@lru_cache
+def _patterns(n_speech: int, n_audio: int) -> tuple[tuple[str, ...], ...]:
+    return tuple(patterns_by_task(n_speech, n_audio).values())
 
 
 def random_speaker(rng: np.random.Generator, *, unknown: float = 0.0) -> SpeechDescription:
@@ -44,7 +50,7 @@ def random_instruction(
     rng: np.random.Generator, n_speech: int = 2, n_audio: int = 2, *, unknown: float = 0.0
 ) -> Instruction:
     """An instruction with its task drawn evenly, then its pattern, then the sources."""
-    by_task = list(patterns_by_task(n_speech, n_audio).values())
+    by_task = _patterns(n_speech, n_audio)
     options = by_task[int(rng.integers(len(by_task)))]
     pattern = options[int(rng.integers(len(options)))]
     return instruction(pattern, random_descriptions(rng, n_speech, n_audio, unknown=unknown))

@@ -7,6 +7,7 @@ Every paraphrase is a noun phrase without its article. A trailing "+" says that 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 PARAPHRASES: dict[str, tuple[str, ...]] = {
@@ -213,6 +214,9 @@ def names_of(label: str) -> tuple[str, ...]:
         wrapped.append(bare)
         if name.endswith("+"):
             wrapped += [f"{bare} sound", f"{bare} noise"]
-        if label in PARAPHRASES and not bare.startswith(("sound of", "playing of")):
-            wrapped.append(f"sound of the {bare}")
     return tuple(dict.fromkeys(wrapped))
+
+
+def takes_sound_of(name: str) -> bool:
+    """Whether "the sound of the NAME" reads well."""
+    return not re.search(r"sound|noise|music|part|perform|playing| of |tune|solo|^someone", name)

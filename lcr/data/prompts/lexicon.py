@@ -163,11 +163,11 @@ GENDER_VOICES: dict[str, tuple[str, ...]] = {
     "M": ("male voice", "masculine voice"),
     "F": ("female voice", "feminine voice"),
 }
-SPEAKER_NOUNS = ("speaker", "speaker", "talker")
-PERSON_NOUNS = ("person", "individual")
+SPEAKER_NOUNS: tuple[str, ...] = ("speaker", "speaker", "talker")
+PERSON_NOUNS: tuple[str, ...] = ("person", "individual")
 """Not used beside a sneezing or whistling person."""
 
-EVERYTHING = (
+EVERYTHING: tuple[str, ...] = (
     "everything",
     "everything",
     "the whole mix",
@@ -184,7 +184,7 @@ EVERYTHING = (
     "the whole thing",
     "the entire audio",
 )
-OVERALL_VOLUME = (
+OVERALL_VOLUME: tuple[str, ...] = (
     "the overall volume",
     "the master volume",
     "the overall level",
@@ -197,7 +197,7 @@ OVERALL_VOLUME = (
 )
 """Objects that already name a level: "raise the overall volume"."""
 
-EVERYTHING_ELSE = (
+EVERYTHING_ELSE: tuple[str, ...] = (
     "everything else",
     "everything else",
     "all the other sounds",
@@ -208,8 +208,8 @@ EVERYTHING_ELSE = (
     "all the rest",
     "the rest of the mix",
 )
-EXCEPT = ("except", "except for", "but", "apart from", "other than", "besides")
-EVERYTHING_BEFORE_EXCEPT = (
+EXCEPT: tuple[str, ...] = ("except", "except for", "but", "apart from", "other than", "besides")
+EVERYTHING_BEFORE_EXCEPT: tuple[str, ...] = (
     "everything",
     "everything",
     "all sounds",
@@ -217,8 +217,14 @@ EVERYTHING_BEFORE_EXCEPT = (
     "every sound",
 )
 
-ONE_SPEAKER = ("the speech", "the voice", "the talking", "the spoken words", "the speaking voice")
-SPEECH_GROUP = (
+ONE_SPEAKER: tuple[str, ...] = (
+    "the speech",
+    "the voice",
+    "the talking",
+    "the spoken words",
+    "the speaking voice",
+)
+SPEECH_GROUP: tuple[str, ...] = (
     "the speech",
     "all the speech",
     "all speech",
@@ -234,7 +240,7 @@ SPEECH_GROUP = (
     "the talking",
     "the people talking",
 )
-SPEECH_PAIR = (
+SPEECH_PAIR: tuple[str, ...] = (
     "both speakers",
     "both voices",
     "the two speakers",
@@ -247,7 +253,7 @@ GENDER_PAIR: dict[str, tuple[str, ...]] = {
     "M": ("both men", "the two men", "both male speakers", "both male voices"),
     "F": ("both women", "the two women", "both female speakers", "both female voices"),
 }
-AUDIO_GROUP = (
+AUDIO_GROUP: tuple[str, ...] = (
     "the background sounds",
     "all the background sounds",
     "all background sounds",
@@ -259,7 +265,7 @@ AUDIO_GROUP = (
     "all the noise",
     "the noises",
 )
-NON_SPEECH_GROUP = (
+NON_SPEECH_GROUP: tuple[str, ...] = (
     "all non-speech sounds",
     "the non-speech sounds",
     "everything that isn't speech",
@@ -267,7 +273,12 @@ NON_SPEECH_GROUP = (
 )
 """Not used beside a chattering crowd or a crying baby."""
 
-ONE_AUDIO = ("the background sound", "the background noise", "the noise", "the background")
+ONE_AUDIO: tuple[str, ...] = (
+    "the background sound",
+    "the background noise",
+    "the noise",
+    "the background",
+)
 VOICE_LIKE = frozenset(
     {"crowd chattering", "crowd cheering", "baby crying", "person sneezing", "person snoring"}
     | {"person whistling", "person coughing"}

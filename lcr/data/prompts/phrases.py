@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from lcr.data.prompts import lexicon
-from lcr.data.prompts.labels import names_of
+from lcr.data.prompts.labels import names_of, takes_sound_of
 from lcr.instruction import (
     STYLE_ATTRIBUTES,
     Action,
@@ -131,7 +131,11 @@ def one_source(
     description = descriptions[index]
     labels = {d.label for d in descriptions if isinstance(d, AudioDescription)}
     if isinstance(description, AudioDescription):
-        words = f"the {dice.pick(names_of(description.label))}"
+        name = dice.pick(names_of(description.label))
+        wrapped = takes_sound_of(name) and dice.chance(0.2)
+        words = (
+            f"the {dice.pick(('sound', 'sound', 'noise')) + ' of the ' if wrapped else ''}{name}"
+        )
         return Phrase(action, words, (index,), label=description.label)
     speakers = tuple(d for d in descriptions if isinstance(d, SpeechDescription))
     attributes = dice.pick(minimal_attributes(speakers, index))
@@ -177,6 +181,8 @@ def speaker_words(attributes: Attributes, dice: Dice, *, voice_like_beside: bool
         else:
             options = [h for h in words.having if not voice or "voice" not in h]
             having.append(dice.pick(options))
+    if "talk" in " ".join(before + doing):
+        noun = noun.replace("talker", "speaker")
     text = " ".join(["the", *before, noun])
     if doing:
         text += f" {dice.pick(('', '', 'who is '))}{doing[0]}" if not voice else f" {doing[0]}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from lcr.data.prompts import verbs
 from lcr.data.prompts.phrases import Dice, Phrase
 
+_PARTICLES = ("{x} up", "{x} down", "{x} out", "{x} in", "{x} alone", "{x} down a notch")
 _LONGEST_SPLIT = 4
 """Words between a verb and its particle: "turn the barking dog down", no longer."""
 
@@ -17,8 +18,8 @@ _LONGEST_SPLIT = 4
 class Clause:
     """What to do (`kind`, a key of `verbs.TEMPLATES`) with what (`phrases`).
 
-    `words` replace the list of the phrases as the verb's object. A `first` or `last` clause
-    does not move when clauses are said in another order.
+    `words` replace the list of the phrases as the verb's object. A `first` clause sets the
+    stage for the others and a `last` one refers back to them ("everything else").
     """
 
     kind: str
@@ -81,16 +82,14 @@ def _object(clause: Clause, dice: Dice) -> str:
 
 def _verb_phrase(clause: Clause, dice: Dice, *, gerund: bool = False, tail: bool = False) -> str:
     words = _object(clause, dice)
-    template = dice.pick(verbs.TEMPLATES[clause.kind])
-    if not template.endswith("{x}"):
-        particle = template.rsplit(" ", 1)[1] in ("up", "down", "out")
-        while len(words.split()) > (_LONGEST_SPLIT if particle else 10) and not template.endswith(
-            "{x}"
-        ):
-            template = dice.pick(verbs.TEMPLATES[clause.kind])
+    options = verbs.TEMPLATES[clause.kind]
+    template = dice.pick(options)
+    if len(words.split()) > _LONGEST_SPLIT and template.endswith(_PARTICLES):
+        template = dice.pick([t for t in options if not t.endswith(_PARTICLES)])
     if tail and template.endswith("{x}") and not re.search("mix|record|clip|audio|sounds", words):
         template += _tail(clause.kind, template, dice)
-    return (verbs.gerund(template) if gerund else template).format(x=words)
+    text = (verbs.gerund(template) if gerund else template).format(x=words)
+    return text.replace("the sound of the sound of", "the sound of")
 
 
 def _tail(kind: str, template: str, dice: Dice) -> str:
@@ -102,7 +101,7 @@ def _tail(kind: str, template: str, dice: Dice) -> str:
 def _joined(clauses: list[Clause], dice: Dice, *, gerund: bool) -> str:
     """Verb phrases in one sentence."""
     tail = dice.chance(0.2) and not any(
-        c.last or c.first or c.kind in ("1", "keep_only") for c in clauses
+        c.last or c.first or c.kind in ("1", "leave", "keep_only") for c in clauses
     )
     tail = tail and not any(c.kind.startswith("volume") or len(c.words) for c in clauses)
     said = [
@@ -116,7 +115,7 @@ def _joined(clauses: list[Clause], dice: Dice, *, gerund: bool) -> str:
         if (
             not gerund
             and not clauses[0].first
-            and clauses[1].kind != "volume_up"
+            and not clauses[1].kind.startswith("volume")
             and dice.chance(0.08)
         ):
             return f"{said[0]} while {_verb_phrase(clauses[1], dice, gerund=True)}"

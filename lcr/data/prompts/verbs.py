@@ -6,8 +6,10 @@ from functools import lru_cache
 
 from lcr.instruction import Action
 
-ISOLATE, KEEP_ONLY, VOLUME_UP, VOLUME_DOWN = "isolate", "keep_only", "volume_up", "volume_down"
-"""Clause kinds beside the four actions' letters; the volume kinds take a level as object."""
+ISOLATE, KEEP_ONLY, LEAVE = "isolate", "keep_only", "leave"
+VOLUME_UP, VOLUME_DOWN = "volume_up", "volume_down"
+"""Clause kinds beside the four actions' letters. `LEAVE` keeps a source at its level beside ones
+that change; the volume kinds take a level as object."""
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     Action.UP.value: (
@@ -130,9 +132,16 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     Action.KEEP.value: (
         "keep {x}",
+        "keep {x}",
+        "retain {x}",
+        "preserve {x}",
+        "leave {x} in",
+    ),
+    LEAVE: (
         "leave {x} alone",
         "leave {x} untouched",
         "leave {x} unchanged",
+        "leave {x} as is",
         "keep {x} unchanged",
     ),
     ISOLATE: (
@@ -230,7 +239,8 @@ RESULTS: dict[str, tuple[str, ...]] = {
         "filtered out",
         "erased",
     ),
-    Action.KEEP.value: ("left alone", "left unchanged", "kept"),
+    Action.KEEP.value: ("kept",),
+    LEAVE: ("left alone", "left unchanged"),
     ISOLATE: ("isolated", "extracted", "separated", "separated out", "singled out"),
 }
 """What follows "I want the rain ..."."""
@@ -271,7 +281,6 @@ STATEMENT_FRAMES = (
     "make sure to {vp}",
     "try to {vp}",
     "help me {vp}",
-    "your job is to {vp}",
     "we need to {vp}",
     "it would be great if you could {vp}",
     "I'd appreciate it if you could {vp}",

@@ -10,7 +10,7 @@ import numpy as np
 from lcr.data.prompts import lexicon
 from lcr.data.prompts.phrases import Dice, Phrase, all_audio, all_speech, denoted, one_source
 from lcr.data.prompts.sentences import Clause, list_words, say
-from lcr.data.prompts.verbs import ISOLATE, KEEP_ONLY, VOLUME_DOWN, VOLUME_UP
+from lcr.data.prompts.verbs import ISOLATE, KEEP_ONLY, LEAVE, VOLUME_DOWN, VOLUME_UP
 from lcr.instruction import Action, Description, Instruction
 
 ISOLATING_FORMS = frozenset({"isolate", "keep_only"})
@@ -135,7 +135,7 @@ class _Planner:
         clauses = self._changes([i for i in named if actions[i] is not Action.KEEP])
         kept = [i for i in named if actions[i] is Action.KEEP]
         if kept:
-            clauses.append(Clause(Action.KEEP.value, self._units(kept)))
+            clauses.append(Clause(LEAVE, self._units(kept)))
         return "change", [*self.dice.shuffled(clauses), rest]
 
     def _changes(self, indices: list[int], *, allow_rest: bool = False) -> list[Clause]:
@@ -151,7 +151,7 @@ class _Planner:
         clauses = self.dice.shuffled(clauses)
         rest = [i for i in range(len(self.instruction.actions)) if i not in indices]
         if allow_rest and rest and len(clauses) < 3 and self.dice.chance(0.05):
-            clauses.append(replace(Clause("1", (self._rest(Action.KEEP),)), last=True))
+            clauses.append(replace(Clause(LEAVE, (self._rest(Action.KEEP),)), last=True))
         return clauses
 
     def _units(
