@@ -1,0 +1,54 @@
+"""The command as people start it: a file, from any folder, with a third-party system."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+COMPARE = Path(__file__).parents[2] / "experiments" / "compare.py"
+
+
+def start(folder: Path, plugin: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(COMPARE), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(plugin), "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+def test_it_compares_from_any_folder(tmp_path: Path, suite: Path, plugin_folder: Path) -> None:
+    arguments = ("--suite", suite, "--systems", "half,ideal-ratio-mask", "--device", "cpu")
+    done = start(tmp_path, plugin_folder, *arguments)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "tiny"
+    for name in ("summary.json", "summary.md", "summary.csv", "report.html"):
+        assert (folder / name).stat().st_size > 100
+    assert str(folder / "report.html") in done.stdout
+    assert "Average without OVC" in done.stdout
+    assert "ideal-ratio-mask (bound)" in done.stdout
+    assert "half: 16 of 16" in done.stderr
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    bound = summary["systems"][1]
+    assert bound["average_without_ovc"]["mean"] > 1.0
+    assert "half" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_lists_suites_and_systems(tmp_path: Path, plugin_folder: Path) -> None:
+    done = start(tmp_path, plugin_folder, "--list")
+    assert done.returncode == 0
+    for name in ("studio", "field", "mixture", "ideal-binary-mask", "half", "faulty-systems"):
+        assert name in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_input_ends_with_2(tmp_path: Path, plugin_folder: Path) -> None:
+    done = start(tmp_path, plugin_folder, "--suite", "feild")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "compare: unknown suite 'feild'; did you mean 'field'?\n"
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,90 @@
+"""kill -9 at ten random moments, then resume: the records of an undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import compare
+from experiments.records import comparable, read_records
+
+KILLS = 10
+TOTAL = 2 * 16 * 6
+
+
+def command(suite: Path, out: Path) -> list[str]:
+    return ["--suite", str(suite), "--out", str(out), "--device", "cpu", "--per-task", "6"]
+
+
+def whole_lines(out: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in out.glob("*/*.jsonl"))
+
+
+def results(out: Path) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for path in sorted(out.glob("*/*.jsonl")):
+        read = read_records(path)
+        assert read.dropped == 0
+        found[path.name] = [comparable(record) for record in read.records]
+        for record in found[path.name]:
+            del record["code"]  # the checkout may move on while this test runs
+    return found
+
+
+def sounds(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.wav"))}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of Unix")
+def test_ten_kills_then_resume_equal_an_undisturbed_run(suite: Path, tmp_path: Path) -> None:
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    assert compare.main(command(suite, calm)) == 0
+    # Real processes, forked from one that has imported the program: their start costs nothing.
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["experiments.compare"])
+    rng = random.Random(20240203)
+    torn = 0
+    for kill in range(KILLS):
+        target = whole_lines(rough) + rng.randint(0, TOTAL // KILLS - 8)
+        process = processes.Process(target=compare.main, args=(command(suite, rough),))
+        process.start()
+        deadline = time.monotonic() + 60
+        while whole_lines(rough) <= target and process.is_alive():
+            assert time.monotonic() < deadline, "the run makes no progress"
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.01))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "the run had ended before it was killed"
+        torn = tear_last_line(rough, rng) if kill % 2 else 0
+    assert 0 < whole_lines(rough) < TOTAL
+    assert torn == 1
+    assert compare.main(command(suite, rough)) == 0
+    assert results(rough) == results(calm)
+    assert sum(map(len, results(rough).values())) == TOTAL
+    assert sounds(rough) == sounds(calm)
+    summary = json.loads((rough / "tiny" / "summary.json").read_text())
+    assert sum(system["dropped_lines"] for system in summary["systems"]) == 1
+    other = json.loads((calm / "tiny" / "summary.json").read_text())
+    for mine, theirs in zip(summary["systems"], other["systems"], strict=True):
+        assert mine["tasks"] == theirs["tasks"]
+        assert mine["average"] == theirs["average"]
+
+
+def tear_last_line(out: Path, rng: random.Random) -> int:
+    """What a power cut can leave: the last line of the newest file, written in part."""
+    path = max(out.glob("*/*.jsonl"), key=lambda p: p.stat().st_mtime_ns)
+    content = path.read_bytes()
+    start = content.rstrip(b"\n").rfind(b"\n") + 1
+    path.write_bytes(content[: rng.randint(start + 1, len(content) - 1)])
+    return 1
