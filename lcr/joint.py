@@ -1,0 +1,203 @@
+"""LCR as a Remixer: the joint model, prompt -> z -> one mask, no separation (section IV)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from lcr.adapters import AdapterConfig, run_core
+from lcr.audio import check_audio
+from lcr.errors import LcrError
+from lcr.nn.band_split import BandSplitConfig, BandSplitRemixer
+from lcr.nn.prompt_reader import (
+    MINILM,
+    MINILM_SHA256,
+    LoraConfig,
+    MissingWeightsError,
+    PromptReader,
+    ReaderConfig,
+)
+from lcr.nn.slots import SlotVocabulary
+from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
+
+WEIGHTS = Path(__file__).parent / "weights"
+DEFAULT_WEIGHTS = "lcr-b"
+SAMPLE_RATE = 16_000
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+_TOLD = 0.5
+"""A slot above this probability is told in the trace."""
+
+
+class WeightsError(LcrError):
+    """A checkpoint folder is not one; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A folder with config.json and model.safetensors, as `experiments/train.py` and
+    `experiments/ship.py` write them."""
+
+    config: dict[str, Any]
+    tensors: dict[str, torch.Tensor]
+    sha256: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Checkpoint:
+        """Raises MissingWeightsError when files are absent, WeightsError when they are broken."""
+        config_path, weights_path = folder / CONFIG_FILE, folder / WEIGHTS_FILE
+        for path in (config_path, weights_path):
+            if not path.is_file():
+                raise MissingWeightsError(f"no {path.name} in {folder}: not a checkpoint of lcr")
+        try:
+            config = json.loads(config_path.read_text(encoding="utf-8"))
+            tensors = load_file(weights_path)
+        except Exception as error:  # safetensors raises its own type; both mean a broken file
+            raise WeightsError(f"{folder} is damaged: {error}") from error
+        digest = hashlib.sha256(weights_path.read_bytes()).hexdigest()
+        return cls(config=config, tensors=tensors, sha256=digest)
+
+
+class JointRemixer:
+    """LCR with the band-split block: reads the prompt once, remixes each channel in one pass.
+
+    Takes any rate, channel count and length through the adapters; needs no oracle.
+    """
+
+    def __init__(
+        self,
+        reader: PromptReader,
+        remixer: BandSplitRemixer,
+        card: SystemCard,
+        *,
+        slot_names: tuple[str, ...] = (),
+        device: str = "cpu",
+    ) -> None:
+        self._reader = reader.to(device).eval()
+        self._remixer = remixer.to(device).eval()
+        self._card = card
+        self._device = device
+        self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=20.0, overlap_s=2.0)
+        self._slot_names = slot_names
+
+    @classmethod
+    def from_checkpoint(cls, folder: Path, *, name: str, device: str = "cpu") -> JointRemixer:
+        """Load a checkpoint folder. Raises MissingWeightsError or WeightsError."""
+        checkpoint = Checkpoint.read(folder)
+        try:
+            vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
+            model = dict(checkpoint.config["remixer"])
+            model["band_bins"] = tuple(model["band_bins"])
+            settings = dict(checkpoint.config["reader"])
+            settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
+            reader = PromptReader(ReaderConfig(**settings))
+            remixer = BandSplitRemixer(BandSplitConfig(**model))
+            _fill(reader, checkpoint.tensors, "reader.", partial=True)
+            _fill(remixer, checkpoint.tensors, "remixer.", partial=False)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
+        card = SystemCard(
+            name=name,
+            family="joint",
+            sample_rate=SAMPLE_RATE,
+            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; band-split block",
+            weights={folder.name: checkpoint.sha256, MINILM: MINILM_SHA256},
+        )
+        return cls(reader, remixer, card, slot_names=vocabulary.names, device=device)
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """Remix (channels, samples) as `prompt` asks. Raises ValueError for unusable audio."""
+        request = RemixRequest(mixture=mixture, sample_rate=sample_rate, prompt=prompt)
+        return self.remix_many([request])[0]
+
+    def remix_many(self, requests: Sequence[RemixRequest]) -> list[Remix]:
+        """Prompts are read in one batch, and mixtures of one shape and rate remixed in one."""
+        if not requests:
+            return []
+        for request in requests:
+            check_audio(request.mixture, request.sample_rate)
+        start = time.perf_counter()
+        z = self._read([request.prompt for request in requests])
+        reading = (time.perf_counter() - start) / len(requests)
+        shapes = {(r.mixture.shape, r.sample_rate) for r in requests}
+        if len(shapes) > 1:
+            audio = [self._one(r, z[i : i + 1]) for i, r in enumerate(requests)]
+        else:
+            audio = self._same_shape(requests, z)
+        remixing = (time.perf_counter() - start) / len(requests) - reading
+        return [
+            Remix(audio=each, trace=(self._told(row, reading), Step(name="remix", seconds=remixing)))
+            for each, row in zip(audio, z, strict=True)
+        ]
+
+    def _one(self, request: RemixRequest, z: torch.Tensor) -> Audio:
+        return run_core(
+            lambda audio: self._core(audio, z.expand(len(audio), -1)),
+            request.mixture,
+            request.sample_rate,
+            self._adapter,
+        )
+
+    def _same_shape(self, requests: Sequence[RemixRequest], z: torch.Tensor) -> list[Audio]:
+        # To the adapter a batch is one recording of many channels.
+        stacked = np.concatenate([r.mixture for r in requests])
+        channels = requests[0].mixture.shape[0]
+        rows = z.repeat_interleave(channels, 0)
+        out = run_core(
+            lambda audio: self._core(audio, rows), stacked, requests[0].sample_rate, self._adapter
+        )
+        return list(out.reshape(len(requests), channels, -1))
+
+    @torch.inference_mode()
+    def _read(self, prompts: Sequence[str]) -> torch.Tensor:
+        z: torch.Tensor = self._reader(prompts)
+        return z
+
+    @torch.inference_mode()
+    def _core(self, audio: Audio, z: torch.Tensor) -> Audio:
+        """(rows, samples) at 16 kHz, one filter a row."""
+        waves = torch.from_numpy(np.ascontiguousarray(audio)).to(self._device)
+        out: Audio = self._remixer(waves, z.unsqueeze(1)).squeeze(1).cpu().numpy()
+        return out
+
+    def _told(self, z: torch.Tensor, seconds: float) -> Step:
+        probabilities = z[: len(self._slot_names)].tolist()
+        told = {
+            name: round(p, 3)
+            for name, p in zip(self._slot_names, probabilities, strict=True)
+            if p > _TOLD
+        }
+        words = ", ".join(told) or "nothing recognised"
+        return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
+
+
+def _fill(
+    module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefix: str, *, partial: bool
+) -> None:
+    state = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
+    whole = module.trained_state() if isinstance(module, PromptReader) else module.state_dict()
+    expected = set(whole)
+    if set(state) != expected:
+        odd = sorted(set(state) ^ expected)
+        raise ValueError(f"{len(odd)} tensors are missing or unknown, such as {odd[0]}")
+    module.load_state_dict(state, strict=not partial)
+
+
+def load_default(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> JointRemixer:
+    """The system `lcr`: the shipped checkpoint, or any folder given as `weights`."""
+    folder = WEIGHTS / weights if (WEIGHTS / weights).is_dir() else Path(weights)
+    return JointRemixer.from_checkpoint(folder, name="lcr", device=device)
