@@ -31,15 +31,19 @@ class UnknownSystemError(RegistryError):
     """No system has this name; `suggestions` holds the closest ones that exist."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
         self.name = name
+        self.known = known
         self.suggestions = tuple(difflib.get_close_matches(name, known, n=3))
-        if not known:
+
+    def __str__(self) -> str:
+        if not self.known:
             hint = "no system is registered at all; run: pip install -e . in the project's folder"
         elif self.suggestions:
             hint = f"did you mean {' or '.join(self.suggestions)}?"
         else:
-            hint = f"there are {', '.join(known)}"
-        super().__init__(f"unknown system {name!r}; {hint}")
+            hint = f"there are {', '.join(self.known)}"
+        return f"unknown system {self.name!r}; {hint}"
 
 
 class DuplicateSystemError(RegistryError):

@@ -52,6 +52,21 @@ def test_flac_is_exact_to_24_bits_and_refuses_to_clip(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.flac"]
 
 
+@pytest.mark.parametrize("suffix", ["ogg", "mp3", "flac", "wav", "aiff"])
+def test_common_formats_are_read_at_their_own_rate(tmp_path: Path, suffix: str) -> None:
+    times = np.arange(22_050) / 44_100
+    tone = 0.5 * np.sin(2 * np.pi * 440 * times)
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, np.stack([tone, -tone], axis=1), 44_100)
+    clip = read_audio(path)
+    assert clip.sample_rate == 44_100
+    assert clip.audio.shape[0] == 2
+    assert clip.audio.flags.c_contiguous
+    middle = slice(5000, 15_000)
+    np.testing.assert_allclose(clip.audio[0, middle], tone[middle], atol=0.02)
+    np.testing.assert_allclose(clip.audio[1, middle], -tone[middle], atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [(None, "does not exist"), (b"", "cannot be read"), (b"RIFF junk", "cannot be read")],

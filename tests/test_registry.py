@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def test_unknown_name_gets_suggestions(plugin: str) -> None:
         create("zz-wroks")
     assert caught.value.suggestions[0] == "zz-works"
     assert isinstance(caught.value, LcrError)
+    # Errors cross process borders.
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_unknown_name_like_no_other_lists_what_there_is(plugin: str) -> None:
