@@ -45,7 +45,7 @@ def _dog(rng: Rng) -> Signal:
     formants = [
         (log_uniform(rng, 520.0, 900.0), 180.0, 1.0),
         (log_uniform(rng, 900.0, 1700.0), 260.0, uniform(rng, 0.4, 1.0)),
-        (log_uniform(rng, 2000.0, 3200.0), 500.0, uniform(rng, 0.05, 0.25)),
+        (log_uniform(rng, 2000.0, 3200.0), 400.0, uniform(rng, 0.02, 0.12)),
     ]
     rough = uniform(rng, 0.1, 0.6)
     gap = (0.03, 0.12) if chance(rng, 0.35) else (0.12, uniform(rng, 0.25, 0.5))
@@ -89,6 +89,7 @@ def _rooster(rng: Rng) -> Signal:
     lengths = [uniform(rng, 0.15, 0.3), uniform(rng, 0.1, 0.2), uniform(rng, 0.15, 0.35)]
     lengths = [*lengths[: int(rng.integers(1, 4))], uniform(rng, 0.9, 1.6)]
     formants = [
+        (f0 * 1.1, 250.0, uniform(rng, 0.1, 0.7)),
         (log_uniform(rng, 1000.0, 1700.0), 350.0, 1.0),
         (log_uniform(rng, 1900.0, 3000.0), 400.0, uniform(rng, 0.15, 0.5)),
         (log_uniform(rng, 3300.0, 4500.0), 600.0, uniform(rng, 0.05, 0.25)),

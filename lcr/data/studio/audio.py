@@ -59,8 +59,8 @@ def _record(rng: Rng, x: Signal, *, indoor: bool) -> Signal:
         x = room(rng, x, rt60, uniform(rng, 0.05, 0.45 if indoor else 0.2))
     if chance(rng, 0.3):
         x = lowpass(x, log_uniform(rng, 3000.0, 7500.0), order=1)
-    tilt = uniform(rng, -4.0, 4.0)
-    x = equalise(x, [60.0, 1000.0, NYQUIST_HZ], [-0.6 * tilt + uniform(rng, -3.0, 1.0), 0.0, tilt])
+    tilt = uniform(rng, -7.0, 5.0)
+    x = equalise(x, [60.0, 1000.0, NYQUIST_HZ], [-0.6 * tilt + uniform(rng, -4.0, 3.0), 0.0, tilt])
     if chance(rng, 0.5):
         floor = shaped(
             rng, [40.0, 200.0, 1000.0, NYQUIST_HZ], [0.0, -3.0, -10.0, uniform(rng, -30.0, -8.0)]

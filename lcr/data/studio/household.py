@@ -54,7 +54,7 @@ def _clock(rng: Rng) -> Signal:
             for r, g in ((0.4, uniform(rng, 0.1, 0.8)), (1.0, 1.0), (1.9, 0.8), (2.8, 0.7))
         ]
 
-    seconds = uniform(rng, 0.04, 0.2)
+    seconds = uniform(rng, 0.06, 0.25)
     sounds = [_click(rng, mechanism(1.0), seconds), _click(rng, mechanism(0.88), seconds)]
     tock = uniform(rng, 0.35, 1.0)
     double, offset = chance(rng, 0.4), uniform(rng, 0.015, 0.09)
@@ -64,9 +64,10 @@ def _clock(rng: Rng) -> Signal:
         place(out, sounds[i % 2], at, gain)
         if double:
             place(out, sounds[1 - i % 2], at + offset, 0.45 * gain)
+    out = room(rng, out, log_uniform(rng, 0.1, 0.6), uniform(rng, 0.1, 0.6))
     hum = shaped(rng, [40, 120, 500, 2000, 8000], [0, -4, -14, -22, -26])
     peak = np.abs(out).max()
-    return np.asarray(out + peak * 10 ** (uniform(rng, -48.0, -26.0) / 20) * hum)
+    return np.asarray(out + peak * 10 ** (uniform(rng, -58.0, -30.0) / 20) * hum)
 
 
 def _vacuum(rng: Rng) -> Signal:

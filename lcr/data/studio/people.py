@@ -46,8 +46,8 @@ def _baby(rng: Rng) -> Signal:
     formants = [
         (1050.0 * scale, 300.0, 1.0),
         (1900.0 * scale, 500.0, uniform(rng, 0.2, 0.7)),
-        (3300.0 * scale, 500.0, uniform(rng, 0.2, 0.8)),
-        (4700.0 * scale, 700.0, uniform(rng, 0.1, 0.5)),
+        (3300.0 * scale, 500.0, uniform(rng, 0.1, 0.5)),
+        (4700.0 * scale, 700.0, uniform(rng, 0.05, 0.35)),
     ]
     harsh = uniform(rng, 0.02, 0.3)
     vibrato = uniform(rng, 0.0, 0.03)
@@ -74,7 +74,7 @@ def _baby(rng: Rng) -> Signal:
 
 def _sneeze(rng: Rng) -> Signal:
     """An indrawn "ah", then a burst of hiss with a voiced kick: one to three times."""
-    formant = log_uniform(rng, 550.0, 900.0)
+    formant = log_uniform(rng, 380.0, 800.0)
     f0 = log_uniform(rng, 130.0, 420.0)
     hiss_hz = log_uniform(rng, 1200.0, 3500.0)
     events, lengths = [], []
@@ -86,7 +86,7 @@ def _sneeze(rng: Rng) -> Signal:
             ah = voice(rng, track, [(formant, 150.0, 1.0), (1300.0, 250.0, 0.5)], breath=0.8)
             parts.append(unit(ah) * points(n, [0, 0.7, 1], [0, 1, 0]) * uniform(rng, 0.08, 0.4))
         n = samples(uniform(rng, 0.5, 1.1))
-        hiss = shaped(rng, [150, 400, hiss_hz, 7900], [-15, -6, 0, uniform(rng, -20, -6)], n)
+        hiss = shaped(rng, [150, 400, hiss_hz, 7900], [-9, -2, 0, uniform(rng, -20, -6)], n)
         env = points(n, [0, 0.04, 0.25, 0.5, 0.8, 1], [0, 1, 0.45, 0.14, 0.05, 0])
         track = glide(n, [0, 0.15, 1], [f0 * 1.3, f0 * 1.7, f0 * 0.7])
         oo = voice(rng, track, [(formant, 160.0, 1.0), (1500.0, 300.0, 0.6)], breath=0.3)

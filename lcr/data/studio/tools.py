@@ -66,7 +66,7 @@ def _chainsaw(rng: Rng) -> Signal:
     track = track * (1 + 0.012 * wander(rng, N, 5.0))
     x = unit(engine(rng, track, 1, 0.5))
     # Long-run spectrum of field recordings: flat to 2 kHz, then down about 5 dB an octave.
-    shape = np.array([-4, 1, 2, 1, -1, -4, -7, -8, -14]) + rng.uniform(-4, 4, 9)
+    shape = np.array([-1, 4, 3, 1, -2, -6, -10, -11, -18]) + rng.uniform(-5, 5, 9)
     freqs = [60, 180, 350, 700, 1400, 2500, 3500, 5000, 8000]
     flat = buzz_like(track, rng)
     tonal = equalise(flat, freqs, list(shape))

@@ -58,12 +58,12 @@ def _helicopter(rng: Rng) -> Signal:
     body = shaped(
         rng,
         [30, 90, 180, 400, 800, 1600, 3000, 5000, 8000],
-        [3, 4, 2, -2 + dark / 4, -6 + dark / 2, -14 + dark, -23 + dark, -27 + dark, -38 + dark],
+        [-2, 3, 2, -1 + dark / 4, -6 + dark / 2, -14 + dark, -23 + dark, -27 + dark, -38 + dark],
     )
     depth = uniform(rng, 0.35, 0.95)
     out = body * (1 - depth + depth * slap)
     thump = harmonics(track, 0.92 ** np.arange(18) * np.exp(0.3 * rng.standard_normal(18)))
-    out += uniform(rng, 0.1, 0.7) * unit(thump)
+    out += uniform(rng, 0.05, 0.4) * unit(thump)
     if chance(rng, 0.5):
         whine = tone(uniform(rng, 500.0, 3500.0) * (1 + 0.003 * wander(rng, N, 1.0)))
         out += uniform(rng, 0.01, 0.08) * whine

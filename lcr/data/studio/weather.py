@@ -39,17 +39,17 @@ def _rain(rng: Rng) -> Signal:
     """Continuous wash of fine drops, with heavier drops close by; level hardly moves."""
     tilt = uniform(rng, -9.0, 4.0)
     freqs = [40, 150, 400, 1000, 2500, 4500, 6500, 8000]
-    base = np.array([5, -2, -5, -6, -8, -9, -10, -16]) + tilt * np.array(
+    base = np.array([5, -2, -4, -5, -8, -11, -12, -18]) + tilt * np.array(
         [-0.6, -0.5, 0, 0, 0.4, 0.8, 1.0, 1.1]
     )
     wash = shaped(rng, freqs, list(base + rng.uniform(-4, 4, 8)))
-    fine = bandpass(impulses(rng, log_uniform(rng, 150.0, 2500.0), 6.0), 1500.0, 7000.0, 1)
+    fine = bandpass(impulses(rng, log_uniform(rng, 300.0, 3000.0), 4.0), 1000.0, 6000.0, 1)
     centre = log_uniform(rng, 500.0, 3000.0)
     near = resonate(
-        impulses(rng, log_uniform(rng, 4.0, 60.0), 7.0),
+        impulses(rng, log_uniform(rng, 10.0, 120.0), 4.0),
         [(centre, centre * 0.5, 1.0), (centre * 2.2, centre, 0.7)],
     )
-    out = wash + uniform(rng, 0.1, 0.8) * unit(fine) + uniform(rng, 0.1, 0.8) * unit(near)
+    out = wash + uniform(rng, 0.1, 0.6) * unit(fine) + uniform(rng, 0.1, 0.5) * unit(near)
     return out * level(rng, N, uniform(rng, 0.2, 1.2), 1.0)
 
 
@@ -128,7 +128,7 @@ def _fire(rng: Rng) -> Signal:
         place(out, pop, at, 10 ** (uniform(rng, -26.0, 0.0) / 20))
     # Levels relative to the biggest cracks: field recordings have a crest factor near 30 dB.
     out += 0.12 * snaps / (np.abs(snaps).max() + 1e-9) * uniform(rng, 1.0, 4.0)
-    out += 10 ** (uniform(rng, -36.0, -18.0) / 20) * flutter
+    out += 10 ** (uniform(rng, -44.0, -22.0) / 20) * flutter
     return out + 10 ** (uniform(rng, -48.0, -30.0) / 20) * hiss
 
 
