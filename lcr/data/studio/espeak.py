@@ -26,9 +26,7 @@ _CHARS_UTF8 = 1
 _SSML = 0x10
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _BUFFER_MS = 200
-_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
 class EspeakError(RuntimeError):
@@ -123,8 +121,14 @@ def _unload(library: ctypes.CDLL) -> None:
         _ctypes.dlclose(library._handle)
 
 
+@dataclass(frozen=True)
+class _Engine:
+    library: ctypes.CDLL
+    sample_rate: int
+
+
 @contextmanager
-def _fresh_library() -> Iterator[ctypes.CDLL]:
+def _fresh_engine() -> Iterator[_Engine]:
     """A newly loaded, initialised library. Call with the lock held."""
     paths = find_library()
     try:
@@ -140,8 +144,7 @@ def _fresh_library() -> Iterator[ctypes.CDLL]:
         )
         if sample_rate <= 0:
             raise EspeakError(f"eSpeak NG cannot start with the data in {paths.data}")
-        library.sample_rate = sample_rate  # type: ignore[attr-defined]
-        yield library
+        yield _Engine(library, int(sample_rate))
         library.espeak_Terminate()
     finally:
         _unload(library)
@@ -152,7 +155,8 @@ def version() -> str:
     global _version
     with _lock:
         if _version is None:
-            with _fresh_library() as library:
+            with _fresh_engine() as engine:
+                library = engine.library
                 library.espeak_Info.restype = ctypes.c_char_p
                 data_path = ctypes.c_char_p()
                 _version = library.espeak_Info(ctypes.byref(data_path)).decode()
@@ -166,14 +170,15 @@ def synthesize(utterance: Utterance) -> Speech:
     """
     chunks: list[bytes] = []
 
-    @_CALLBACK
-    def collect(wave: ctypes._Pointer[ctypes.c_short], count: int, _events: int | None) -> int:
-        if wave and count > 0:
+    def collect(wave: int | None, count: int, _events: int | None) -> int:
+        if wave is not None and count > 0:
             chunks.append(ctypes.string_at(wave, 2 * count))
         return 0
 
-    with _lock, _fresh_library() as library:
-        library.espeak_SetSynthCallback(collect)
+    callback = _CALLBACK(collect)
+    with _lock, _fresh_engine() as engine:
+        library = engine.library
+        library.espeak_SetSynthCallback(callback)
         library.espeak_ng_SetRandSeed(ctypes.c_long(utterance.seed))
         if library.espeak_SetVoiceByName(utterance.voice.encode()) != 0:
             raise EspeakError(f"eSpeak NG knows no voice {utterance.voice!r}")
@@ -189,8 +194,8 @@ def synthesize(utterance: Utterance) -> Speech:
             text, ctypes.c_size_t(len(text)), 0, 0, 0, _CHARS_UTF8 | _SSML, None, None
         )
         library.espeak_Synchronize()
-        sample_rate: int = library.sample_rate  # type: ignore[attr-defined]
-    samples = np.frombuffer(b"".join(chunks), dtype="<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(b"".join(chunks), dtype="<i2").astype(np.float32)
+    samples *= np.float32(1 / 32768)
     if status != 0 or not samples.size:
         raise EspeakError(f"eSpeak NG did not speak {utterance.text!r} (status {status})")
-    return Speech(samples=samples, sample_rate=sample_rate)
+    return Speech(samples=samples, sample_rate=engine.sample_rate)

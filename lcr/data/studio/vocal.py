@@ -73,14 +73,14 @@ def _trim(x: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
 def _envelope(x: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """RMS over 30 ms, as long as x."""
     power = scipy.ndimage.uniform_filter1d(x * x, int(0.03 * rate), mode="constant")
-    return np.sqrt(np.maximum(power, 0)).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(power, 0)), dtype=np.float32)
 
 
 def _slow_noise(n: int, rate: int, step_hz: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Noise of unit variance that changes about `step_hz` times a second, linear between."""
     points = rng.standard_normal(int(n / rate * step_hz) + 2)
     at = np.arange(n) * (step_hz / rate)
-    return np.interp(at, np.arange(points.size), points).astype(np.float32)
+    return np.asarray(np.interp(at, np.arange(points.size), points), dtype=np.float32)
 
 
 def _modulate(
@@ -110,7 +110,7 @@ def _filter_and_halve(
     hz = np.arange(half) * (rate / n)
     octaves = np.log2(np.clip(hz, 100, 8000) / 500)
     gain_db = colour.tilt_db * octaves
-    for centre, width, share in ((250, 0.5, 0.5), (950, 0.5, -1.0), (2500, 0.4, 0.6)):
+    for centre, width, share in ((250.0, 0.5, 0.5), (950.0, 0.5, -1.0), (2500.0, 0.4, 0.6)):
         gain_db += share * colour.nasal_db * _bump(octaves, centre, width)
     for _ in range(3):
         centre = 500 * 2 ** float(rng.uniform(-1.5, 3.5))
