@@ -39,7 +39,6 @@ def bank() -> StudioBank:
 
 
 def test_another_process_in_another_order_gives_the_same_samples(bank: StudioBank) -> None:
-
     environment = {**os.environ, "PYTHONHASHSEED": "77"}
     result = subprocess.run(
         [sys.executable, "-c", ELSEWHERE],
