@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TypedDict
+import warnings
+from typing import Any, TypedDict
 
 import numpy as np
 import pytest
@@ -33,6 +34,8 @@ class Pair(TypedDict):
 
 PARITY_DB = 1e-9
 """Tolerance in float64: the same formula, sums taken in another order."""
+PARITY_ASTEROID_DB = 1e-5
+"""asteroid adds 1e-8 to the ratio (its EPS argument is not used): 4.4e-6 dB at -20 dB."""
 PARITY_FLOAT32_DB = 2e-3
 """Tolerance where the other library works in float32."""
 
@@ -353,13 +356,21 @@ def test_si_sdr_is_at_least_the_snr_of_a_similar_estimate(est: Signal, ref: Sign
 
 # --- parity
 
+
+def library(name: str) -> Any:
+    """Import a reference library, or skip; warnings of its own imports are not ours to heed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(name)
+
+
 CASES = [(seed, level) for seed, level in enumerate((0.01, 0.1, 1.0, 10.0))]
 
 
 @pytest.mark.parametrize(("seed", "level"), CASES)
 @pytest.mark.parametrize("zero_mean", [False, True])
 def test_si_sdr_agrees_with_fast_bss_eval(seed: int, level: float, zero_mean: bool) -> None:
-    fast_bss_eval = pytest.importorskip("fast_bss_eval")
+    fast_bss_eval = library("fast_bss_eval")
     reference, estimate = noisy(seed, error_level=level)
     theirs = fast_bss_eval.numpy.si_sdr(reference[None], estimate[None], zero_mean=zero_mean)
     ours = si_sdr_db(estimate=estimate, reference=reference, zero_mean=zero_mean)
@@ -369,8 +380,8 @@ def test_si_sdr_agrees_with_fast_bss_eval(seed: int, level: float, zero_mean: bo
 @pytest.mark.parametrize(("seed", "level"), CASES)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_agrees_with_torchmetrics(seed: int, level: float, dtype: str) -> None:
-    torch = pytest.importorskip("torch")
-    audio = pytest.importorskip("torchmetrics.functional.audio")
+    torch = library("torch")
+    audio = library("torchmetrics.functional.audio")
     reference, estimate = (s.astype(dtype) for s in noisy(seed, error_level=level))
     pair = {"preds": torch.from_numpy(estimate), "target": torch.from_numpy(reference)}
     tolerance = PARITY_DB if dtype == "float64" else PARITY_FLOAT32_DB
@@ -387,11 +398,11 @@ def test_agrees_with_torchmetrics(seed: int, level: float, dtype: str) -> None:
 
 @pytest.mark.parametrize(("seed", "level"), CASES)
 def test_agrees_with_asteroid(seed: int, level: float) -> None:
-    torch = pytest.importorskip("torch")
-    losses = pytest.importorskip("asteroid.losses")
+    torch = library("torch")
+    losses = library("asteroid.losses.sdr")
     reference, estimate = noisy(seed, error_level=level)
     ours: Pair = {"estimate": estimate, "reference": reference}
     for kind, mine in (("snr", snr_db(**ours)), ("sisdr", si_sdr_db(**ours))):
-        loss = losses.SingleSrcNegSDR(kind, zero_mean=False, EPS=0.0)
+        loss = losses.SingleSrcNegSDR(kind, zero_mean=False)
         theirs = -loss(torch.from_numpy(estimate)[None], torch.from_numpy(reference)[None])
-        assert value(mine) == pytest.approx(float(theirs[0]), abs=PARITY_DB)
+        assert value(mine) == pytest.approx(float(theirs[0]), abs=PARITY_ASTEROID_DB)
