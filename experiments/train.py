@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
+from torch.multiprocessing.spawn import start_processes
 
 from experiments.errors import ConfigError
 from experiments.suite import build, read_toml
@@ -55,9 +55,9 @@ class Recipe:
     blends: tuple[BlendRecipe, ...]
     field_attributes: tuple[str, ...] = ("gender", "pitch", "tempo")
     """What the field recordings' manifest is trusted for: the mixer overrides recorded level."""
-    training: TrainingConfig = TrainingConfig()
-    loop: LoopConfig = LoopConfig()
-    model: BandSplitConfig = BandSplitConfig()
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    model: BandSplitConfig = field(default_factory=BandSplitConfig)
     init: Mapping[str, str] = field(default_factory=dict)
     reader_batch: int = 32
     slot_weight: float = 0.1
@@ -231,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 port = free.getsockname()[1]
-            mp.spawn(worker, (options, recipe, port), nprocs=options.processes)
+            start_processes(worker, (options, recipe, port), nprocs=options.processes)  # type: ignore[no-untyped-call]
     except LcrError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The domain: descriptions, actions, instructions, and the paper's 16 tasks (section III, Table I)."""
+"""The domain: descriptions, actions, instructions and the paper's 16 tasks (III, Table I)."""
 
 from __future__ import annotations
 

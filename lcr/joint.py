@@ -140,7 +140,9 @@ class JointRemixer:
             audio = self._same_shape(requests, z)
         remixing = (time.perf_counter() - start) / len(requests) - reading
         return [
-            Remix(audio=each, trace=(self._told(row, reading), Step(name="remix", seconds=remixing)))
+            Remix(
+                audio=each, trace=(self._told(row, reading), Step(name="remix", seconds=remixing))
+            )
             for each, row in zip(audio, z, strict=True)
         ]
 

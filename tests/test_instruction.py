@@ -15,7 +15,6 @@ from lcr.instruction import (
     STYLE_VALUES,
     Action,
     AudioDescription,
-    Instruction,
     SpeechDescription,
     Task,
     instruction,

@@ -97,7 +97,7 @@ class BandSplitRemixer(nn.Module):
         pieces = [head(h[:, i]) for i, head in enumerate(self.masks)]
         change = torch.cat(pieces, -2)  # (batch * instructions, frames, bins, 2)
         mask = torch.complex(1 + change[..., 0], change[..., 1])
-        return mask.transpose(1, 2).unflatten(0, (batch, instructions))
+        return mask.transpose(1, 2).reshape(batch, instructions, *mask.shape[2:0:-1])
 
     def _features(self, spectrum: Tensor) -> Tensor:
         """(batch, bins, frames) complex -> (batch, bands, frames, channels)."""
@@ -107,7 +107,7 @@ class BandSplitRemixer(nn.Module):
         parts = torch.stack(
             [phase.real * compressed, phase.imag * compressed, magnitude.log() * 0.3], 1
         )
-        bands = parts.transpose(2, 3).split(self.config.band_bins, -1)
+        bands = torch.split(parts.transpose(2, 3), list(self.config.band_bins), -1)
         h = torch.stack(
             [
                 layer(band.transpose(1, 2).flatten(2))
@@ -122,9 +122,7 @@ class BandSplitRemixer(nn.Module):
         # A whole number of hops, and a full window of zeros each side: any length >= 1 works.
         tail = -x.shape[-1] % hop
         padded = functional.pad(x, (n, n + tail))
-        return torch.stft(
-            padded, n, hop, window=self.window, center=False, return_complex=True
-        )
+        return torch.stft(padded, n, hop, window=self.window, center=False, return_complex=True)
 
     def _istft(self, spectrum: Tensor, samples: int) -> Tensor:
         """(batch, instructions, bins, frames) -> (batch, instructions, samples); sqrt-Hann
@@ -151,8 +149,9 @@ class _Block(nn.Module):
         """(batch, bands, frames, channels) -> the same."""
         batch, bands = h.shape[:2]
         y, _ = self.time(self.time_norm(h).flatten(0, 1))
-        h = h + self.time_out(y).unflatten(0, (batch, bands))
-        return h + self.band(self.band_norm(h))
+        h = h + self.time_out(y).view(batch, bands, *y.shape[1:-1], -1)
+        out: Tensor = h + self.band(self.band_norm(h))
+        return out
 
 
 class _BandMixer(nn.Module):
@@ -173,11 +172,14 @@ class _BandMixer(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         b, k, t, c = h.shape
         x = h.transpose(1, 2).reshape(b * t, k, c)
-        q, key, v = self.qkv(x).view(b * t, k, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        q, key, v = (
+            self.qkv(x).view(b * t, k, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        )
         y = functional.scaled_dot_product_attention(q, key, v)
         y = self.out(y.transpose(1, 2).reshape(b * t, k, c))
         y = y + self.mlp(x + y)
-        return y.view(b, t, k, c).transpose(1, 2)
+        out: Tensor = y.view(b, t, k, c).transpose(1, 2)
+        return out
 
 
 class _MaskHead(nn.Module):
@@ -193,4 +195,4 @@ class _MaskHead(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         value = self.out(functional.silu(self.hidden(h)))
         change: Tensor = functional.glu(value, -1) * 2
-        return change.unflatten(-1, (-1, 2))
+        return change.view(*change.shape[:-1], -1, 2)

@@ -120,7 +120,8 @@ class PromptReader(nn.Module):
         ).to(self.head.weight.device)
         hidden: Tensor = self.encoder(**tokens).last_hidden_state
         mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-        return (hidden * mask).sum(1) / mask.sum(1)
+        mean: Tensor = (hidden * mask).sum(1) / mask.sum(1)
+        return mean
 
     def slots(self, mean: Tensor) -> Tensor:
         """(prompts, slots) logits of what each prompt states."""

@@ -93,9 +93,7 @@ class TrainingMixtures:
         n_audio: int = 2,
     ) -> None:
         self.config = config
-        self._mix = MixtureConfig(
-            duration_s=config.duration_s, n_speech=n_speech, n_audio=n_audio
-        )
+        self._mix = MixtureConfig(duration_s=config.duration_s, n_speech=n_speech, n_audio=n_audio)
         self._blends = tuple(blends)
         self._pools: list[dict[Kind, list[list[Entry]]]] = [
             {
@@ -161,9 +159,7 @@ class TrainingMixtures:
             placed = place(wave, mix.samples, rng, mix)
             if kind == "audio" and rng.random() < self.config.augment.layer:
                 other = self._sibling(pool["audio"], entry, rng)
-                second = place(
-                    self._augment(bank.load(other), kind, rng), mix.samples, rng, mix
-                )
+                second = place(self._augment(bank.load(other), kind, rng), mix.samples, rng, mix)
                 placed = set_level(placed, 0, mix) + set_level(second, rng.uniform(-9, 0), mix)
             waves.append(set_level(placed, rng.uniform(-mix.level_db, mix.level_db), mix))
         return np.stack(waves), entries

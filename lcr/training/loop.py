@@ -178,7 +178,7 @@ class Loop:
         dist.all_reduce(flat)
         flat /= self.world
         for parameter, part in zip(
-            self._trained, flat.split([p.numel() for p in self._trained]), strict=True
+            self._trained, torch.split(flat, [p.numel() for p in self._trained]), strict=True
         ):
             parameter.grad = part.view_as(parameter).clone()
 
@@ -236,10 +236,7 @@ class Loop:
         """The averaged weights by module and name, ready to ship."""
         self._put(self._average)
         return {
-            name: {
-                key: value.detach().clone()
-                for key, value in module.state_dict().items()
-            }
+            name: {key: value.detach().clone() for key, value in module.state_dict().items()}
             for name, module in self.stage.modules.items()
         }
 
@@ -262,6 +259,6 @@ class Loop:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:  # the train extra is not installed: the CSV has everything
             return
-        with SummaryWriter(str(self.folder / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
+        with SummaryWriter(str(self.folder / "tensorboard")) as writer:
             for key, value in figures.items():
-                writer.add_scalar(key, value, self.step)  # type: ignore[no-untyped-call]
+                writer.add_scalar(key, value, self.step)

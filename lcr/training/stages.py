@@ -65,7 +65,8 @@ class RemixerStage:
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         batch = self.mixtures.batch(rng)
         count = len(batch.prompts[0])
-        z = self.filters([p for row in batch.prompts for p in row]).unflatten(0, (-1, count))
+        z = self.filters([p for row in batch.prompts for p in row])
+        z = z.view(-1, count, z.shape[-1])
         losses = remix_losses(self.remixer, batch.sources, batch.gains, z)
         return losses.mean(), {"snri_db": -float(losses.detach().mean())}
 
@@ -124,7 +125,8 @@ class JointStage:
         prompts = [p for row in batch.prompts for p in row]
         mean = self.reader.mean([p.text for p in prompts])
         logits = self.reader.slots(mean)
-        z = self.reader.join(torch.sigmoid(logits), mean).unflatten(0, (len(batch.prompts), -1))
+        z = self.reader.join(torch.sigmoid(logits), mean)
+        z = z.view(len(batch.prompts), -1, z.shape[-1])
         losses = remix_losses(self.remixer, batch.sources, batch.gains, z)
         told = slot_loss(logits, slot_tensor(self.vocabulary, prompts))
         figures = {"snri_db": -float(losses.detach().mean()), "slot_loss": float(told.detach())}
@@ -142,9 +144,7 @@ def slot_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return loss.sum(-1).mean()
 
 
-def remix_losses(
-    remixer: BandSplitRemixer, sources: Tensor, gains: Tensor, z: Tensor
-) -> Tensor:
+def remix_losses(remixer: BandSplitRemixer, sources: Tensor, gains: Tensor, z: Tensor) -> Tensor:
     """(mixtures, instructions): all targets of a mixture are one matrix product."""
     mixture = sources.sum(1)
     targets = gains @ sources
@@ -156,7 +156,7 @@ def remix_losses(
 def remix_scores(
     remixer: BandSplitRemixer,
     examples: Sequence[Example],
-    filters: "Filters",
+    filters: Filters,
     batch: int = 8,
 ) -> Scores:
     """Summed SNR improvement by task, the share improved, and both without OVC."""

@@ -1,0 +1,174 @@
+"""Mixtures: audible sources, stated levels, exact sums, the same in any process and order."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lcr.data.bank import Entry, Split, Waveform
+from lcr.data.mixtures import (
+    MixtureConfig,
+    MixtureSet,
+    active_frames,
+    place,
+    set_level,
+)
+from lcr.data.prompts import implied_actions
+from lcr.errors import LcrError
+from lcr.instruction import AudioDescription, SpeechDescription, Task, tell_apart
+
+CONFIG = MixtureConfig(duration_s=1.0)
+
+
+class ToyBank:
+    """Noise bursts of known place; speech differs by gender and pitch."""
+
+    name = "toy"
+    digest = hashlib.sha256(b"toy").hexdigest()
+
+    def entries(self, split: Split) -> Sequence[Entry]:
+        speech = [
+            Entry(
+                id=f"speech-{g}-{p}-{i}",
+                description=SpeechDescription(gender=g, pitch=p),
+                split=split,
+                group=f"{g}{i}",
+            )
+            for g in ("M", "F")
+            for p in ("low", "high")
+            for i in range(3)
+        ]
+        audio = [
+            Entry(
+                id=f"audio-{label}-{i}",
+                description=AudioDescription(label=label),
+                split=split,
+                group=label,
+            )
+            for label in ("rain", "dog barking", "helicopter")
+            for i in range(2)
+        ]
+        return [*speech, *audio]
+
+    def load(self, entry: Entry) -> Waveform:
+        seed = int.from_bytes(hashlib.sha256(entry.id.encode()).digest()[:4], "little")
+        rng = np.random.default_rng(seed)
+        wave = np.zeros(int(rng.integers(4000, 40000)), dtype=np.float32)
+        at = int(rng.integers(0, len(wave) - 3200))
+        wave[at : at + 3200] = 0.1 * rng.standard_normal(3200)
+        return wave
+
+
+def toys(**changes: object) -> MixtureSet:
+    config = MixtureConfig(duration_s=1.0, **changes)  # type: ignore[arg-type]
+    return MixtureSet(ToyBank(), split="test", config=config, seed=3, name="toys")
+
+
+def test_every_example_keeps_its_promises() -> None:
+    mixtures = toys()
+    for index in range(32):
+        example = mixtures.example(index)
+        assert example.sources.shape == (4, 16000)
+        assert example.sources.dtype == example.mixture.dtype == np.float32
+        np.testing.assert_array_equal(example.mixture, example.sources.sum(0))
+        gains = np.array(example.instruction.gains, dtype=np.float32)
+        np.testing.assert_allclose(example.target, gains @ example.sources, atol=1e-6)
+        assert example.instruction.task is list(Task)[index % 16]
+        described = example.instruction.descriptions
+        for i, a in enumerate(described):
+            assert all(tell_apart(a, b) for b in described[:i])
+        assert implied_actions(example.written, described) == example.instruction.actions
+        for source in example.sources:
+            active = active_frames(source, 30.0)
+            assert active.mean() >= 0.9 * CONFIG.min_active
+
+
+def test_levels_lie_within_three_db_on_the_active_part() -> None:
+    levels = []
+    mixtures = toys()
+    for index in range(24):
+        for source in mixtures.example(index).sources:
+            frames = source.reshape(-1, 320)[active_frames(source, 30.0)]
+            levels.append(10 * np.log10(np.mean(frames**2)) - CONFIG.reference_level_db)
+    assert -3.01 <= min(levels) < -2
+    assert 2 < max(levels) <= 3.01
+
+
+def test_access_is_random_and_the_same_in_another_process() -> None:
+    here = toys()
+    backwards = [here.example(i).sha256 for i in (5, 2, 0)]
+    assert backwards == [toys().example(i).sha256 for i in (5, 2, 0)]
+    code = (
+        "from tests.data.test_mixtures import toys\n"
+        "example = toys().example(5)\n"
+        "print(example.sha256, example.prompt)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert out.strip() == f"{backwards[0]} {here.example(5).prompt}"
+
+
+def test_tasks_and_classes_are_drawn_evenly() -> None:
+    mixtures = toys()
+    examples = [mixtures.example(i) for i in range(64)]
+    tasks = Counter(e.instruction.task for e in examples)
+    assert set(tasks.values()) == {4}
+    labels = Counter(
+        d.label
+        for e in examples
+        for d in e.instruction.descriptions
+        if isinstance(d, AudioDescription)
+    )
+    assert min(labels.values()) > 25
+
+
+def test_seed_name_and_bank_change_the_digest_and_the_sound() -> None:
+    a = toys()
+    b = MixtureSet(ToyBank(), split="test", config=CONFIG, seed=4, name="toys")
+    c = MixtureSet(ToyBank(), split="test", config=CONFIG, seed=3, name="other")
+    assert len({a.digest, b.digest, c.digest}) == 3
+    assert len({s.example(0).sha256 for s in (a, b, c)}) == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    length=st.integers(1, 60000),
+    burst=st.integers(1, 4000),
+    seed=st.integers(0, 1000),
+)
+def test_place_reaches_the_active_share_from_any_clip(length: int, burst: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    wave = np.zeros(max(length, 320), dtype=np.float32)
+    at = int(rng.integers(0, len(wave) - min(burst, len(wave)) + 1))
+    wave[at : at + burst] = rng.uniform(0.01, 1) * np.sign(
+        rng.standard_normal(len(wave[at : at + burst]))
+    )
+    if not active_frames(wave, 30.0).any():
+        return
+    out = place(wave, CONFIG.samples, rng, CONFIG)
+    assert out.shape == (CONFIG.samples,)
+    assert np.isfinite(out).all()
+    assert active_frames(set_level(out, 0.0, CONFIG), 30.0).mean() >= 0.9 * CONFIG.min_active
+
+
+def test_silence_and_small_banks_are_refused_in_words() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(LcrError, match="no audible sound"):
+        place(np.zeros(16000, dtype=np.float32), CONFIG.samples, rng, CONFIG)
+    with pytest.raises(LcrError, match="classes of sounds"):
+        MixtureSet(
+            ToyBank(), split="test", config=MixtureConfig(n_audio=4), seed=0, name="too many"
+        )
+    with pytest.raises(LcrError, match="at least two sources"):
+        MixtureConfig(n_speech=1, n_audio=0)
+    with pytest.raises(IndexError):
+        toys().example(-1)
