@@ -34,7 +34,7 @@ class BandSplitConfig:
     film_hidden: int = 128
     mask_hidden: int = 128
     band_bins: tuple[int, ...] = (5,) * 8 + (6,) * 4 + (8,) * 4 + (16,) * 4 + (32,) * 4 + (75,) * 3
-    """STFT bins a band: 78 Hz wide at the bottom, 1.2 kHz at the top; they sum to n_fft // 2 + 1."""
+    """STFT bins a band, from 78 Hz to 1.2 kHz wide; they sum to n_fft // 2 + 1."""
 
     def __post_init__(self) -> None:
         bins = self.n_fft // 2 + 1

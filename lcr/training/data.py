@@ -55,7 +55,7 @@ class Batch:
 
 
 class MemoryBank:
-    """One split of a bank held in memory as 16-bit samples, as training reads it again and again."""
+    """One split of a bank in memory as 16-bit samples: training reads it again and again."""
 
     def __init__(self, bank: Bank, split: Split) -> None:
         self.name, self.digest = bank.name, bank.digest
