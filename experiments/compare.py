@@ -9,7 +9,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -122,6 +122,7 @@ def _list() -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     config = resolve_config(arguments)
     check_options(config.options)
+    write_report = _report_writer()
     device = resolve_device(arguments.device)
     examples = Examples(config, build_bank(config.bank))
     every = arguments.systems is not None and arguments.systems.strip() == "all"
@@ -143,8 +144,6 @@ def _compare(arguments: argparse.Namespace) -> int:
         write_atomic(folder / "summary.md", tables.to_markdown(summary).encode())
         write_atomic(folder / "summary.csv", tables.to_csv(summary).encode())
         tables.print_tables(summary, _console())
-        from experiments.report import write_report  # needs the plotting packages
-
         report = write_report(folder)
     print(f"records, summary.md, summary.csv: {folder.resolve()}")
     print(f"report: {report.resolve()}")
@@ -152,6 +151,18 @@ def _compare(arguments: argparse.Namespace) -> int:
     for name in useless:
         print(f"compare: {name} failed on every example", file=sys.stderr)
     return EXIT_SYSTEM_FAILED if useless else EXIT_OK
+
+
+def _report_writer() -> Callable[[Path], Path]:
+    """Imported only here: the light core lacks what pages need. Raises ConfigError."""
+    try:
+        from experiments.report import write_report
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the report needs {error.name}, which is not installed; "
+            "run: pip install -e '.[all]' in the project's folder"
+        ) from error
+    return write_report
 
 
 def _build(

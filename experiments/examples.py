@@ -100,7 +100,7 @@ def build_bank(config: BankConfig) -> Bank:
         )
     from lcr.data.studio.bank import StudioBank  # loads a speech synthesizer
 
-    return StudioBank(seed=config.seed)
+    return StudioBank(seed=config.seed, unseen=config.unseen)
 
 
 def source_rows(example: Example) -> list[dict[str, Any]]:

@@ -30,11 +30,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class BankConfig:
-    """Where the sources come from; `path` and `attributes` are for folders, `seed` for studio."""
+    """Where the sources come from: `path` and `attributes` are for folders, the rest for studio."""
 
     kind: Literal["studio", "folder"] = "studio"
     path: str = ""
     seed: int = 0
+    unseen: bool = False
+    """Only the classes of sounds kept out of training."""
     attributes: tuple[str, ...] | None = None
     """Style attributes a folder's manifest is trusted for; None for the bank's own default."""
 
@@ -119,7 +121,7 @@ def load_suite(name: str, *, overrides: Sequence[str] = ()) -> SuiteConfig:
 
 
 def read_toml(path: Path, overrides: Sequence[str] = (), *, what: str = "file") -> dict[str, Any]:
-    """A TOML file's table with `key.sub=value` overrides put on top; ConfigError when unreadable."""
+    """A TOML file's table with `key.sub=value` overrides on top. Raises ConfigError."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

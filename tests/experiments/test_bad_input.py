@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -263,3 +264,18 @@ def test_two_runs_on_one_folder(
     assert status == 2
     assert "another run" in capsys.readouterr().err
     assert not list(tmp_path.glob("*/*.jsonl"))
+
+
+def test_a_missing_synthesizer(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    monkeypatch.setattr("lcr.data.studio.espeak._paths", None)
+    assert "pip install espeakng-loader" in run("--suite", "studio", "--systems", "mixture")
+
+
+def test_missing_packages_of_the_report(
+    run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("experiments.report")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert "the report needs jinja2" in run()
