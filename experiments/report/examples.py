@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.errors import RecordsError
 from experiments.records import Record
 from experiments.report.media import (
     Clip,
@@ -28,6 +27,9 @@ PAGE_LIMIT_CHARACTERS = 24_000_000
 """Sound and pictures of a page; examples beyond it are left out, and the page says so."""
 
 _LOUD = 4.0
+"""One gain and one colour scale serve all sounds of an example, so that levels compare. A clip
+this many times louder than mixture and target is left out of both and lowered on its own: it
+would silence and darken the others."""
 _ACTIONS = {"0": "remove", "1": "keep", "U": "double", "D": "halve"}
 _GENDERS = {"M": "male", "F": "female"}
 
@@ -87,7 +89,10 @@ class Cards:
 
 
 def make_cards(run: RunFolder, *, limit_characters: int = PAGE_LIMIT_CHARACTERS) -> Cards:
-    """A card for each example whose sound was kept, in order, while they fit the limit."""
+    """A card for each example whose sound was kept, in order, while they fit the limit.
+
+    Raises RecordsError when the summary names a sound outside of the run's folder.
+    """
     rows: Sequence[Mapping[str, Any]] = run.summary["examples"]
     encoding: Encoding = "FLAC" if _pcm_bytes(run, rows) <= LOSSLESS_LIMIT_BYTES else "Vorbis"
     cards: list[Card] = []
@@ -136,9 +141,11 @@ def _card(run: RunFolder, row: Mapping[str, Any], *, number: int, encoding: Enco
             )
         )
     clips = [h.clip for h in heard if h.clip is not None]
-    gain = _shared_gain([h.clip for h in heard[:2] if h.clip is not None], clips)
+    limit = _LOUD * max((h.clip.peak for h in heard[:2] if h.clip is not None), default=1.0)
+    gain = min((_fitting(clip.peak) for clip in clips if clip.peak <= limit), default=1.0)
     powers = [None if h.clip is None else mel_power(h.clip) for h in heard]
-    top_db = peak_db([p for p in powers if p is not None])
+    pairs = zip(heard, powers, strict=True)
+    top_db = peak_db([p for h, p in pairs if h.clip and p is not None and h.clip.peak <= limit])
     measure = run.summary["measure"]
     players = []
     for sound, power in zip(heard, powers, strict=True):
@@ -183,20 +190,9 @@ def _read(name: str, role: str, folder: Path, file: str | None, record: Record |
     else:
         try:
             clip = read_clip(inside(folder, file))
-        except (ClipError, RecordsError) as error:
+        except ClipError as error:
             problem = str(error)
     return _Heard(name=name, role=role, clip=clip, problem=problem, record=record)
-
-
-def _shared_gain(truth: Sequence[Clip], clips: Sequence[Clip]) -> float:
-    """One gain for all players of an example, at most 1, so that levels compare by ear.
-
-    A clip far louder than mixture and target does not count: it would silence all the others,
-    and is lowered on its own.
-    """
-    limit = _LOUD * max((clip.peak for clip in truth), default=1.0)
-    peaks = [clip.peak for clip in clips if clip.peak <= limit]
-    return min((_fitting(peak) for peak in peaks), default=1.0)
 
 
 def _fitting(peak: float) -> float:

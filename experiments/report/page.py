@@ -103,6 +103,7 @@ def _environment() -> jinja2.Environment:
         figure=_figure,
         best=_best,
         pretty=_pretty,
+        moment=_moment,
     )
     return environment
 
@@ -163,6 +164,11 @@ def _p_value(p: float) -> str:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
+
+
+def _moment(text: str) -> str:
+    """An ISO time in UTC to the minute."""
+    return text[:16].replace("T", " ")
 
 
 def _pretty(value: object) -> str:
