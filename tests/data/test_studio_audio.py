@@ -90,3 +90,19 @@ def test_classes_are_distinct() -> None:
     distance = ((points[:, :, None] - centroids) ** 2).sum(-1)
     correct = distance.argmin(-1) == np.arange(len(SUBSET))[:, None]
     assert correct.mean() > 0.45
+
+
+def test_a_draw_that_rests_throughout_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandpaper may rest for a whole clip; silence has no level to scale, which gave NaN."""
+    first = True
+
+    def rests_once(rng: np.random.Generator) -> NDArray[np.float64]:
+        nonlocal first
+        sound = np.zeros(5 * SAMPLE_RATE) if first else rng.standard_normal(5 * SAMPLE_RATE)
+        first = False
+        return sound
+
+    monkeypatch.setitem(RENDERERS, "sandpaper rubbing", rests_once)
+    found = render("sandpaper rubbing", np.random.default_rng(0))
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() >= 0.05

@@ -78,6 +78,8 @@ def render(label: str, rng: np.random.Generator) -> Waveform:
     if label not in RENDERERS:
         raise KeyError(f"unknown studio class {label!r}; one of: {', '.join(LABELS)}")
     dry = RENDERERS[label](rng)
+    while not dry.any():  # one draw in thousands rests for the whole clip: draw again
+        dry = RENDERERS[label](rng)
     wet = _record(rng, dry, indoor=FAMILY_OF[label] in _INDOOR_FAMILIES)
     wet = wet[:N] - wet[:N].mean()
     peak = uniform(rng, 0.25, 0.95)
