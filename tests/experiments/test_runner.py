@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from experiments import compare, systems
+from experiments import compare
 from experiments.examples import shown_indices
 from experiments.records import comparable, read_records
 from experiments.suite import load_suite
@@ -190,7 +190,7 @@ def test_all_leaves_out_what_cannot_be_built_here(
     run: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cheap = [s for s in registry.available() if s.name in ("mixture", "half", "unbuildable")]
-    monkeypatch.setattr(systems.registry, "available", lambda: tuple(cheap))
+    monkeypatch.setattr(registry, "available", lambda: tuple(cheap))
     summary = run("--systems", "all")
     assert [s["name"] for s in summary["systems"]] == ["half", "mixture"]
     assert summary["not_run"] == {"unbuildable": "its weights are not on this machine"}

@@ -16,7 +16,7 @@ from experiments.runner import Run, SystemRun
 from experiments.suite import SuiteConfig
 from experiments.summary import summarize
 from experiments.systems import ReadySystem
-from lcr.remixer import SystemCard
+from lcr.remixer import OracleUse, SystemCard
 
 
 class Nothing:
@@ -55,7 +55,7 @@ def summary_of(
 ) -> dict[str, Any]:
     entries = []
     for name, records in systems.items():
-        uses = frozenset({"target"}) if name in bounds else frozenset()
+        uses: frozenset[OracleUse] = frozenset({"target"} if name in bounds else ())
         card = SystemCard(name=name, family="composite", sample_rate=None, uses_oracle=uses)
         ready = ReadySystem(
             name=name,
