@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,31 +80,12 @@ class PromptReader(nn.Module):
 
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
-        # transformers takes seconds to import: only who reads prompts pays for it.
-        from transformers import AutoModel, AutoTokenizer
-
         self.config = config
         folder = minilm_folder() if config.base == MINILM else Path(config.base)
         if not (folder / "config.json").is_file():
             raise MissingWeightsError(f"no transformers model in {folder}: config.json is missing")
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        encoder: Any = AutoModel.from_pretrained(folder, local_files_only=True)
-        width = int(encoder.config.hidden_size)
-        encoder.requires_grad_(False)
-        if config.lora is not None:
-            from peft import LoraConfig as PeftLora
-            from peft import get_peft_model
-
-            encoder = get_peft_model(
-                encoder,
-                PeftLora(
-                    r=config.lora.rank,
-                    lora_alpha=config.lora.alpha,  # type: ignore[arg-type]
-                    lora_dropout=config.lora.dropout,
-                    target_modules=["query", "value"],
-                ),
-            )
-        self.encoder: Any = encoder
+        self.tokenizer, self.encoder = _load(folder, config.lora)
+        width = int(self.encoder.config.hidden_size)
         self.head = nn.Linear(width, config.slots)
         self.z_dim = config.slots + (width if config.embed else 0)
 
@@ -144,3 +126,35 @@ class PromptReader(nn.Module):
             for name, value in self.state_dict().items()
             if name.startswith("head.") or "lora_" in name
         }
+
+
+def _load(folder: Path, lora: LoraConfig | None) -> tuple[Any, Any]:
+    """Tokeniser and frozen encoder, with LoRA put on when asked."""
+    # transformers and peft take seconds to import: only who reads prompts pays for it.
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # a bar for 0.1 s of loading is noise in every command
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        encoder: Any = AutoModel.from_pretrained(folder, local_files_only=True)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+    encoder.requires_grad_(False)
+    if lora is None:
+        return tokenizer, encoder
+    from peft import LoraConfig as PeftLora
+    from peft import get_peft_model
+
+    settings = PeftLora(
+        r=lora.rank,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]
+        lora_dropout=lora.dropout,
+        target_modules=["query", "value"],
+    )
+    with warnings.catch_warnings():
+        # peft looks at an attribute that transformers 5 has renamed.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return tokenizer, get_peft_model(encoder, settings)

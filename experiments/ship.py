@@ -1,0 +1,79 @@
+"""Turn a finished run into a checkpoint folder that `lcr` loads: `ship.py RECIPE --run DIR OUT`.
+
+Writes config.json and model.safetensors (fp16). The card (README.md) is written by hand beside
+them, from the logs and from `compare.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from experiments.errors import ConfigError
+from experiments.train import load_recipe
+from lcr.data.studio.classes import LABELS
+from lcr.errors import LcrError
+from lcr.joint import CONFIG_FILE, WEIGHTS_FILE
+from lcr.nn.prompt_reader import ReaderConfig
+from lcr.nn.slots import SlotVocabulary
+
+
+def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ()) -> str:
+    """Write `out`; the sha256 of its weights. Raises ConfigError when the run has no weights."""
+    recipe = load_recipe(recipe_path, overrides)
+    if recipe.stage != "joint":
+        raise ConfigError(f"{recipe_path}: only a joint stage holds a whole model")
+    source = run / "weights.safetensors"
+    if not source.exists():
+        raise ConfigError(f"no {source}; train first")
+    with safe_open(source, framework="pt") as file:
+        tensors = {key: file.get_tensor(key).to(torch.float16) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    vocabulary = SlotVocabulary(LABELS)
+    config: dict[str, Any] = {
+        "schema": 1,
+        "recipe": recipe.name,
+        "steps": int(metadata.get("step", 0)),
+        "seconds": int(metadata.get("seconds", 0)),
+        "labels": list(LABELS),
+        "reader": asdict(ReaderConfig(slots=vocabulary.size)),
+        "remixer": asdict(recipe.model),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    temporary = out / (WEIGHTS_FILE + ".tmp")
+    save_file(tensors, temporary)
+    os.replace(temporary, out / WEIGHTS_FILE)
+    (out / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        digest = ship(options.recipe, options.run, options.out, options.set)
+    except LcrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    size = (options.out / WEIGHTS_FILE).stat().st_size / 2**20
+    print(f"{options.out}: {size:.1f} MiB, sha256 {digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

