@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,28 +14,12 @@ from lcr.instruction import AudioDescription, SpeechDescription, instruction
 from lcr.nn import prompt_reader
 from lcr.nn.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig, minilm_folder
 from lcr.nn.slots import REMOVE_UNNAMED, SlotVocabulary
-
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "mute", "the", "dog", "rain", "."]
+from tests.tiny_bert import tiny_bert
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random BERT in transformers' own folder format."""
-    transformers: Any = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("bert")
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=128,
-    )
-    torch.manual_seed(0)
-    transformers.BertModel(config).save_pretrained(folder)
-    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    return folder
+    return tiny_bert(tmp_path_factory.mktemp("bert"))
 
 
 def reader(folder: Path) -> PromptReader:
