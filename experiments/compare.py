@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    _HERE = Path(__file__).resolve().parent
+    sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p).resolve() != _HERE)]
 
 from rich.console import Console
 

@@ -240,20 +240,39 @@ def test_full_disk_during_the_run(
     assert compare.main(command) == 0
 
 
-def test_a_disk_that_is_really_full(run: Callable[..., str], tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 40 kB: a few records fill it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
     try:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", str(folder)]
         mounted = subprocess.run(mount, capture_output=True).returncode == 0
     except OSError:
         mounted = False
     if not mounted:
         pytest.skip("may not mount a file system here")
-    try:
-        assert "no space left" in run(out=disk)
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_too_small_for_the_run(run: Callable[..., str], disk: Path) -> None:
+    assert "no space left" in run(out=disk)
+
+
+def test_a_disk_that_fills_up_during_the_run(
+    suite: Path, disk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["--suite", str(suite), "--device", "cpu", "--out", str(disk), "--examples", "0"]
+    with monkeypatch.context() as patch:  # someone else fills it after the check
+        patch.setattr("experiments.runner._RECORD_BYTES", 0)
+        assert compare.main(command) == 2
+    assert "no space left" in capsys.readouterr().err.splitlines()[-1]
+    records = sorted((disk / "tiny").iterdir())
+    assert {path.suffix for path in records} == {".jsonl"}
+    assert all(not path.stat().st_size or path.read_bytes()[-1:] == b"\n" for path in records)
+    subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+    assert compare.main(command) == 0
 
 
 def test_two_runs_on_one_folder(
