@@ -18,7 +18,7 @@ help:
 	@echo "make clean    remove caches and build products; distclean removes .venv as well"
 
 setup:
-	@PYTHON='$(PYTHON)' sh tools/setup
+	@PYTHON='$(PYTHON)' sh .ci/setup
 
 compare: setup
 	@$(BIN)/python experiments/compare.py $(ARGS)
