@@ -256,12 +256,7 @@ class MixtureSet:
         entries = draw_entries(self._pool, config, rng)
         levels = rng.uniform(-config.level_db, config.level_db, size=len(entries))
         sources = np.stack(
-            [
-                set_level(
-                    place(self.bank.load(entry), config.samples, rng, config), float(level), config
-                )
-                for entry, level in zip(entries, levels, strict=True)
-            ]
+            [self._source(e, float(db), rng) for e, db in zip(entries, levels, strict=True)]
         )
         instruction = Instruction(parse_pattern(pattern), tuple(e.description for e in entries))
         mixture = sources.sum(0)
@@ -281,3 +276,14 @@ class MixtureSet:
             groups=tuple(e.group for e in entries),
             sha256=hashlib.sha256(sources.tobytes()).hexdigest(),
         )
+
+    def _source(
+        self, entry: Entry, level_db: float, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        wave = self.bank.load(entry)
+        try:
+            return set_level(
+                place(wave, self.config.samples, rng, self.config), level_db, self.config
+            )
+        except LcrError as error:
+            raise LcrError(f"{entry.id}: {error}") from error
