@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
-from torch.multiprocessing.spawn import start_processes
+from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from experiments.errors import ConfigError
 from experiments.suite import build, read_toml
@@ -127,6 +127,16 @@ def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
 
 
 def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) -> None:
+    """One process. What a person can put right ends it with one line and status 2."""
+    try:
+        _work(rank, options, recipe, port)
+    except LcrError as error:
+        if rank == 0:
+            print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _work(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) -> None:
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     world = options.processes
@@ -235,6 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LcrError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ProcessExitedException as error:
+        return error.exit_code
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
         return 130

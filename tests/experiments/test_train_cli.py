@@ -1,0 +1,130 @@
+"""`train.py` end to end: two processes, killed and resumed; errors in one line."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = """
+name = "tiny"
+stage = "remixer"
+validation = 4
+[[blends]]
+speech = "field"
+audio = "field"
+share = 1.0
+[training]
+mixtures = 1
+instructions = 2
+duration_s = 0.5
+[model]
+n_fft = 128
+hop = 64
+channels = 8
+stem_blocks = 1
+blocks = 1
+z_dim = 801
+film_hidden = 8
+mask_hidden = 8
+band_bins = [8, 24, 33]
+[loop]
+steps = {steps}
+save_every = 2
+validate_every = {steps}
+"""
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Path:
+    folder = tmp_path / "bank"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows = ["path,kind,split,group,label,gender"]
+    for split in ("train", "valid"):
+        for kind, label, gender in (
+            ("speech", "", "M"),
+            ("speech", "", "F"),
+            ("audio", "rain", ""),
+            ("audio", "helicopter", ""),
+        ):
+            name = f"{split}-{kind}-{label}{gender}.wav"
+            soundfile.write(folder / name, 0.1 * rng.standard_normal(16000), 16000)
+            rows.append(f"{name},{kind},{split},{name},{label},{gender}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def command(tmp_path: Path, bank: Path, steps: int, *more: str) -> list[str]:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(RECIPE.format(steps=steps))
+    script = str(ROOT / "experiments" / "train.py")
+    run = str(tmp_path / "run")
+    return [sys.executable, script, str(recipe), "--run", run, "--field", str(bank), *more]
+
+
+def test_two_processes_train_are_killed_and_go_on(tmp_path: Path, bank: Path) -> None:
+    endless = subprocess.Popen(
+        command(tmp_path, bank, 100_000, "--processes", "2"),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    state = tmp_path / "run" / "state.pt"
+    patience = time.monotonic() + 300
+    while not state.exists():
+        assert endless.poll() is None, "training ended by itself"
+        assert time.monotonic() < patience, "no state was written"
+        time.sleep(0.2)
+    os.killpg(endless.pid, signal.SIGKILL)
+    endless.wait()
+    done = subprocess.run(
+        command(tmp_path, bank, 100_000, "--processes", "2", "--minutes", "0.02"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "resumed at step" in done.stdout
+    weights = load_file(tmp_path / "run" / "weights.safetensors")
+    assert all(np.isfinite(v.numpy()).all() for v in weights.values())
+    assert {key.split(".")[0] for key in weights} == {"remixer"}
+
+
+def test_a_finished_run_is_logged(tmp_path: Path, bank: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path, bank, 2, "--processes", "1"), capture_output=True, text=True, check=True
+    )
+    assert "field/snri_without_ovc_db" in done.stdout
+    with (tmp_path / "run" / "log.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert int(float(row["step"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--set", "loop.stepz=3"), "did you mean 'steps'"),
+        (("--set", "stage=joint", "--set", 'init={reader="/nowhere"}'), "finish that stage first"),
+        (("--field", "/nowhere"), "/nowhere"),
+    ],
+)
+def test_mistakes_get_one_line_and_exit_2(
+    tmp_path: Path, bank: Path, more: tuple[str, ...], words: str
+) -> None:
+    done = subprocess.run(
+        command(tmp_path, bank, 2, "--processes", "1", *more), capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
