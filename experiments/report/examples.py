@@ -126,7 +126,7 @@ class _Heard:
 
 def _card(run: RunFolder, row: Mapping[str, Any], *, number: int, encoding: Encoding) -> Card:
     heard = [
-        _read("mixture", "mixture", run.folder, row["mixture"], None),
+        _read("input mixture", "mixture", run.folder, row["mixture"], None),
         _read("target", "target", run.folder, row["target"], None),
     ]
     for system in run.systems:

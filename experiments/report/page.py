@@ -163,7 +163,9 @@ def _p_value(p: float) -> str:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+    if value is None:
+        return "–"
+    return "< 0.001" if 0 < value < 0.001 else f"{value:.3g}"
 
 
 def _moment(text: str) -> str:

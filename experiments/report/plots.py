@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 300
-LABEL_WIDTH = 92
+LABEL_WIDTH = 104
 VALUE_WIDTH = 44
 ROW_HEIGHT = 17
 TOP = 6
 AXIS_HEIGHT = 18
-_LABEL_CHARACTERS = 15
+_LABEL_CHARACTERS = 18
 
 # Unit shapes around (0, 0): a system is told by its shape as well as by its colour.
 MARKERS: tuple[str, ...] = (
