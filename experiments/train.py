@@ -195,7 +195,11 @@ def _train(loop: Loop, options: argparse.Namespace, rank: int) -> dict[str, floa
     with Progress(*columns, disable=rank > 0 or not sys.stderr.isatty()) as progress:
         bar = progress.add_task("training", total=loop.config.steps)
 
+        parent = os.getppid()
+
         def report(step: int, total: int, figures: dict[str, float]) -> None:
+            if os.getppid() != parent:  # the command was killed: its processes must not live on
+                os._exit(1)
             words = " ".join(f"{k} {v:.2f}" for k, v in figures.items())
             progress.update(bar, completed=step, total=total, description=words)
             if rank == 0 and not sys.stderr.isatty() and step % 20 == 0:

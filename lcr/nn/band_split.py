@@ -16,6 +16,8 @@ from torch.nn import functional
 
 from lcr.nn.film import FiLM
 
+_ACTIONS = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class BandSplitConfig:
@@ -33,6 +35,9 @@ class BandSplitConfig:
     z_dim: int = 384
     film_hidden: int = 128
     mask_hidden: int = 128
+    match_dim: int = 32
+    match_columns: int = 104
+    """What z's slots tell of each of the four actions: a column a class, style value or scope."""
     band_bins: tuple[int, ...] = (5,) * 8 + (6,) * 4 + (8,) * 4 + (16,) * 4 + (32,) * 4 + (75,) * 3
     """STFT bins a band, from 78 Hz to 1.2 kHz wide; they sum to n_fft // 2 + 1."""
 
@@ -62,6 +67,9 @@ class BandSplitRemixer(nn.Module):
             FiLM(config.z_dim, c, config.film_hidden) for _ in range(config.blocks + 1)
         )
         self.blocks = nn.ModuleList(_Block(c, k) for _ in range(config.blocks))
+        self.matches = nn.ModuleList(
+            _Match(c, config.match_dim, config.match_columns) for _ in range(config.blocks)
+        )
         self.norm = nn.LayerNorm(c)
         self.masks = nn.ModuleList(_MaskHead(c, config.mask_hidden, n) for n in config.band_bins)
 
@@ -91,8 +99,8 @@ class BandSplitRemixer(nn.Module):
             h = block(h)
         h = h.repeat_interleave(instructions, 0)
         flat = z.flatten(0, 1)
-        for film, block in zip(self.films, self.blocks, strict=False):
-            h = block(film(h, flat))
+        for film, match, block in zip(self.films, self.matches, self.blocks, strict=False):
+            h = block(match(film(h, flat), flat))
         h = self.films[-1](self.norm(h), flat)
         pieces = [head(h[:, i]) for i, head in enumerate(self.masks)]
         change = torch.cat(pieces, -2)  # (batch * instructions, frames, bins, 2)
@@ -152,6 +160,33 @@ class _Block(nn.Module):
         h = h + self.time_out(y).view(batch, bands, *y.shape[1:-1], -1)
         out: Tensor = h + self.band(self.band_norm(h))
         return out
+
+
+class _Match(nn.Module):
+    """Where in time and frequency is what the prompt names? One answer for each action.
+
+    The slots of z name classes and styles once an action. FiLM alone would have to learn every
+    class four times; here all actions share one embedding of what can be named, compared with
+    what the bands hold by a product. Starts as the identity.
+    """
+
+    def __init__(self, channels: int, dim: int, columns: int) -> None:
+        super().__init__()
+        self.columns = columns
+        self.heard = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, dim))
+        self.named = nn.Linear(columns, dim, bias=False)
+        nn.init.normal_(self.named.weight, std=0.5)
+        self.out = nn.Linear(_ACTIONS * dim, channels)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, h: Tensor, z: Tensor) -> Tensor:
+        """`h` (batch, bands, frames, channels), `z` (batch, z_dim) -> the shape of `h`."""
+        slots = z[:, : _ACTIONS * self.columns].view(-1, _ACTIONS, self.columns)
+        query = self.named(slots)[:, None, None]  # (batch, 1, 1, actions, dim)
+        product = self.heard(h).unsqueeze(-2) * query
+        matched: Tensor = self.out(product.flatten(-2))
+        return h + matched
 
 
 class _BandMixer(nn.Module):

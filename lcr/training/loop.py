@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from lcr.data.mixtures import Example
 from lcr.training.stages import Stage
 
-Learning = Mapping[str, float]
+_MUON_PARTS = ("stem", "blocks", "split", "masks", "matches")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,10 @@ class LoopConfig:
     warmup_steps: int = 60
     decay_share: float = 0.4
     final_rate: float = 0.03
+    optimiser: Literal["adamw", "muon"] = "muon"
     rate: float = 1.5e-3
+    muon_rate: float = 3e-3
+    """Muon's own rate, in AdamW's scale (its updates are matched to AdamW's size)."""
     module_rates: Mapping[str, float] | None = None
     """Learning rates by module name ("reader"), where they differ from `rate`."""
     weight_decay: float = 1e-2
@@ -58,6 +61,39 @@ class LoopConfig:
             return warm
         left = max(0.0, (self.steps - step) / max(1.0, self.steps - start))
         return warm * max(self.final_rate, left)
+
+
+def build_optimisers(modules: nn.ModuleDict, config: LoopConfig) -> list[torch.optim.Optimizer]:
+    """AdamW for everything, or Muon for the matrices inside the remixer's blocks and AdamW for
+    the rest (embeddings, FiLM, biases, the reader), at rates that move both alike."""
+    adam: list[dict[str, Any]] = []
+    muon: list[nn.Parameter] = []
+    for name, module in modules.items():
+        rate = float((config.module_rates or {}).get(name, config.rate))
+        rest = []
+        for key, parameter in module.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            inner = name == "remixer" and key.split(".")[0] in _MUON_PARTS and parameter.dim() == 2
+            if config.optimiser == "muon" and inner and "named" not in key:
+                muon.append(parameter)
+            else:
+                rest.append(parameter)
+        adam.append({"params": rest, "base": rate})
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(adam, lr=config.rate, betas=(0.9, 0.99), weight_decay=config.weight_decay)
+    ]
+    if muon:
+        base = config.muon_rate
+        found.append(
+            torch.optim.Muon(
+                [{"params": muon, "base": base}],
+                lr=base,
+                weight_decay=config.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    return found
 
 
 class Loop:
@@ -79,18 +115,8 @@ class Loop:
         self.stage, self.config, self.folder = stage, config, folder
         self.examples, self.rank, self.world = examples, rank, world
         self.step, self.seconds = 0, 0.0
-        rates = config.module_rates or {}
-        self._groups = [
-            {
-                "params": [p for p in module.parameters() if p.requires_grad],
-                "base": float(rates.get(name, config.rate)),
-            }
-            for name, module in stage.modules.items()
-        ]
-        self._trained: list[nn.Parameter] = [p for g in self._groups for p in g["params"]]  # type: ignore[attr-defined]
-        self.optimiser = torch.optim.AdamW(
-            self._groups, lr=config.rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
-        )
+        self._trained = [p for p in stage.modules.parameters() if p.requires_grad]
+        self.optimisers = build_optimisers(stage.modules, config)
         self._average = [p.detach().clone() for p in self._trained]
 
     @property
@@ -108,7 +134,12 @@ class Loop:
                 parameter.copy_(value)
         for average, value in zip(self._average, state["average"], strict=True):
             average.copy_(value)
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
+            rates = [group["base"] for group in optimiser.param_groups]
+            optimiser.load_state_dict(kept)
+            # The recipe's rates hold, not those of the day the state was written.
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["base"] = rate
         return True
 
     def save(self) -> None:
@@ -121,7 +152,7 @@ class Loop:
             "seconds": self.seconds,
             "trained": [p.detach() for p in self._trained],
             "average": self._average,
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
         with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
             torch.save(state, file)
@@ -155,16 +186,17 @@ class Loop:
         config = self.config
         rng = np.random.default_rng([config.seed, self.step, self.rank])
         torch.manual_seed(int(rng.integers(2**31)))  # dropout follows the step, not the history
-        for group in self.optimiser.param_groups:
+        for group in (g for o in self.optimisers for g in o.param_groups):
             group["lr"] = group["base"] * config.rate_at(self.step)
         self.stage.modules.train()
         loss, figures = self.stage.loss(rng)
-        self.optimiser.zero_grad()
+        self.stage.modules.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._share_gradients()
         norm = nn.utils.clip_grad_norm_(self._trained, config.clip_norm)
         if bool(torch.isfinite(norm)):
-            self.optimiser.step()
+            for optimiser in self.optimisers:
+                optimiser.step()
         # A short average at first, or it would remember the untrained weights for long.
         decay = min(config.ema, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self._average, [p.detach() for p in self._trained], 1 - decay)
