@@ -91,6 +91,60 @@ def test_a_folder_an_empty_clip_and_nan_are_refused(tmp_path: Path) -> None:
         read_audio(tmp_path / "nan.wav")
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.999])
+def test_a_file_cut_off_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, noise(48_000, 2), 48_000)
+    assert read_audio(path).audio.shape == (2, 48_000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(AudioFileError, match=r"cut off|cannot be read"):
+        read_audio(path)
+
+
+def test_a_big_endian_wav_and_one_with_chunks_around_its_data_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(101), 8_000, subtype="PCM_U8")
+    plain = path.read_bytes()
+    assert plain[36:40] == b"data"
+    path.write_bytes(plain[:36] + b"note\3\0\0\0abc\0" + plain[36:] + b"LIST\4\0\0\0abcd")
+    assert read_audio(path).audio.shape == (1, 101)
+    soundfile.write(path, noise(101), 8_000, endian="BIG")
+    assert path.read_bytes()[:4] == b"RIFX"
+    assert read_audio(path).audio.shape == (1, 101)
+
+
+@pytest.mark.parametrize("length", [0x7FFF_FFFF, 0xFFFF_FFFF])
+def test_a_wav_from_a_pipe_that_could_not_know_its_length_is_read(
+    tmp_path: Path, length: int
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(500), 8_000)
+    content = bytearray(path.read_bytes())
+    content[40:44] = length.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert read_audio(path).audio.shape == (1, 500)
+
+
+def test_a_flac_that_does_not_say_its_length_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(5000), 8_000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # STREAMINFO's 36-bit number of samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(AudioFileError, match="does not say its length"):
+        read_audio(path)
+
+
+def test_samples_without_a_header_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.raw"
+    path.write_bytes(bytes(100))
+    with pytest.raises(AudioFileError, match="no header"):
+        read_audio(path)
+
+
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
