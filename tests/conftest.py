@@ -1,0 +1,8 @@
+"""Nothing in a test depends on how fast or how busy the machine is, or on an earlier run."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("lcr", deadline=None, database=None, print_blob=True)
+settings.load_profile("lcr")
