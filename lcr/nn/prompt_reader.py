@@ -132,8 +132,9 @@ def _load(folder: Path, lora: LoraConfig | None) -> tuple[Any, Any]:
     """Tokeniser and frozen encoder, with LoRA put on when asked."""
     # transformers and peft take seconds to import: only who reads prompts pays for it.
     from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # a bar for 0.1 s of loading is noise in every command
     try:
