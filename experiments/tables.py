@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
+from rich.markup import escape
 from rich.table import Table
 
 Summary = Mapping[str, Any]
@@ -126,21 +128,53 @@ def remarks(summary: Summary) -> list[str]:
 
 
 def print_tables(summary: Summary, console: Console) -> None:
-    """Print all tables and remarks."""
+    """Print all tables and remarks; a table wider than the console is printed in parts."""
     for grid in grids(summary):
-        table = Table(title=grid.title, title_justify="left")
-        for number, head in enumerate(grid.heads):
-            # Text, not markup: a plug-in may be called "[bold]".
-            table.add_column(_escape(head), justify="left" if number == 0 else "right")
-        for row in grid.rows:
-            table.add_row(*map(_escape, row))
-        console.print(table)
+        for part, widths in fitted(grid, console.width):
+            table = Table(title=escape(part.title), title_justify="left")
+            for number, (head, width) in enumerate(zip(part.heads, widths, strict=True)):
+                # Text, not markup: a plug-in may be called "[bold]".
+                justify: JustifyMethod = "left" if number == 0 else "right"
+                table.add_column(escape(head), justify=justify, width=width, overflow="fold")
+            for row in part.rows:
+                table.add_row(*map(escape, row))
+            console.print(table)
     for remark in remarks(summary):
         console.print(remark, markup=False, highlight=False)
 
 
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+def fitted(grid: Grid, width: int) -> list[tuple[Grid, tuple[int, ...]]]:
+    """The grid as parts at most `width` characters wide, each with its columns' widths.
+
+    Every part repeats the first column. Heads wrap between words when the whole would not fit
+    otherwise; cells do only where one would not fit beside the first column.
+    """
+    columns = list(zip(grid.heads, *grid.rows, strict=True))
+    whole = tuple(max(map(cell_len, column)) for column in columns)
+    if _printed_width(whole) <= width:
+        return [(grid, whole)]
+    narrow = [max(map(cell_len, [*column[0].split(), *column[1:]])) for column in columns]
+    narrow[0] = min(narrow[0], width // 2)
+    parts: list[list[int]] = []
+    for number in range(1, len(columns)):
+        if parts and _printed_width([narrow[i] for i in (0, *parts[-1], number)]) <= width:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    found = []
+    for shown in ([0, *part] for part in parts):
+        part = Grid(
+            title=grid.title if not found else f"{grid.title} (continued)",
+            heads=tuple(grid.heads[i] for i in shown),
+            rows=tuple(tuple(row[i] for i in shown) for row in grid.rows),
+        )
+        found.append((part, tuple(narrow[i] for i in shown)))
+    return found
+
+
+def _printed_width(widths: Sequence[int]) -> int:
+    """With a blank on both sides of each column and lines between and around them."""
+    return sum(widths) + 3 * len(widths) + 1
 
 
 def to_markdown(summary: Summary) -> str:

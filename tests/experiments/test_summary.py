@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from experiments import tables
@@ -164,3 +165,30 @@ def test_tables_say_failures_and_hold_names_as_text() -> None:
     first = lines[0]
     assert (first["system"], first["row"], first["n_ok"]) == ("a|b[red]", "TSE", "2")
     assert float(first["mean_snr_improvement_db"]) == pytest.approx(1.5)
+
+
+def test_tables_are_whole_at_80_columns() -> None:
+    rng = np.random.default_rng(2)
+    tasks = [task for task in ("TSE", "ME", "OVC") for _ in range(6)]
+    systems = {
+        name: records(
+            *((task, float(v)) for task, v in zip(tasks, rng.normal(0, 30, 18), strict=True))
+        )
+        for name in ("mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr", "[bold]")
+    }
+    summary = summary_of(systems, bounds=("ideal-ratio-mask", "ideal-binary-mask"))
+    console = Console(file=io.StringIO(), width=80)
+    tables.print_tables(summary, console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(cell_len, shown.splitlines())) <= 80
+    for grid in tables.grids(summary):
+        for row in grid.rows:
+            assert all(f" {cell} " in shown for cell in row[1:]), row
+
+
+def test_a_wide_console_gets_each_table_in_one_piece() -> None:
+    summary = summary_of({"a": records(("TSE", 1.0), ("ME", 2.0))})
+    for grid in tables.grids(summary):
+        ((whole, widths),) = tables.fitted(grid, 200)
+        assert whole == grid
+        assert len(widths) == len(grid.heads)
