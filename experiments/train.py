@@ -87,24 +87,17 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     vocabulary = SlotVocabulary(LABELS)
     torch.manual_seed(recipe.loop.seed)
     if recipe.stage == "reader":
-        reader = new_reader(vocabulary)
+        reader = PromptReader(ReaderConfig(slots=vocabulary.size))
         _initialise(reader, recipe, "reader")
         return ReaderStage(reader, vocabulary, mixtures, recipe.reader_batch)
     remixer = BandSplitRemixer(recipe.model)
     _initialise(remixer, recipe, "remixer")
     if recipe.stage == "remixer":
         return RemixerStage(remixer, vocabulary, mixtures)
-    reader = new_reader(vocabulary)
+    reader = PromptReader(ReaderConfig(slots=vocabulary.size))
     _initialise(reader, recipe, "reader")
     remixer.ignore_embedding(vocabulary.size)
     return JointStage(reader, remixer, vocabulary, mixtures, recipe.slot_weight)
-
-
-def new_reader(vocabulary: SlotVocabulary) -> PromptReader:
-    reader = PromptReader(ReaderConfig(slots=vocabulary.size))
-    # Few of the slots are on in any prompt; starting from that saves the first hundred steps.
-    torch.nn.init.constant_(reader.head.bias, -4.0)
-    return reader
 
 
 def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:

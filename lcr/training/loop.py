@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from lcr.data.mixtures import Example
 from lcr.training.stages import Stage
 
-_MUON_PARTS = ("stem", "blocks", "split", "masks", "matches")
+_MUON_PARTS = ("stem", "blocks", "split", "loudness", "masks", "matches")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,15 +92,15 @@ class ReaderStage:
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         prompts = self.mixtures.prompts(self.batch, rng)
-        logits = self.reader.slots(self.reader.mean([p.text for p in prompts]))
-        loss = slot_loss(logits, slot_tensor(self.vocabulary, prompts))
+        stated = self.reader.read([p.text for p in prompts]).slots
+        loss = slot_loss(stated, slot_tensor(self.vocabulary, prompts))
         return loss, {"slot_loss": float(loss.detach())}
 
     def validate(self, examples: Sequence[Example]) -> Scores:
-        logits = self.reader.slots(self.reader.mean([e.prompt for e in examples]))
+        stated = self.reader.read([e.prompt for e in examples]).slots
         truth = slot_tensor(self.vocabulary, [e.written for e in examples])
-        exact = ((logits > 0) == (truth > 0.5)).all(-1).sum().item()
-        loss = slot_loss(logits, truth).item() * len(examples)
+        exact = ((stated > 0.5) == (truth > 0.5)).all(-1).sum().item()
+        loss = slot_loss(stated, truth).item() * len(examples)
         return Scores({"exact_share": float(exact), "slot_loss": loss}, len(examples))
 
 
@@ -123,12 +123,11 @@ class JointStage:
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         batch = self.mixtures.batch(rng)
         prompts = [p for row in batch.prompts for p in row]
-        mean = self.reader.mean([p.text for p in prompts])
-        logits = self.reader.slots(mean)
-        z = self.reader.join(torch.sigmoid(logits), mean)
+        reading = self.reader.read([p.text for p in prompts])
+        z = self.reader.join(reading)
         z = z.view(len(batch.prompts), -1, z.shape[-1])
         losses = remix_losses(self.remixer, batch.sources, batch.gains, z)
-        told = slot_loss(logits, slot_tensor(self.vocabulary, prompts))
+        told = slot_loss(reading.slots, slot_tensor(self.vocabulary, prompts))
         figures = {"snri_db": -float(losses.detach().mean()), "slot_loss": float(told.detach())}
         return losses.mean() + self.slot_weight * told, figures
 
@@ -138,9 +137,10 @@ class JointStage:
         )
 
 
-def slot_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Nats a prompt: binary cross-entropy summed over its slots."""
-    loss = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+def slot_loss(stated: Tensor, truth: Tensor) -> Tensor:
+    """Nats a prompt: binary cross-entropy of slot probabilities, summed over a prompt's slots."""
+    sure = stated.clamp(1e-6, 1 - 1e-6)  # an exact 0 or 1 would make one mistake infinite
+    loss = functional.binary_cross_entropy(sure, truth, reduction="none")
     return loss.sum(-1).mean()
 
 

@@ -24,7 +24,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def reader(folder: Path) -> PromptReader:
     torch.manual_seed(0)
-    return PromptReader(ReaderConfig(base=str(folder), slots=7)).eval()
+    return PromptReader(ReaderConfig(base=str(folder), slots=9)).eval()
 
 
 def test_z_is_slots_and_mean_and_padding_does_not_matter(tiny: Path) -> None:
@@ -32,9 +32,9 @@ def test_z_is_slots_and_mean_and_padding_does_not_matter(tiny: Path) -> None:
     with torch.no_grad():
         alone = model(["mute the dog"])
         padded = model(["mute the dog", "mute the rain . the dog . the rain . mute", ""])
-    assert alone.shape == (1, 7 + 16) == (1, model.z_dim)
+    assert alone.shape == (1, 9 + 16) == (1, model.z_dim)
     torch.testing.assert_close(alone[0], padded[0], rtol=1e-4, atol=1e-5)
-    assert ((padded[:, :7] > 0) & (padded[:, :7] < 1)).all()
+    assert ((padded[:, :9] > 0) & (padded[:, :9] < 1)).all()
     assert torch.isfinite(padded).all()
 
 
@@ -43,17 +43,31 @@ def test_the_mean_is_over_real_tokens(tiny: Path) -> None:
     tokens = model.tokenizer(["mute the dog"], return_tensors="pt")
     with torch.no_grad():
         hidden = model.encoder(**tokens).last_hidden_state
-        torch.testing.assert_close(model.mean(["mute the dog"])[0], hidden[0].mean(0))
+        mean = model.read(["mute the dog"]).mean[0]
+        torch.testing.assert_close(mean, hidden[0].mean(0))
+
+
+def test_a_slot_is_a_noisy_or_over_tokens(tiny: Path) -> None:
+    model = reader(tiny)
+    tokens = model.tokenizer(["mute the dog"], return_tensors="pt")
+    with torch.no_grad():
+        hidden = model.encoder(**tokens).last_hidden_state[0]
+        named, action = torch.sigmoid(model.name(hidden)), torch.softmax(model.act(hidden), -1)
+        expected = torch.ones(4, 2)
+        for t in range(len(hidden)):
+            expected *= 1 - action[t][:, None] * named[t][None]
+        slots = model.read(["mute the dog"]).slots[0]
+    torch.testing.assert_close(slots[:8].view(4, 2), 1 - expected, rtol=1e-3, atol=1e-6)
 
 
 def test_only_lora_and_the_head_learn(tiny: Path) -> None:
     model = reader(tiny)
     learnt = {name for name, p in model.named_parameters() if p.requires_grad}
     assert learnt == set(model.trained_state())
-    assert {"head.weight", "head.bias"} < learnt
+    assert {"name.weight", "act.weight", "rest.bias"} < learnt
     adapted = {name.split(".lora_")[0].rsplit(".", 1)[1] for name in learnt if "lora_" in name}
     assert adapted == {"query", "value"}
-    assert model.state_dict()["head.weight"].shape == (7, 16)
+    assert model.state_dict()["name.weight"].shape == (2, 16)
 
 
 def test_trained_state_restores_the_reader(tiny: Path) -> None:
