@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import random
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import pytest
 
 from experiments import compare
 from experiments.records import comparable, read_records
+from tests.experiments.killed_run import run_until_killed, whole_lines
 
 KILLS = 10
 TOTAL = 2 * 16 * 6
@@ -23,10 +22,6 @@ TOTAL = 2 * 16 * 6
 
 def command(suite: Path, out: Path) -> list[str]:
     return ["--suite", str(suite), "--out", str(out), "--device", "cpu", "--per-task", "6"]
-
-
-def whole_lines(out: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in out.glob("*/*.jsonl"))
 
 
 def results(out: Path) -> dict[str, list[dict[str, Any]]]:
@@ -50,20 +45,14 @@ def test_ten_kills_then_resume_equal_an_undisturbed_run(suite: Path, tmp_path: P
     assert compare.main(command(suite, calm)) == 0
     # Real processes, forked from one that has imported the program: their start costs nothing.
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["experiments.compare"])
+    processes.set_forkserver_preload(["tests.experiments.killed_run"])
     rng = random.Random(20240203)
     torn = 0
     for kill in range(KILLS):
-        target = whole_lines(rough) + rng.randint(0, TOTAL // KILLS - 8)
-        process = processes.Process(target=compare.main, args=(command(suite, rough),))
+        records = whole_lines(rough) + rng.randint(0, TOTAL // KILLS - 8)
+        arguments = (command(suite, rough), rough, records, rng.uniform(0, 0.01))
+        process = processes.Process(target=run_until_killed, args=arguments)
         process.start()
-        deadline = time.monotonic() + 60
-        while whole_lines(rough) <= target and process.is_alive():
-            assert time.monotonic() < deadline, "the run makes no progress"
-            time.sleep(0.001)
-        time.sleep(rng.uniform(0, 0.01))
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
         process.join()
         assert process.exitcode == -signal.SIGKILL, "the run had ended before it was killed"
         torn = tear_last_line(rough, rng) if kill % 2 else 0
