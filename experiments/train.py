@@ -29,6 +29,7 @@ from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
 from lcr.errors import LcrError
+from lcr.joint import WEIGHTS_FILE
 from lcr.nn.band_split import BandSplitConfig, BandSplitRemixer
 from lcr.nn.prompt_reader import PromptReader, ReaderConfig
 from lcr.nn.slots import SlotVocabulary
@@ -48,7 +49,8 @@ class BlendRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training stage. `init` maps a module ("reader", "remixer") to an earlier run."""
+    """One training stage. `init` maps a module ("reader", "remixer") to the folder of an earlier
+    run or of a shipped checkpoint."""
 
     name: str
     stage: StageName
@@ -96,16 +98,20 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
         return RemixerStage(remixer, vocabulary, mixtures)
     reader = PromptReader(ReaderConfig(slots=vocabulary.size))
     _initialise(reader, recipe, "reader")
-    remixer.ignore_embedding(vocabulary.size)
+    if recipe.init.get("reader") != recipe.init.get("remixer"):
+        # A remixer that never met this reader knows nothing of its embedding.
+        remixer.ignore_embedding(vocabulary.size)
     return JointStage(reader, remixer, vocabulary, mixtures, recipe.slot_weight)
 
 
 def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
     if name not in recipe.init:
         return
-    path = Path(recipe.init[name]) / "weights.safetensors"
-    if not path.exists():
-        raise ConfigError(f"[init] {name}: no {path}; finish that stage first")
+    folder = Path(recipe.init[name])
+    choices = (folder / "weights.safetensors", folder / WEIGHTS_FILE)  # a run, or what ships
+    path = next((choice for choice in choices if choice.exists()), None)
+    if path is None:
+        raise ConfigError(f"[init] {name}: no {choices[0]}; finish that stage first")
     state = {
         key.removeprefix(f"{name}."): value.float()
         for key, value in load_file(path).items()
