@@ -145,25 +145,37 @@ def _repeat(
     share = config.min_active
     # As much of the quiet around each sound as the share allows: 40 ms, 20 ms or none.
     for margin in (2, 1, 0):
-        kept = np.convolve(active, np.ones(2 * margin + 1), mode="same") > 0
+        # Not mode="same", which gives more than came in for clips shorter than the kernel.
+        near = np.convolve(active, np.ones(2 * margin + 1))[margin : margin + len(active)]
+        kept = near > 0
         density = active.sum() / kept.sum()
         if density >= share:
             break
     event = wave[: len(active) * _FRAME].reshape(-1, _FRAME)[kept].ravel()
-    # Fades lie in the quiet margin, or a click at the very edge of an event would be lost.
+    # Fades lie in the quiet margin, or a click at the very edge of an event would be lost: where
+    # the clip itself begins or ends in sound there is none, and no fade.
     fade = margin * _FRAME // 2
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
-    event[:fade] *= ramp
-    event[len(event) - fade :] *= ramp[::-1]
+    first, last = np.flatnonzero(kept)[[0, -1]]
+    if not active[first]:
+        event[:fade] *= ramp
+    if not active[last]:
+        event[len(event) - fade :] *= ramp[::-1]
     # Whole frames, so that what was one active frame never becomes a part of one or of two.
     longest = min(15, int(kept.sum() * (density / share - 1)))
-    out = np.zeros(samples, dtype=np.float32)
-    at = _FRAME * int(rng.integers(longest + 1))
-    while at < samples:
-        stop = min(samples, at + len(event))
-        out[at:stop] = event[: stop - at]
-        at = stop + _FRAME * int(rng.integers(longest + 1))
-    return out
+    sounding = np.repeat(active[kept], _FRAME)
+    while True:
+        out, heard = np.zeros(samples, dtype=np.float32), 0
+        at = _FRAME * int(rng.integers(longest + 1))
+        while at < samples:
+            stop = min(samples, at + len(event))
+            out[at:stop] = event[: stop - at]
+            heard += int(sounding[: stop - at].sum())
+            at = stop + _FRAME * int(rng.integers(longest + 1))
+        # Pauses that are right on average can still crowd out sound in one short mixture.
+        if heard >= share * samples or longest == 0:
+            return out
+        longest //= 2
 
 
 def set_level(wave: Waveform, level_db: float, config: MixtureConfig) -> Waveform:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lcr.data.bank import Entry, Split, Waveform
@@ -143,12 +143,18 @@ def test_seed_name_and_bank_change_the_digest_and_the_sound() -> None:
 @given(
     length=st.integers(1, 60000),
     burst=st.integers(1, 4000),
+    place_of_burst=st.floats(0, 1),
     seed=st.integers(0, 1000),
 )
-def test_place_reaches_the_active_share_from_any_clip(length: int, burst: int, seed: int) -> None:
+@example(length=640, burst=1, place_of_burst=0.0, seed=0)  # shorter than the margins around a sound
+@example(length=32000, burst=2, place_of_burst=1.0, seed=504)  # nothing quiet after it to fade in
+@example(length=43229, burst=3904, place_of_burst=0.3, seed=22)  # pauses crowd it out
+def test_place_reaches_the_active_share_from_any_clip(
+    length: int, burst: int, place_of_burst: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     wave = np.zeros(max(length, 320), dtype=np.float32)
-    at = int(rng.integers(0, len(wave) - min(burst, len(wave)) + 1))
+    at = int(place_of_burst * (len(wave) - min(burst, len(wave))))
     wave[at : at + burst] = rng.uniform(0.01, 1) * np.sign(
         rng.standard_normal(len(wave[at : at + burst]))
     )
