@@ -1,9 +1,10 @@
-"""A run of compare.py that is killed at a given place; a module that new processes can import."""
+"""Runs of compare.py for processes of their own, to the end or killed on the way."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,11 @@ from experiments import compare
 def whole_lines(out: Path) -> int:
     """Complete records under an output folder."""
     return sum(path.read_bytes().count(b"\n") for path in out.glob("*/*.jsonl"))
+
+
+def run_to_end(arguments: list[str]) -> None:
+    """Run and end this process with the command's status."""
+    sys.exit(compare.main(arguments))
 
 
 def run_until_killed(arguments: list[str], out: Path, records: int, delay_s: float) -> None:
