@@ -39,6 +39,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         z_dim=reader.z_dim,
         film_hidden=8,
         mask_hidden=8,
+        match_columns=len(SlotVocabulary(LABELS).columns),
         band_bins=(29, 50, 50),
     )
     remixer = BandSplitRemixer(model)

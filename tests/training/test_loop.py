@@ -26,6 +26,7 @@ TINY = BandSplitConfig(
     z_dim=VOCABULARY.size,
     film_hidden=8,
     mask_hidden=8,
+    match_columns=len(VOCABULARY.columns),
     band_bins=(8, 24, 33),
 )
 FAST = LoopConfig(steps=6, warmup_steps=2, validate_every=3, save_every=2, ema=0.9)
