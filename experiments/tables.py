@@ -161,7 +161,7 @@ def fitted(grid: Grid, width: int) -> list[tuple[Grid, tuple[int, ...]]]:
             parts[-1].append(number)
         else:
             parts.append([number])
-    found = []
+    found: list[tuple[Grid, tuple[int, ...]]] = []
     for shown in ([0, *part] for part in parts):
         part = Grid(
             title=grid.title if not found else f"{grid.title} (continued)",
