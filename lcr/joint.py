@@ -56,7 +56,7 @@ class Checkpoint:
         config_path, weights_path = folder / CONFIG_FILE, folder / WEIGHTS_FILE
         for path in (config_path, weights_path):
             if not path.is_file():
-                raise MissingWeightsError(f"no {path.name} in {folder}: not a checkpoint of lcr")
+                raise MissingWeightsError(f"no {path}: not a checkpoint of lcr")
         try:
             config = json.loads(config_path.read_text(encoding="utf-8"))
             tensors = load_file(weights_path)
@@ -201,5 +201,5 @@ def _fill(
 
 def load_default(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> JointRemixer:
     """The system `lcr`: the shipped checkpoint, or any folder given as `weights`."""
-    folder = WEIGHTS / weights if (WEIGHTS / weights).is_dir() else Path(weights)
+    folder = Path(weights) if Path(weights).is_dir() else WEIGHTS / weights
     return JointRemixer.from_checkpoint(folder, name="lcr", device=device)

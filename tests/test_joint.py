@@ -100,7 +100,7 @@ def test_the_card_names_its_weights(checkpoint: Path) -> None:
 
 
 def test_broken_checkpoints_are_refused_in_words(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingWeightsError, match=r"no config\.json"):
+    with pytest.raises(MissingWeightsError, match=r"no .*config\.json"):
         JointRemixer.from_checkpoint(tmp_path, name="lcr")
     config = json.loads((checkpoint / CONFIG_FILE).read_text())
     (tmp_path / CONFIG_FILE).write_text(json.dumps(config))

@@ -45,6 +45,10 @@ class BandSplitConfig:
         bins = self.n_fft // 2 + 1
         if sum(self.band_bins) != bins:
             raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
+        if _ACTIONS * self.match_columns > self.z_dim:
+            raise ValueError(
+                f"z holds {self.z_dim} values, fewer than four actions x {self.match_columns} columns"
+            )
 
 
 class BandSplitRemixer(nn.Module):
@@ -62,10 +66,7 @@ class BandSplitRemixer(nn.Module):
             nn.Sequential(nn.LayerNorm(3 * n), nn.Linear(3 * n, c)) for n in config.band_bins
         )
         # The norm in `split` hides how loud a band is; this tells it.
-        self.loudness = nn.ModuleList(nn.Linear(n, c) for n in config.band_bins)
-        for layer in self.loudness:
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.loudness = nn.ModuleList(_zeros(n, c) for n in config.band_bins)
         self.band_embedding = nn.Parameter(0.02 * torch.randn(k, c))
         self.stem = nn.ModuleList(_Block(c, k) for _ in range(config.stem_blocks))
         self.films = nn.ModuleList(
@@ -147,6 +148,14 @@ class BandSplitRemixer(nn.Module):
         return wave.view(*spectrum.shape[:2], length)[..., n : n + samples]
 
 
+def _zeros(inputs: int, outputs: int) -> nn.Linear:
+    """A layer that adds nothing until it has learnt."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class _Block(nn.Module):
     """Time within each band, then bands within each frame, each with a residual connection."""
 
@@ -181,9 +190,7 @@ class _Match(nn.Module):
         self.heard = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, dim))
         self.named = nn.Linear(columns, dim, bias=False)
         nn.init.normal_(self.named.weight, std=0.5)
-        self.out = nn.Linear(_ACTIONS * dim, channels)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = _zeros(_ACTIONS * dim, channels)
 
     def forward(self, h: Tensor, z: Tensor) -> Tensor:
         """`h` (batch, bands, frames, channels), `z` (batch, z_dim) -> the shape of `h`."""
@@ -228,9 +235,7 @@ class _MaskHead(nn.Module):
     def __init__(self, channels: int, hidden: int, bins: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(channels, hidden)
-        self.out = nn.Linear(hidden, 4 * bins)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = _zeros(hidden, 4 * bins)
 
     def forward(self, h: Tensor) -> Tensor:
         value = self.out(functional.silu(self.hidden(h)))
