@@ -47,7 +47,7 @@ class BandSplitConfig:
             raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
         if _ACTIONS * self.match_columns > self.z_dim:
             raise ValueError(
-                f"z holds {self.z_dim} values, fewer than four actions x {self.match_columns} columns"
+                f"z holds {self.z_dim} values, fewer than 4 actions x {self.match_columns} columns"
             )
 
 
