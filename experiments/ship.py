@@ -53,6 +53,7 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / (WEIGHTS_FILE + ".tmp")
     save_file(tensors, temporary)
+    temporary.chmod(0o644)  # safetensors writes for the owner alone
     os.replace(temporary, out / WEIGHTS_FILE)
     (out / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
