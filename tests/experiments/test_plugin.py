@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 _PROGRAM = """
 import json
@@ -66,3 +66,22 @@ def test_without_its_path_the_plugin_is_unknown() -> None:
     )
     assert done.returncode != 0
     assert "UnknownSystemError: unknown system 'half-volume'" in done.stderr
+
+
+def test_it_is_compared_and_reported(installed: Path, tmp_path: Path, suite: Path) -> None:
+    command = [sys.executable, str(ROOT / "experiments" / "compare.py"), "--suite", str(suite)]
+    done = subprocess.run(
+        [*command, "--systems", "mixture,half-volume", "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "half-volume" in done.stdout
+    folder = tmp_path / "out" / "tiny"
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    (system,) = (s for s in summary["systems"] if s["name"] == "half-volume")
+    assert (system["n"], system["of"]) == (16, 16)
+    assert system["tasks"]["OVC"]["mean"] is not None
+    assert "half-volume" in (folder / "report.html").read_text(encoding="utf-8")
