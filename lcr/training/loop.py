@@ -155,7 +155,11 @@ class Loop:
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
         with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
-            torch.save(state, file)
+            try:
+                torch.save(state, file)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
         os.replace(file.name, self.state_path)
 
     def run(
@@ -194,13 +198,15 @@ class Loop:
         loss.backward()  # type: ignore[no-untyped-call]
         self._share_gradients()
         norm = nn.utils.clip_grad_norm_(self._trained, config.clip_norm)
-        if bool(torch.isfinite(norm)):
+        # One odd batch must not ruin the weights; the figure `skipped` tells that there was one.
+        finite = bool(torch.isfinite(norm))
+        if finite:
             for optimiser in self.optimisers:
                 optimiser.step()
         # A short average at first, or it would remember the untrained weights for long.
         decay = min(config.ema, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self._average, [p.detach() for p in self._trained], 1 - decay)
-        return {**figures, "gradient_norm": float(norm)}
+        return {**figures, "gradient_norm": float(norm), "skipped": float(not finite)}
 
     def _share_gradients(self) -> None:
         if self.world == 1:

@@ -85,6 +85,7 @@ def test_a_crash_while_saving_leaves_the_last_state(
     with pytest.raises(OSError, match="No space left"):
         one.save()
     assert one.state_path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
 
 
 def test_learning_lowers_the_loss_and_is_logged(tmp_path: Path) -> None:
