@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, Protocol
+from importlib import import_module
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_CPU_CHUNK = 32
+_CPU_CHUNK = 64
 _GPU_CHUNK = 128
 _CPU_STATES = 8192
 """States one step should update on CPU: fewer are all overhead, more leave the nearest cache."""
@@ -56,10 +57,11 @@ def selective_scan(
     group = max(1, _CPU_STATES // A.numel()) if on_cpu else len(u)
     decay = A.to(dtype).t().contiguous()
     inputs = [x.to(dtype) for x in (u, delta, B, C)]
-    parts = zip(*(x.split(group) for x in inputs), strict=True) if group < len(u) else [inputs]
+    splits = zip(*(torch.split(x, group) for x in inputs), strict=True)
+    parts = splits if group < len(u) else [inputs]
     scanned = [
         # Time first: what one step touches lies together.
-        _SelectiveScan.apply(
+        _SelectiveScan.apply(  # type: ignore[no-untyped-call]
             *(x.transpose(0, 1).contiguous() for x in part), decay, chunk, recurrence
         ).transpose(0, 1)
         for part in parts
@@ -99,13 +101,23 @@ def by_doubling(decay: Tensor, x: Tensor, *, reverse: bool = False) -> None:
         span *= 2
 
 
+class _Context(Protocol):
+    """What forward leaves for backward."""
+
+    chunk: int
+    recurrence: Recurrence
+    saved_tensors: tuple[Tensor, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
 class _SelectiveScan(torch.autograd.Function):
     """`u`, `delta` (frames, batch, channels), `B`, `C` (frames, batch, state), `A` (state,
     channels), all contiguous and of one dtype -> y as `u`, without the skip D."""
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _Context,
         u: Tensor,
         delta: Tensor,
         B: Tensor,
@@ -129,8 +141,8 @@ class _SelectiveScan(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+    @once_differentiable
+    def backward(ctx: _Context, dy: Tensor) -> tuple[Tensor | None, ...]:
         u, delta, B, C, A, starts = ctx.saved_tensors
         frames, batch, _ = u.shape
         dy = dy.contiguous()
@@ -199,10 +211,10 @@ def _contract(rows: Tensor, matrices: Tensor, *, out: Tensor) -> None:
 def mamba_ssm_kernel() -> Callable[..., Tensor] | None:
     """`mamba_ssm`'s fused CUDA scan, or None where the package is not installed."""
     try:
-        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+        module = import_module("mamba_ssm.ops.selective_scan_interface")
     except ImportError:
         return None
-    kernel: Callable[..., Tensor] = selective_scan_fn
+    kernel: Callable[..., Tensor] = module.selective_scan_fn
     return kernel
 
 
