@@ -21,8 +21,12 @@ class FiLM(nn.Module):
     def forward(self, h: Tensor, z: Tensor) -> Tensor:
         """`h` (batch, ..., channels) and `z` (batch, z_dim) -> the shape of `h`."""
         shape = (h.shape[0],) + (1,) * (h.dim() - 2) + (h.shape[-1],)
-        gamma, beta = self.gamma(z).view(shape), self.beta(z).view(shape)
+        gamma, beta = (part.view(shape) for part in self.modulation(z))
         return torch.addcmul(beta, h, 1 + gamma)
+
+    def modulation(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """gamma (less 1) and beta, (batch, channels) each."""
+        return self.gamma(z), self.beta(z)
 
 
 def _perceptron(z_dim: int, hidden: int, channels: int) -> nn.Sequential:

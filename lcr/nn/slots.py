@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.data.prompts import Prompt
-from lcr.instruction import STYLE_VALUES, Action
+from lcr.instruction import STYLE_VALUES, Action, AudioDescription, Description
 
 _SCOPES = ("all_speech", "all_audio", "everything", "everything_else")
 _ROWS = tuple(Action)
@@ -40,6 +40,26 @@ class SlotVocabulary:
     def names(self) -> tuple[str, ...]:
         cells = [f"{action.value} {column}" for action in _ROWS for column in self.columns]
         return (*cells, REMOVE_UNNAMED)
+
+    def describe(self, description: Description) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(columns,) of 0 and 1: which columns a source fits, and of which that is known."""
+        column = {name: i for i, name in enumerate(self.columns)}
+        fits = np.zeros(len(column), dtype=np.float32)
+        known = np.ones(len(column), dtype=np.float32)
+        fits[column["everything"]] = 1
+        if isinstance(description, AudioDescription):
+            fits[column["all_audio"]] = 1
+            if description.label in column:
+                fits[column[description.label]] = 1
+        else:
+            fits[column["speech"]] = fits[column["all_speech"]] = 1
+            told = description.known
+            for name, values in STYLE_VALUES.items():
+                for value in values:
+                    at = column[f"{name}={value}"]
+                    known[at] = name in told
+                    fits[at] = told.get(name) == value
+        return fits, known
 
     def encode(self, prompt: Prompt) -> NDArray[np.float32]:
         """(size,) of 0 and 1: what the prompt's phrases state, nothing that it leaves unsaid."""

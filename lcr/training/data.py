@@ -13,7 +13,7 @@ from torch import Tensor
 from lcr.data.bank import Bank, Entry, Split, Waveform
 from lcr.data.mixtures import MixtureConfig, draw_entries, entry_pool, place, set_level
 from lcr.data.prompts import Prompt, write_prompt
-from lcr.instruction import Instruction, Kind, Task, parse_pattern, patterns_by_task
+from lcr.instruction import Description, Instruction, Kind, Task, parse_pattern, patterns_by_task
 
 _FULL_SCALE = 32767
 
@@ -52,6 +52,7 @@ class Batch:
     gains: Tensor
     prompts: list[list[Prompt]]
     tasks: list[list[Task]]
+    descriptions: list[tuple[Description, ...]]
 
 
 class MemoryBank:
@@ -112,10 +113,11 @@ class TrainingMixtures:
         self._weights = weights / weights.sum()
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        sources, gains, prompts, tasks = [], [], [], []
+        sources, gains, prompts, tasks, descriptions = [], [], [], [], []
         for _ in range(self.config.mixtures):
             waves, entries = self._mixture(rng)
             sources.append(waves)
+            descriptions.append(tuple(e.description for e in entries))
             drawn = rng.choice(
                 len(self._tasks), self.config.instructions, replace=False, p=self._weights
             )
@@ -128,6 +130,7 @@ class TrainingMixtures:
             torch.tensor(gains, dtype=torch.float32),
             prompts,
             tasks,
+            descriptions,
         )
 
     def prompts(self, count: int, rng: np.random.Generator) -> list[Prompt]:
