@@ -81,7 +81,7 @@ def test_a_crash_while_saving_leaves_the_last_state(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    one.step += 1
+    one.state.step += 1
     with pytest.raises(OSError, match="No space left"):
         one.save()
     assert one.state_path.read_bytes() == before

@@ -1,0 +1,135 @@
+"""Training recipes: TOML in, the stage, its mixtures and its validation examples out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from experiments.errors import ConfigError
+from experiments.suite import build, read_toml
+from lcr.data.bank import Bank, Split
+from lcr.data.folder import FolderBank
+from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
+from lcr.data.studio.bank import StudioBank
+from lcr.data.studio.classes import LABELS
+from lcr.data.studio.pack import PackedBank
+from lcr.joint import WEIGHTS_FILE
+from lcr.nn.band_split import BandSplitConfig, BandSplitRemixer
+from lcr.nn.prompt_reader import PromptReader, ReaderConfig
+from lcr.nn.slots import SlotVocabulary
+from lcr.training.config import LoopConfig
+from lcr.training.data import Blend, MemoryBank, TrainingConfig, TrainingMixtures
+from lcr.training.stages import JointStage, ReaderStage, RemixerStage, Stage, StageName
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlendRecipe:
+    """Names of banks ("studio", "field") for the speech and the audio of a share of mixtures."""
+
+    speech: str
+    audio: str
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One training stage. `init` maps a module ("reader", "remixer") to the folder of an earlier
+    run or of a shipped checkpoint."""
+
+    name: str
+    stage: StageName
+    blends: tuple[BlendRecipe, ...]
+    field_attributes: tuple[str, ...] = ("gender", "pitch", "tempo")
+    """What the field recordings' manifest is trusted for: the mixer overrides recorded level."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    model: BandSplitConfig = field(default_factory=BandSplitConfig)
+    init: Mapping[str, str] = field(default_factory=dict)
+    reader_batch: int = 32
+    slot_weight: float = 0.1
+    validation: int = 96
+    """Validation mixtures a bank, of 5 s."""
+
+    @property
+    def banks(self) -> tuple[str, ...]:
+        return tuple(sorted({name for b in self.blends for name in (b.speech, b.audio)}))
+
+
+def load_recipe(path: Path, overrides: Sequence[str]) -> Recipe:
+    return build(Recipe, read_toml(path, overrides, what="recipe"), where=str(path))
+
+
+def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
+    """ "field" needs --field DIR; "studio" uses the pack of --studio DIR or renders it anew."""
+    if name == "field":
+        if "field" not in paths:
+            raise ConfigError("this recipe trains on field recordings: give --field DIR")
+        bank: Bank = FolderBank(paths["field"], attributes=recipe.field_attributes)
+        return MemoryBank(bank, split)
+    if name != "studio":
+        raise ConfigError(f"unknown bank {name!r} in a blend; there are: studio, field")
+    if split == "train" and "studio" in paths:
+        return PackedBank(paths["studio"])
+    return StudioBank(cache_dir=Path(".cache/studio"))
+
+
+def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    vocabulary = SlotVocabulary(LABELS)
+    torch.manual_seed(recipe.loop.seed)
+    if recipe.stage == "reader":
+        reader = PromptReader(ReaderConfig(slots=vocabulary.size))
+        _initialise(reader, recipe, "reader")
+        return ReaderStage(reader, vocabulary, mixtures, recipe.reader_batch)
+    remixer = BandSplitRemixer(recipe.model)
+    _initialise(remixer, recipe, "remixer")
+    if recipe.stage == "remixer":
+        return RemixerStage(remixer, vocabulary, mixtures)
+    reader = PromptReader(ReaderConfig(slots=vocabulary.size))
+    _initialise(reader, recipe, "reader")
+    if recipe.init.get("reader") != recipe.init.get("remixer"):
+        # A remixer that never met this reader knows nothing of its embedding.
+        remixer.ignore_embedding(vocabulary.size)
+    return JointStage(reader, remixer, vocabulary, mixtures, recipe.slot_weight)
+
+
+def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
+    if name not in recipe.init:
+        return
+    folder = Path(recipe.init[name])
+    choices = (folder / "weights.safetensors", folder / WEIGHTS_FILE)  # a run, or what ships
+    path = next((choice for choice in choices if choice.exists()), None)
+    if path is None:
+        raise ConfigError(f"[init] {name}: no {choices[0]}; finish that stage first")
+    state = {
+        key.removeprefix(f"{name}."): value.float()
+        for key, value in load_file(path).items()
+        if key.startswith(f"{name}.")
+    }
+    missing = module.load_state_dict(state, strict=False)
+    lost = [key for key in missing.missing_keys if "lora_" in key or not key.startswith("encoder")]
+    if lost or missing.unexpected_keys:
+        raise ConfigError(
+            f"[init] {name}: {path} does not fit: {(lost + missing.unexpected_keys)[:3]}"
+        )
+
+
+def open_blends(recipe: Recipe, paths: Mapping[str, Path]) -> list[Blend]:
+    """The recipe's blends of training sources; each bank is opened once."""
+    banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}
+    return [Blend(banks[b.speech], banks[b.audio], b.share) for b in recipe.blends]
+
+
+def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:
+    """Validation examples by bank, the same in every run."""
+    found = {}
+    for name in recipe.banks:
+        bank = open_bank(name, recipe, paths, "valid")
+        mixtures = MixtureSet(
+            bank, split="valid", config=MixtureConfig(), seed=0, name=f"{name}-valid"
+        )
+        found[name] = [mixtures.example(i) for i in range(recipe.validation)]
+    return found

@@ -1,0 +1,79 @@
+"""What a training run is told: length, rates, schedule, optimiser, averaging, what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+OptimiserName = Literal["adam", "adamw", "muon"]
+Precision = Literal["no", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """How long and how fast to learn.
+
+    The rate warms up linearly over `warmup_steps`. Then, by `schedule`:
+
+    - "decay": it stays, and falls linearly to `final_rate` of itself over the last `decay_share`
+      of `steps` (of which the time budget may leave some for a later resume);
+    - "plateau": it is halved whenever the validation figure `watch` has not improved `patience`
+      times in a row (appendix A).
+
+    The paper's settings are optimiser "adam", betas (0.9, 0.999), weight_decay 0, schedule
+    "plateau", warmup_steps 5000, rate 5e-4 (LCR-C) or 1e-4 (LCR-T, LCR-M), reader at 1e-4,
+    precision "bf16".
+    """
+
+    steps: int = 3000
+    warmup_steps: int = 60
+    schedule: Literal["decay", "plateau"] = "decay"
+    decay_share: float = 0.4
+    final_rate: float = 0.03
+    patience: int = 3
+    watch: str = "snri_without_ovc_db"
+    """Validation figure of the plateau, higher is better; its mean over the validation sets."""
+    optimiser: OptimiserName = "muon"
+    rate: float = 1.5e-3
+    muon_rate: float = 3e-3
+    """Muon's own rate, in AdamW's scale (its updates are matched to AdamW's size)."""
+    muon_parts: tuple[str, ...] = (
+        *("stem", "blocks", "split", "loudness", "masks", "matches"),
+        *("ground", "query", "heads"),
+    )
+    """Children of the trained modules whose matrices Muon trains; all else is AdamW's."""
+    muon_except: tuple[str, ...] = ("named",)
+    """Layers inside `muon_parts` that are tables of embeddings rather than maps."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    module_rates: Mapping[str, float] | None = None
+    """Learning rates by module name ("reader"), where they differ from `rate`."""
+    weight_decay: float = 1e-2
+    clip_norm: float = 5.0
+    ema: float = 0.99
+    """Decay of the averaged weights that are validated and shipped; 0 for none: the last ones."""
+    precision: Precision = "no"
+    """Autocast on a GPU; on a CPU training is always in float32."""
+    validate_every: int = 200
+    save_every: int = 25
+    samples: int = 0
+    """Validation examples a set whose audio is written at every validation."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples < 0 or self.patience < 1:
+            raise ValueError(
+                f"samples must be at least 0 and patience at least 1; got {self.samples} and "
+                f"{self.patience}"
+            )
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be at least 0 and below 1; got {self.ema}")
+
+    def rate_at(self, step: int) -> float:
+        """Factor on the rate for update number `step`, from 0; a plateau's own factor apart."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        start = self.steps * (1 - self.decay_share)
+        if self.schedule == "plateau" or step <= start:
+            return warm
+        left = max(0.0, (self.steps - step) / max(1.0, self.steps - start))
+        return warm * max(self.final_rate, left)
