@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -53,8 +54,8 @@ def test_the_loss_is_least_at_the_truth(model: GroundedRemixer) -> None:
     told = [[SpeechDescription(gender="F"), AudioDescription(label="dog barking")]]
     heard = model.hear(sources.sum(1))
     shares, _ = energy_shares(model, sources)
-    fits = [VOCABULARY.describe(d)[0][: model.recognised] for d in told[0]]
-    right = torch.einsum("bskt,sc->bktc", shares, torch.tensor(fits)).clamp(1e-4, 1 - 1e-4)
+    fits = np.stack([VOCABULARY.describe(d)[0][: model.recognised] for d in told[0]])
+    right = torch.einsum("bskt,sc->bktc", shares, torch.from_numpy(fits)).clamp(1e-4, 1 - 1e-4)
 
     def loss(recognised: Tensor) -> float:
         return grounding_loss(
