@@ -18,12 +18,19 @@ from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
 from lcr.joint import WEIGHTS_FILE
-from lcr.nn.band_split import BandSplitConfig, BandSplitRemixer
+from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import PromptReader, ReaderConfig
 from lcr.nn.slots import SlotVocabulary
 from lcr.training.config import LoopConfig
 from lcr.training.data import Blend, MemoryBank, TrainingConfig, TrainingMixtures
-from lcr.training.stages import JointStage, ReaderStage, RemixerStage, Stage, StageName
+from lcr.training.stages import (
+    JointStage,
+    ReaderStage,
+    RemixerStage,
+    Stage,
+    StageConfig,
+    StageName,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +54,9 @@ class Recipe:
     """What the field recordings' manifest is trusted for: the mixer overrides recorded level."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
-    model: BandSplitConfig = field(default_factory=BandSplitConfig)
+    model: GroundedConfig = field(default_factory=GroundedConfig)
+    objective: StageConfig = field(default_factory=StageConfig)
     init: Mapping[str, str] = field(default_factory=dict)
-    reader_batch: int = 32
-    slot_weight: float = 0.1
     validation: int = 96
     """Validation mixtures a bank, of 5 s."""
 
@@ -83,17 +89,17 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     if recipe.stage == "reader":
         reader = PromptReader(ReaderConfig(slots=vocabulary.size))
         _initialise(reader, recipe, "reader")
-        return ReaderStage(reader, vocabulary, mixtures, recipe.reader_batch)
-    remixer = BandSplitRemixer(recipe.model)
+        return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
+    remixer = GroundedRemixer(recipe.model)
     _initialise(remixer, recipe, "remixer")
     if recipe.stage == "remixer":
-        return RemixerStage(remixer, vocabulary, mixtures)
+        return RemixerStage(remixer, vocabulary, mixtures, recipe.objective)
     reader = PromptReader(ReaderConfig(slots=vocabulary.size))
     _initialise(reader, recipe, "reader")
     if recipe.init.get("reader") != recipe.init.get("remixer"):
         # A remixer that never met this reader knows nothing of its embedding.
         remixer.ignore_embedding(vocabulary.size)
-    return JointStage(reader, remixer, vocabulary, mixtures, recipe.slot_weight)
+    return JointStage(reader, remixer, vocabulary, mixtures, recipe.objective)
 
 
 def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:

@@ -48,7 +48,7 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
         "seconds": int(metadata.get("seconds", 0)),
         "labels": list(LABELS),
         "reader": asdict(ReaderConfig(slots=vocabulary.size)),
-        "remixer": asdict(recipe.model),
+        "remixer": {"kind": "grounded", **asdict(recipe.model)},
     }
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / (WEIGHTS_FILE + ".tmp")

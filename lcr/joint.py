@@ -18,6 +18,7 @@ from lcr.adapters import AdapterConfig, run_core
 from lcr.audio import check_audio
 from lcr.errors import LcrError
 from lcr.nn.band_split import BandSplitConfig, BandSplitRemixer
+from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import (
     MINILM,
     MINILM_SHA256,
@@ -75,7 +76,7 @@ class JointRemixer:
     def __init__(
         self,
         reader: PromptReader,
-        remixer: BandSplitRemixer,
+        remixer: BandSplitRemixer | GroundedRemixer,
         card: SystemCard,
         *,
         slot_names: tuple[str, ...] = (),
@@ -94,12 +95,10 @@ class JointRemixer:
         checkpoint = Checkpoint.read(folder)
         try:
             vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
-            model = dict(checkpoint.config["remixer"])
-            model["band_bins"] = tuple(model["band_bins"])
             settings = dict(checkpoint.config["reader"])
             settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
             reader = PromptReader(ReaderConfig(**settings))
-            remixer = BandSplitRemixer(BandSplitConfig(**model))
+            remixer = _network(checkpoint.config["remixer"])
             _fill(reader, checkpoint.tensors, "reader.", partial=True)
             _fill(remixer, checkpoint.tensors, "remixer.", partial=False)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -185,6 +184,13 @@ class JointRemixer:
         }
         words = ", ".join(told) or "nothing recognised"
         return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
+
+
+def _network(settings: dict[str, Any]) -> BandSplitRemixer | GroundedRemixer:
+    model = {**settings, "band_bins": tuple(settings["band_bins"])}
+    if model.pop("kind", "band_split") == "grounded":
+        return GroundedRemixer(GroundedConfig(**model))
+    return BandSplitRemixer(BandSplitConfig(**model))
 
 
 def _fill(

@@ -15,7 +15,6 @@ stem has recognised. Nothing is separated: one mask, one output.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -87,16 +86,6 @@ class GroundedRemixer(nn.Module):
     """Mixture and semantic filters to remixed mixtures by one mask h_m a filter (eq. 1-4)."""
 
     gains: Tensor
-    muon_parts: ClassVar[tuple[str, ...]] = (
-        "features",
-        "stem",
-        "heard",
-        "enter",
-        "enter_matches",
-        "enter_others",
-        "blocks",
-        "heads",
-    )
 
     def __init__(self, config: GroundedConfig) -> None:
         super().__init__()

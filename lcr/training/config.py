@@ -40,7 +40,7 @@ class LoopConfig:
     """Muon's own rate, in AdamW's scale (its updates are matched to AdamW's size)."""
     muon_parts: tuple[str, ...] = (
         *("stem", "blocks", "split", "loudness", "masks", "matches"),
-        *("ground", "query", "heads"),
+        *("features", "heard", "enter", "enter_matches", "enter_others", "heads"),
     )
     """Children of the trained modules whose matrices Muon trains; all else is AdamW's."""
     muon_except: tuple[str, ...] = ("named",)

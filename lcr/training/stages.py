@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,12 +15,35 @@ from lcr.data.mixtures import Example
 from lcr.data.prompts import Prompt
 from lcr.instruction import Task
 from lcr.nn.band_split import BandSplitRemixer
+from lcr.nn.grounded import GroundedRemixer
 from lcr.nn.prompt_reader import PromptReader
 from lcr.nn.slots import SlotVocabulary
-from lcr.training.data import TrainingMixtures
+from lcr.training.curriculum import CurriculumConfig, weighted_task_mean
+from lcr.training.data import Batch, TrainingMixtures
+from lcr.training.grounding import grounding_loss
 from lcr.training.losses import negative_snr_improvement
 
 StageName = Literal["remixer", "reader", "joint"]
+RemixNetwork = GroundedRemixer | BandSplitRemixer
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageConfig:
+    """What a stage's loss is made of, and how precisely it is computed."""
+
+    grounding_weight: float = 1.0
+    """Of the stem's own loss (nats a band and frame) beside the remixing loss (dB)."""
+    slot_weight: float = 0.1
+    """Of the reader's own loss (nats a prompt) in the joint stage."""
+    reader_batch: int = 32
+    """Prompts a step of the reader stage."""
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    cpu_bfloat16: bool = False
+    """Matrix products on the CPU in bfloat16: on processors with AVX-512 BF16 or AMX two to three
+    times faster, on others slower. On a GPU the loop's `precision` decides."""
+
+
+DEFAULT = StageConfig()
 
 
 @dataclass(frozen=True)
@@ -48,32 +71,93 @@ def slot_tensor(vocabulary: SlotVocabulary, prompts: Sequence[Prompt]) -> Tensor
     return torch.from_numpy(np.stack([vocabulary.encode(p) for p in prompts]))
 
 
-class RemixerStage:
+class _RemixingStage:
+    """What the stages that remix share: the loss of a batch under z, and the estimates."""
+
+    def __init__(
+        self,
+        remixer: RemixNetwork,
+        vocabulary: SlotVocabulary,
+        mixtures: TrainingMixtures,
+        config: StageConfig,
+    ) -> None:
+        self.remixer, self.vocabulary, self.mixtures = remixer, vocabulary, mixtures
+        self.config = config
+        self._weights = config.curriculum.weights_at(0.0)
+
+    def pace(self, progress: float) -> None:
+        """Follow the curriculum: `progress` (0 to 1) of the steps are done."""
+        self._weights = self.config.curriculum.weights_at(progress)
+
+    def filters(self, examples: Sequence[Example]) -> Tensor:
+        """Semantic filters (examples, z_dim)."""
+        raise NotImplementedError
+
+    def estimate(self, examples: Sequence[Example]) -> Tensor:
+        """(examples, samples), remixed by the filters of their prompts."""
+        mixture = torch.from_numpy(np.stack([e.mixture for e in examples])).to(self._device)
+        with _precision(self.config):
+            estimates: Tensor = self.remixer(mixture, self.filters(examples).unsqueeze(1))
+        return estimates.squeeze(1)
+
+    def validate(self, examples: Sequence[Example]) -> Scores:
+        return remix_scores(self, examples)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.remixer.parameters()).device
+
+    def _remix_loss(self, batch: Batch, z: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Loss and figures of a batch under `z` (mixtures * instructions, z_dim). All targets of
+        a mixture are one matrix product, and a grounded stem listens to it once."""
+        mixture = batch.sources.sum(1)
+        z = z.view(len(mixture), -1, z.shape[-1])
+        ground = None
+        if isinstance(self.remixer, GroundedRemixer):
+            heard = self.remixer.hear(mixture)
+            estimate = self.remixer.remix(heard, z)
+            if self.config.grounding_weight:
+                ground = grounding_loss(
+                    self.remixer, heard, batch.sources, batch.descriptions, self.vocabulary
+                )
+        else:
+            estimate = self.remixer(mixture, z)
+        losses = negative_snr_improvement(
+            estimate=estimate, reference=batch.gains @ batch.sources, mixture=mixture.unsqueeze(1)
+        )
+        loss = weighted_task_mean(losses, batch.tasks, self._weights)
+        figures = {"snri_db": -float(losses.detach().mean())}
+        if ground is not None:
+            loss = loss + self.config.grounding_weight * ground
+            figures["grounding"] = float(ground.detach())
+        return loss, figures
+
+
+class RemixerStage(_RemixingStage):
     """The remixer alone, from the true slots: what a perfect reader would tell it."""
 
     def __init__(
-        self, remixer: BandSplitRemixer, vocabulary: SlotVocabulary, mixtures: TrainingMixtures
+        self,
+        remixer: RemixNetwork,
+        vocabulary: SlotVocabulary,
+        mixtures: TrainingMixtures,
+        config: StageConfig = DEFAULT,
     ) -> None:
+        super().__init__(remixer, vocabulary, mixtures, config)
         self.modules = nn.ModuleDict({"remixer": remixer})
-        self.remixer, self.vocabulary, self.mixtures = remixer, vocabulary, mixtures
 
-    def filters(self, prompts: Sequence[Prompt]) -> Tensor:
+    def filters(self, examples: Sequence[Example]) -> Tensor:
+        return self._z([e.written for e in examples])
+
+    def _z(self, prompts: Sequence[Prompt]) -> Tensor:
         """z of the true slots; the reader's embedding part is zero."""
-        slots = slot_tensor(self.vocabulary, prompts)
+        slots = slot_tensor(self.vocabulary, prompts).to(self._device)
         return functional.pad(slots, (0, self.remixer.config.z_dim - slots.shape[-1]))
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         batch = self.mixtures.batch(rng)
-        count = len(batch.prompts[0])
-        z = self.filters([p for row in batch.prompts for p in row])
-        z = z.view(-1, count, z.shape[-1])
-        losses = remix_losses(self.remixer, batch.sources, batch.gains, z)
-        return losses.mean(), {"snri_db": -float(losses.detach().mean())}
-
-    def validate(self, examples: Sequence[Example]) -> Scores:
-        return remix_scores(
-            self.remixer, examples, lambda some: self.filters([e.written for e in some])
-        )
+        with _precision(self.config):
+            return self._remix_loss(batch, self._z([p for row in batch.prompts for p in row]))
 
 
 class ReaderStage:
@@ -84,90 +168,76 @@ class ReaderStage:
         reader: PromptReader,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
-        batch: int,
+        config: StageConfig = DEFAULT,
     ) -> None:
         self.modules = nn.ModuleDict({"reader": reader})
         self.reader, self.vocabulary, self.mixtures = reader, vocabulary, mixtures
-        self.batch = batch
+        self.config = config
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        prompts = self.mixtures.prompts(self.batch, rng)
-        stated = self.reader.read([p.text for p in prompts]).slots
+        prompts = self.mixtures.prompts(self.config.reader_batch, rng)
+        with _precision(self.config):
+            stated = self.reader.read([p.text for p in prompts]).slots
         loss = slot_loss(stated, slot_tensor(self.vocabulary, prompts))
         return loss, {"slot_loss": float(loss.detach())}
 
     def validate(self, examples: Sequence[Example]) -> Scores:
         stated = self.reader.read([e.prompt for e in examples]).slots
-        truth = slot_tensor(self.vocabulary, [e.written for e in examples])
+        truth = slot_tensor(self.vocabulary, [e.written for e in examples]).to(stated)
         exact = ((stated > 0.5) == (truth > 0.5)).all(-1).sum().item()
         loss = slot_loss(stated, truth).item() * len(examples)
         return Scores({"exact_share": float(exact), "slot_loss": loss}, len(examples))
 
 
-class JointStage:
+class JointStage(_RemixingStage):
     """Reader and remixer together: negative SNR through z into LoRA, as in section IV-C, plus a
     little of the reader's own loss so that its slots keep their meaning."""
 
     def __init__(
         self,
         reader: PromptReader,
-        remixer: BandSplitRemixer,
+        remixer: RemixNetwork,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
-        slot_weight: float,
+        config: StageConfig = DEFAULT,
     ) -> None:
+        super().__init__(remixer, vocabulary, mixtures, config)
         self.modules = nn.ModuleDict({"reader": reader, "remixer": remixer})
-        self.reader, self.remixer, self.vocabulary = reader, remixer, vocabulary
-        self.mixtures, self.slot_weight = mixtures, slot_weight
+        self.reader = reader
+
+    def filters(self, examples: Sequence[Example]) -> Tensor:
+        z: Tensor = self.reader([e.prompt for e in examples])
+        return z
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         batch = self.mixtures.batch(rng)
         prompts = [p for row in batch.prompts for p in row]
-        reading = self.reader.read([p.text for p in prompts])
-        z = self.reader.join(reading)
-        z = z.view(len(batch.prompts), -1, z.shape[-1])
-        losses = remix_losses(self.remixer, batch.sources, batch.gains, z)
+        with _precision(self.config):
+            reading = self.reader.read([p.text for p in prompts])
+            loss, figures = self._remix_loss(batch, self.reader.join(reading))
         told = slot_loss(reading.slots, slot_tensor(self.vocabulary, prompts))
-        figures = {"snri_db": -float(losses.detach().mean()), "slot_loss": float(told.detach())}
-        return losses.mean() + self.slot_weight * told, figures
-
-    def validate(self, examples: Sequence[Example]) -> Scores:
-        return remix_scores(
-            self.remixer, examples, lambda some: self.reader([e.prompt for e in some])
-        )
+        figures["slot_loss"] = float(told.detach())
+        return loss + self.config.slot_weight * told, figures
 
 
 def slot_loss(stated: Tensor, truth: Tensor) -> Tensor:
     """Nats a prompt: binary cross-entropy of slot probabilities, summed over a prompt's slots."""
-    sure = stated.clamp(1e-6, 1 - 1e-6)  # an exact 0 or 1 would make one mistake infinite
-    loss = functional.binary_cross_entropy(sure, truth, reduction="none")
+    sure = stated.float().clamp(1e-6, 1 - 1e-6)  # an exact 0 or 1: one mistake would be infinite
+    loss = functional.binary_cross_entropy(sure, truth.to(sure), reduction="none")
     return loss.sum(-1).mean()
 
 
-def remix_losses(remixer: BandSplitRemixer, sources: Tensor, gains: Tensor, z: Tensor) -> Tensor:
-    """(mixtures, instructions): all targets of a mixture are one matrix product."""
-    mixture = sources.sum(1)
-    targets = gains @ sources
-    return negative_snr_improvement(
-        estimate=remixer(mixture, z), reference=targets, mixture=mixture.unsqueeze(1)
-    )
-
-
-def remix_scores(
-    remixer: BandSplitRemixer,
-    examples: Sequence[Example],
-    filters: Filters,
-    batch: int = 8,
-) -> Scores:
+def remix_scores(stage: _RemixingStage, examples: Sequence[Example], batch: int = 8) -> Scores:
     """Summed SNR improvement by task, the share improved, and both without OVC."""
     values: dict[str, float] = {}
     for start in range(0, len(examples), batch):
         some = examples[start : start + batch]
-        mixture = torch.from_numpy(np.stack([e.mixture for e in some]))
-        target = torch.from_numpy(np.stack([e.target for e in some]))
-        estimate = remixer(mixture, filters(some).unsqueeze(1)).squeeze(1)
+        estimate = stage.estimate(some).float().cpu()
         gained = -negative_snr_improvement(
-            estimate=estimate, reference=target, mixture=mixture, ceiling_db=100.0
+            estimate=estimate,
+            reference=torch.from_numpy(np.stack([e.target for e in some])),
+            mixture=torch.from_numpy(np.stack([e.mixture for e in some])),
+            ceiling_db=100.0,
         )
         for example, value in zip(some, gained.tolist(), strict=True):
             task = example.instruction.task
@@ -180,11 +250,9 @@ def remix_scores(
     return Scores(values, len(examples))
 
 
+def _precision(config: StageConfig) -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=config.cpu_bfloat16)
+
+
 def _add(values: dict[str, float], key: str, value: float) -> None:
     values[key] = values.get(key, 0.0) + value
-
-
-class Filters(Protocol):
-    """Examples to semantic filters (examples, z_dim)."""
-
-    def __call__(self, some: Sequence[Example], /) -> Tensor: ...
