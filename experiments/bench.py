@@ -1,0 +1,67 @@
+"""What the benchmarks share: interleaved timing, ratios to ours, and the machine they ran on."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from experiments.environment import code_state
+
+
+def machine_line() -> str:
+    """Processor, torch and commit: what a measured number must name."""
+    state = code_state()
+    changed = " with changes" if state["dirty"] else ""
+    return f"{cpu_model()}, torch {version('torch')}, commit {state['commit']}{changed}"
+
+
+def cpu_model() -> str:
+    """The processor's name, family and model (the name alone is often generic)."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    if "model name" not in named:
+        return platform.processor() or platform.machine()
+    family, model = named.get("cpu family", "?"), named.get("model", "?")
+    return f"{named['model name']} (family {family}, model {model})"
+
+
+def interleaved(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each peer in each round, one after another within a round, after one warm-up."""
+    times: dict[str, list[float]] = {name: [] for name in peers}
+    for run in peers.values():
+        run()
+    for _ in range(rounds):
+        for name, run in peers.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def print_race(title: str, times: Mapping[str, Sequence[float]], ours: str) -> None:
+    """Each peer's time and its ratio to `ours`, medians with the range over the rounds."""
+    rounds = len(times[ours])
+    print(
+        f"\n{title}, {torch.get_num_threads()} thread(s), {rounds} interleaved rounds: "
+        "median (range)"
+    )
+    width = max(len(name) for name in times)
+    for name, seconds in times.items():
+        ratios = [s / mine for s, mine in zip(seconds, times[ours], strict=True)]
+        print(
+            f"  {name:{width}} {summary([1000 * s for s in seconds], '.1f')} ms"
+            f"   {summary(ratios, '.2f')} x ours"
+        )
+
+
+def summary(values: Sequence[float], form: str) -> str:
+    """Median (least-most) of `values`, each in the format `form`."""
+    return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
