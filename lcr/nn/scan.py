@@ -21,10 +21,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_CPU_CHUNK = 64
 _GPU_CHUNK = 128
-_CPU_STATES = 8192
-"""States one step should update on CPU: fewer are all overhead, more leave the nearest cache."""
+_CPU_STATES = 2**15
+"""States that one step updates on CPU, at most: a batch beyond that is scanned in groups, one
+below it has more overhead than work."""
+_CPU_BUFFER = 2**19
+"""States of a chunk on CPU, at most: the three buffers of this size should stay in cache."""
 
 
 def selective_scan(
@@ -52,9 +54,10 @@ def selective_scan(
     dtype = torch.promote_types(u.dtype, torch.float32)
     on_cpu = u.device.type == "cpu"
     recurrence: Recurrence = step_by_step if on_cpu else by_doubling
-    chunk = chunk or (_CPU_CHUNK if on_cpu else _GPU_CHUNK)
-    # On CPU wide scans run one by one, narrow ones together.
-    group = max(1, _CPU_STATES // A.numel()) if on_cpu else len(u)
+    group = min(len(u), max(1, _CPU_STATES // A.numel())) if on_cpu else len(u)
+    if chunk is None:
+        fitting = _CPU_BUFFER // max(1, group * A.numel())
+        chunk = max(16, min(64, fitting)) if on_cpu else _GPU_CHUNK
     decay = A.to(dtype).t().contiguous()
     inputs = [x.to(dtype) for x in (u, delta, B, C)]
     splits = zip(*(torch.split(x, group) for x in inputs), strict=True)
@@ -130,12 +133,11 @@ class _SelectiveScan(torch.autograd.Function):
         work = _Workspace(A, min(chunk, frames), batch, recurrence)
         starts = u.new_zeros(-(-frames // chunk), batch, *A.shape)
         y = torch.empty_like(u)
-        with torch.autocast(u.device.type, enabled=False):
-            for i, now in enumerate(_chunks(frames, chunk)):
-                _, h = work.states(u[now], delta[now], B[now], starts[i])
-                _contract(C[now], h[1:], out=y[now])
-                if i + 1 < len(starts):
-                    starts[i + 1] = h[-1]
+        for i, now in enumerate(_chunks(frames, chunk)):
+            _, h = work.states(u[now], delta[now], B[now], starts[i])
+            _contract(C[now], h[1:], out=y[now])
+            if i + 1 < len(starts):
+                starts[i + 1] = h[-1]
         ctx.save_for_backward(u, delta, B, C, A, starts)
         ctx.chunk, ctx.recurrence = chunk, recurrence
         return y
@@ -150,21 +152,20 @@ class _SelectiveScan(torch.autograd.Function):
         du, ddelta, dB, dC = (torch.empty_like(x) for x in (u, delta, B, C))
         dA = torch.zeros_like(A)
         carry = torch.zeros_like(starts[0])  # what later chunks add to the last state's gradient
-        with torch.autocast(u.device.type, enabled=False):
-            for i, now in reversed(list(enumerate(_chunks(frames, ctx.chunk)))):
-                a, h = work.states(u[now], delta[now], B[now], starts[i])
-                dh = work.state_gradients(a, C[now], dy[now], carry)
-                torch.mul(a[0], dh[0], out=carry)
-                _contract(dy[now], h[1:].mT, out=dC[now])
-                _contract(u[now] * delta[now], dh.mT, out=dB[now])
-                dinput = du[now]  # first the gradient of delta u, then of u
-                _contract(B[now], dh, out=dinput)
-                exponent = a.mul_(h[:-1]).mul_(dh)  # the gradient of delta A
-                product = torch.mul(exponent, A, out=dh)
-                torch.sum(product, -2, out=ddelta[now])
-                ddelta[now].addcmul_(dinput, u[now])
-                dinput.mul_(delta[now])
-                dA += exponent.mul_(delta[now].unsqueeze(-2)).sum((0, 1))
+        for i, now in reversed(list(enumerate(_chunks(frames, ctx.chunk)))):
+            a, h = work.states(u[now], delta[now], B[now], starts[i])
+            dh = work.state_gradients(a, C[now], dy[now], carry)
+            torch.mul(a[0], dh[0], out=carry)
+            _contract(dy[now], h[1:].mT, out=dC[now])
+            _contract(u[now] * delta[now], dh.mT, out=dB[now])
+            dinput = du[now]  # first the gradient of delta u, then of u
+            _contract(B[now], dh, out=dinput)
+            exponent = a.mul_(h[:-1]).mul_(dh)  # the gradient of delta A
+            product = torch.mul(exponent, A, out=dh)
+            torch.sum(product, -2, out=ddelta[now])
+            ddelta[now].addcmul_(dinput, u[now])
+            dinput.mul_(delta[now])
+            dA += exponent.mul_(delta[now].unsqueeze(-2)).sum((0, 1))
         return du, ddelta, dB, dC, dA, None, None
 
 
@@ -227,8 +228,8 @@ def scan_by_kernel(
     C: Tensor,
     D: Tensor | None,
 ) -> Tensor:
-    """`kernel` has `mamba_ssm`'s layout, time last, and takes A and D in float32."""
-    u_, delta_, B_, C_ = (x.transpose(1, 2).contiguous() for x in (u, delta, B, C))
+    """`mamba_ssm`'s kernels take time last, A and D in float32, all else in one dtype."""
+    u_, delta_, B_, C_ = (x.to(u.dtype).transpose(1, 2).contiguous() for x in (u, delta, B, C))
     return kernel(u_, delta_, A.float(), B_, C_, None if D is None else D.float()).transpose(1, 2)
 
 

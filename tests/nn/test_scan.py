@@ -70,10 +70,8 @@ def test_equals_the_direct_form_at_any_length(frames: int, channels: int, state:
 
 
 def test_a_batch_is_the_same_whether_its_scans_run_together_or_in_groups() -> None:
-    inputs = scan_inputs(9, batch=5, channels=600, state=7)  # 4200 states: groups of one
-    assert_parity(inputs, selective_scan)
-    narrow = scan_inputs(9, batch=5, channels=400, state=7)  # 2800 states: groups of 2, 2 and 1
-    assert_parity(narrow, selective_scan)
+    for channels in (5000, 2000):  # 35,000 states: one by one; 14,000: groups of 2, 2 and 1
+        assert_parity(scan_inputs(9, batch=5, channels=channels, state=7), selective_scan)
 
 
 def test_both_direct_forms_are_one() -> None:
@@ -158,6 +156,13 @@ def test_doubling_is_the_step_by_step_recurrence(steps: int, reverse: bool, seed
     assert torch.equal(decay, before)
 
 
+def test_the_recurrence_for_gpus_equals_the_direct_form(monkeypatch) -> None:
+    monkeypatch.setattr("lcr.nn.scan.step_by_step", by_doubling)
+    for chunk in (1, 5, 64):
+        inputs = scan_inputs(133, batch=2, channels=5, state=3)
+        assert_parity(inputs, lambda *x, chunk=chunk: selective_scan(*x, chunk=chunk))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_equals_the_direct_form() -> None:
     inputs = tuple(x.detach().cuda().requires_grad_() for x in scan_inputs(300, batch=2))
@@ -180,14 +185,28 @@ def test_mamba_ssm_equals_the_direct_form() -> None:
     torch.testing.assert_close(scan_by_kernel(kernel, *inputs), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_kernels_are_called_in_the_layout_of_mamba_ssm() -> None:
-    """transformers' slow path takes the arguments of `mamba_ssm`'s kernel in the same layout."""
-    mamba_selective_scan = pytest.importorskip(
-        "transformers.models.mamba.modeling_mamba"
-    ).mamba_selective_scan
-    inputs = tuple(x.detach() for x in scan_inputs(50, batch=2, channels=6, state=4))
-    y = scan_by_kernel(mamba_selective_scan, *inputs)
-    torch.testing.assert_close(y, selective_scan(*inputs), rtol=1e-5, atol=1e-5)
+def test_kernels_are_called_with_what_mamba_ssm_takes() -> None:
+    """transformers' slow path has the arguments and the layout of `mamba_ssm`'s kernel; that one
+    also wants A and D in float32 and all else in the dtype of u."""
+    slow_path = pytest.importorskip("transformers.models.mamba.modeling_mamba").mamba_selective_scan
+
+    def kernel(u, delta, A, B, C, D):
+        assert {x.dtype for x in (u, delta, B, C)} == {u.dtype}
+        assert A.dtype == D.dtype == torch.float32
+        return slow_path(u, delta, A, B, C, D)
+
+    u, delta, A, B, C, D = (x.detach() for x in scan_inputs(50, batch=2, channels=6, state=4))
+    B, C = B.bfloat16(), C.bfloat16()
+    y = scan_by_kernel(kernel, u, delta, A.double(), B, C, D)
+    torch.testing.assert_close(y, selective_scan(u, delta, A, B, C, D), rtol=1e-5, atol=1e-5)
+
+
+def test_shapes_are_found_without_data() -> None:
+    inputs = [x.detach().to("meta").requires_grad_() for x in scan_inputs(300, batch=2)]
+    y = selective_scan(*inputs)
+    assert y.shape == inputs[0].shape
+    y.sum().backward()
+    assert all(x.grad is not None and x.grad.shape == x.shape for x in inputs)
 
 
 def test_what_does_not_fit_is_named() -> None:
