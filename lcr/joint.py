@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 from lcr.adapters import AdapterConfig, run_core
 from lcr.audio import check_audio
 from lcr.errors import LcrError
-from lcr.nn.band_split import BandSplitConfig, BandSplitRemixer
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import (
     MINILM,
@@ -31,7 +30,7 @@ from lcr.nn.slots import SlotVocabulary
 from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
 
 WEIGHTS = Path(__file__).parent / "weights"
-DEFAULT_WEIGHTS = "lcr-b"
+DEFAULT_WEIGHTS = "lcr-g"
 SAMPLE_RATE = 16_000
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 _TOLD = 0.5
@@ -68,7 +67,7 @@ class Checkpoint:
 
 
 class JointRemixer:
-    """LCR with the band-split block: reads the prompt once, remixes each channel in one pass.
+    """LCR with the grounded remixer: reads the prompt once, remixes each channel in one pass.
 
     Takes any rate, channel count and length through the adapters; needs no oracle.
     """
@@ -76,7 +75,7 @@ class JointRemixer:
     def __init__(
         self,
         reader: PromptReader,
-        remixer: BandSplitRemixer | GroundedRemixer,
+        remixer: GroundedRemixer,
         card: SystemCard,
         *,
         slot_names: tuple[str, ...] = (),
@@ -107,7 +106,7 @@ class JointRemixer:
             name=name,
             family="joint",
             sample_rate=SAMPLE_RATE,
-            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; band-split block",
+            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; grounded mask",
             weights={folder.name: checkpoint.sha256, MINILM: MINILM_SHA256},
         )
         return cls(reader, remixer, card, slot_names=vocabulary.names, device=device)
@@ -186,11 +185,12 @@ class JointRemixer:
         return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
 
 
-def _network(settings: dict[str, Any]) -> BandSplitRemixer | GroundedRemixer:
-    model = {**settings, "band_bins": tuple(settings["band_bins"])}
-    if model.pop("kind", "band_split") == "grounded":
-        return GroundedRemixer(GroundedConfig(**model))
-    return BandSplitRemixer(BandSplitConfig(**model))
+def _network(settings: dict[str, Any]) -> GroundedRemixer:
+    kind = settings.get("kind")
+    if kind != "grounded":
+        raise ValueError(f"its remixer is of kind {kind!r}; this version knows 'grounded'")
+    sizes = {key: value for key, value in settings.items() if key != "kind"}
+    return GroundedRemixer(GroundedConfig(**{**sizes, "band_bins": tuple(sizes["band_bins"])}))
 
 
 def _fill(

@@ -39,8 +39,8 @@ class LoopConfig:
     muon_rate: float = 3e-3
     """Muon's own rate, in AdamW's scale (its updates are matched to AdamW's size)."""
     muon_parts: tuple[str, ...] = (
-        *("stem", "blocks", "split", "loudness", "masks", "matches"),
-        *("features", "heard", "enter", "enter_matches", "enter_others", "heads"),
+        *("features", "stem", "heard", "enter", "enter_matches", "enter_others"),
+        *("blocks", "heads"),
     )
     """Children of the trained modules whose matrices Muon trains; all else is AdamW's."""
     muon_except: tuple[str, ...] = ("named",)

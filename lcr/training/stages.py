@@ -14,7 +14,6 @@ from torch.nn import functional
 from lcr.data.mixtures import Example
 from lcr.data.prompts import Prompt
 from lcr.instruction import Task
-from lcr.nn.band_split import BandSplitRemixer
 from lcr.nn.grounded import GroundedRemixer
 from lcr.nn.prompt_reader import PromptReader
 from lcr.nn.slots import SlotVocabulary
@@ -24,7 +23,6 @@ from lcr.training.grounding import grounding_loss
 from lcr.training.losses import negative_snr_improvement
 
 StageName = Literal["remixer", "reader", "joint"]
-RemixNetwork = GroundedRemixer | BandSplitRemixer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +74,7 @@ class _RemixingStage:
 
     def __init__(
         self,
-        remixer: RemixNetwork,
+        remixer: GroundedRemixer,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
         config: StageConfig,
@@ -109,25 +107,21 @@ class _RemixingStage:
 
     def _remix_loss(self, batch: Batch, z: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss and figures of a batch under `z` (mixtures * instructions, z_dim). All targets of
-        a mixture are one matrix product, and a grounded stem listens to it once."""
+        a mixture are one matrix product, and the stem listens to it once."""
         mixture = batch.sources.sum(1)
         z = z.view(len(mixture), -1, z.shape[-1])
-        ground = None
-        if isinstance(self.remixer, GroundedRemixer):
-            heard = self.remixer.hear(mixture)
-            estimate = self.remixer.remix(heard, z)
-            if self.config.grounding_weight:
-                ground = grounding_loss(
-                    self.remixer, heard, batch.sources, batch.descriptions, self.vocabulary
-                )
-        else:
-            estimate = self.remixer(mixture, z)
+        heard = self.remixer.hear(mixture)
         losses = negative_snr_improvement(
-            estimate=estimate, reference=batch.gains @ batch.sources, mixture=mixture.unsqueeze(1)
+            estimate=self.remixer.remix(heard, z),
+            reference=batch.gains @ batch.sources,
+            mixture=mixture.unsqueeze(1),
         )
         loss = weighted_task_mean(losses, batch.tasks, self._weights)
         figures = {"snri_db": -float(losses.detach().mean())}
-        if ground is not None:
+        if self.config.grounding_weight:
+            ground = grounding_loss(
+                self.remixer, heard, batch.sources, batch.descriptions, self.vocabulary
+            )
             loss = loss + self.config.grounding_weight * ground
             figures["grounding"] = float(ground.detach())
         return loss, figures
@@ -138,7 +132,7 @@ class RemixerStage(_RemixingStage):
 
     def __init__(
         self,
-        remixer: RemixNetwork,
+        remixer: GroundedRemixer,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
         config: StageConfig = DEFAULT,
@@ -196,7 +190,7 @@ class JointStage(_RemixingStage):
     def __init__(
         self,
         reader: PromptReader,
-        remixer: RemixNetwork,
+        remixer: GroundedRemixer,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
         config: StageConfig = DEFAULT,
