@@ -8,8 +8,10 @@ one process; then what is kept for backward and what the process grows by, as ti
 from __future__ import annotations
 
 import argparse
+import ctypes
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -145,9 +147,9 @@ def _summary(values: list[float], form: str) -> str:
 
 
 def _memory(lengths: Sequence[int]) -> None:
-    print(f"\nmemory of {OURS}, per frame in units of the input u (4 bytes x {CHANNELS})")
-    print("       L   states kept for backward   all kept for backward   growth of the process")
-    for frames in lengths:
+    print(f"\nmemory of {OURS}, MiB (and in units of the input u)")
+    print("       L    chunk states kept   all kept for backward   growth of the process")
+    for frames in (64, *lengths):  # the first is a warm-up: the process grows once by libraries
         inputs = scan_inputs(frames)
         kept: dict[int, Tensor] = {}
 
@@ -155,19 +157,24 @@ def _memory(lengths: Sequence[int]) -> None:
             kept[x.untyped_storage().data_ptr()] = x
             return x
 
+        _return_freed_memory()
         meter = MemoryMeter("cpu")
         meter.start()
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
             y = selective_scan(*inputs)
         torch.autograd.backward(y, torch.ones_like(y))
-        grown = meter.growth_bytes()
-        unit = inputs[0].nbytes
         states = sum(x.nbytes for x in kept.values() if x.dim() == 4)
-        everything = sum(x.nbytes for x in kept.values())
-        print(
-            f"  {frames:6}   {states / unit:24.3f}   {everything / unit:21.3f}"
-            f"   {grown / unit:21.3f}"
-        )
+        columns = (states, sum(x.nbytes for x in kept.values()), meter.growth_bytes())
+        if frames in lengths:
+            cells = [f"{n / 2**20:8.2f} ({n / inputs[0].nbytes:5.2f})" for n in columns]
+            print(f"  {frames:6}     {'         '.join(cells)}")
+
+
+def _return_freed_memory() -> None:
+    """Else glibc would serve the scan from what making its inputs has left behind."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def _cpu_model() -> str:

@@ -189,6 +189,9 @@ def test_starts_as_mamba_does() -> None:
         assert 0.99e-3 < step.min() < 2e-3
         assert 0.05 < step.max() < 0.101
         torch.testing.assert_close(a_log.exp()[3], torch.arange(1.0, config.state + 1))
+    # The residual sum keeps its level: torch's uniform start of a layer, over the root of layers.
+    std = (3 * config.inner * config.layers) ** -0.5
+    assert mixer.out_proj.weight.std().item() == pytest.approx(std, rel=0.05)
     h = torch.randn(1, 50, config.width)
     assert not MambaConfig.desk(bidirectional=False).bidirectional
     for module in blocks:
