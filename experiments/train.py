@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors.torch import save
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
@@ -27,22 +26,27 @@ from lcr.errors import LcrError
 from lcr.nn.prompt_reader import PromptReader
 from lcr.training.files import write_whole
 from lcr.training.loader import LoadedMixtures
-from lcr.training.loop import Loop
+from lcr.training.loop import Loop, make_accelerator
 
-__all__ = ["export", "load_recipe", "main"]
+__all__ = ["export", "join_processes", "load_recipe", "main"]
+
+
+def join_processes(rank: int, world: int, port: int, threads: int) -> None:
+    """Tell accelerate that this is process `rank` of `world` on this machine."""
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(world),
+        LOCAL_WORLD_SIZE=str(world),
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+        OMP_NUM_THREADS=str(threads),
+    )
 
 
 def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) -> None:
     """One process of several on this machine."""
-    os.environ.update(
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(options.processes),
-        LOCAL_WORLD_SIZE=str(options.processes),
-        MASTER_ADDR="127.0.0.1",
-        MASTER_PORT=str(port),
-        OMP_NUM_THREADS=str(options.threads),
-    )
+    join_processes(rank, options.processes, port, options.threads)
     work(options, recipe)
 
 
@@ -59,7 +63,7 @@ def work(options: argparse.Namespace, recipe: Recipe) -> None:
 def _work(options: argparse.Namespace, recipe: Recipe) -> None:
     torch.set_flush_denormal(True)
     cpu = options.device == "cpu"
-    accelerator = Accelerator(cpu=cpu, mixed_precision="no" if cpu else recipe.loop.precision)
+    accelerator = make_accelerator(cpu=cpu, precision=recipe.loop.precision)
     torch.set_num_threads(options.threads)
     paths = {k: Path(v) for k, v in (("field", options.field), ("studio", options.studio)) if v}
     mixtures = LoadedMixtures(

@@ -17,19 +17,19 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 
 from lcr.data.mixtures import Example
 from lcr.errors import LcrError
-from lcr.training.config import LoopConfig
+from lcr.training.config import LoopConfig, Precision
 from lcr.training.loader import LoadedMixtures
 from lcr.training.logs import TrainingLog
 from lcr.training.samples import Estimating, write_samples
 from lcr.training.stages import Scores, Stage
 from lcr.training.state import TrainingState, put
 
-__all__ = ["Loop", "LoopConfig", "Paced", "step_generator"]
+__all__ = ["Loop", "LoopConfig", "Paced", "make_accelerator", "step_generator"]
 
 Report = Callable[[int, int, dict[str, float]], None]
 
@@ -41,6 +41,15 @@ class Paced(Protocol):
     def pace(self, progress: float) -> None:
         """Told before each step which share of the steps, 0 to 1, is done."""
         ...
+
+
+def make_accelerator(*, cpu: bool, precision: Precision = "no") -> Accelerator:
+    """This process's device, its peers and its precision: always float32 on a CPU."""
+    # A static graph: what the first step leaves out of the loss may stay without gradients.
+    parallel = DistributedDataParallelKwargs(static_graph=True)
+    return Accelerator(
+        cpu=cpu, mixed_precision="no" if cpu else precision, kwargs_handlers=[parallel]
+    )
 
 
 def step_generator(seed: int, rank: int, step: int) -> tuple[np.random.Generator, int]:
@@ -86,7 +95,7 @@ class Loop:
     ) -> None:
         self.stage, self.config, self.folder = stage, config, folder
         self.examples, self.loader = examples, loader
-        self.accelerator = accelerator or Accelerator(cpu=True)
+        self.accelerator = accelerator or make_accelerator(cpu=True)
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         if config.samples and not isinstance(stage, Estimating):
             raise LcrError(
@@ -130,15 +139,12 @@ class Loop:
         """
         config, state = self.config, self.state
         log = TrainingLog(self.folder, state.step) if self.rank == 0 else None
-        if self.loader is not None:
-            make = partial(_batch_generator, config.seed, self.rank)
-            self.loader.make_ahead(make, state.step, config.steps)
+        self.make_ahead()
         scores: dict[str, float] = {}
         start, before = time.monotonic(), state.seconds
         try:
             while state.step < config.steps:
-                figures = self._update()
-                state.step += 1
+                figures = self.update()
                 state.seconds = before + time.monotonic() - start
                 report(state.step, config.steps, figures)
                 # What a validation changes is saved with the step that it followed.
@@ -159,7 +165,19 @@ class Loop:
         self.save()
         return scores
 
-    def _update(self) -> dict[str, float]:
+    def make_ahead(self) -> None:
+        """Let the loader begin to make the batches of the steps to come, if there is one."""
+        if self.loader is not None:
+            make = partial(_batch_generator, self.config.seed, self.rank)
+            self.loader.make_ahead(make, self.step, self.config.steps)
+
+    @property
+    def loader_share(self) -> float:
+        """The share of the time of all updates so far that went into waiting for batches."""
+        return 0.0 if self.loader is None else self.loader.waited_s / max(self._spent_s, 1e-9)
+
+    def update(self) -> dict[str, float]:
+        """Train one step; its figures."""
         config, state = self.config, self.state
         began = time.perf_counter()
         rng, dropout = step_generator(config.seed, self.rank, state.step)
@@ -184,9 +202,10 @@ class Loop:
             decay = min(config.ema, (1 + state.step) / (10 + state.step))
             torch._foreach_lerp_(state.average, [p.detach() for p in state.trained], 1 - decay)
         figures = {**figures, "gradient_norm": float(norm), "skipped": float(not finite)}
+        state.step += 1
         self._spent_s += time.perf_counter() - began
         if self.loader is not None:
-            figures["loader_share"] = self.loader.waited_s / self._spent_s
+            figures["loader_share"] = self.loader_share
         return figures
 
     def _any(self, flag: bool) -> bool:

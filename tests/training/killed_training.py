@@ -13,10 +13,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
+from experiments.train import join_processes
 from lcr.training.loop import LoopConfig
+from lcr.training.stages import RemixerStage
 from tests.training.test_loop import FAST, loop
 
 
@@ -32,6 +36,14 @@ class Kill:
     moment: str
     seed: int = 0
     saves: int = 1
+
+
+class Idle(RemixerStage):
+    """With a parameter that has no part in the loss: processes must not wait for its gradient."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.modules["idle"] = nn.Linear(2, 2)
 
 
 @dataclass(frozen=True)
@@ -51,16 +63,8 @@ def train(job: Job) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     if job.world > 1:
-        os.environ.update(
-            RANK=str(job.rank),
-            LOCAL_RANK=str(job.rank),
-            WORLD_SIZE=str(job.world),
-            LOCAL_WORLD_SIZE=str(job.world),
-            MASTER_ADDR="127.0.0.1",
-            MASTER_PORT=str(job.port),
-            OMP_NUM_THREADS="1",
-        )
-    one = loop(job.folder, job.config)
+        join_processes(job.rank, job.world, job.port, threads=1)
+    one = loop(job.folder, job.config, Idle)
     assert (one.rank, one.world) == (job.rank, job.world)
     one.resume()
     first = one.step
