@@ -21,7 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from experiments.errors import ConfigError
-from experiments.train import load_recipe
+from experiments.recipe import load_recipe
 from lcr.data.studio.classes import LABELS
 from lcr.errors import LcrError
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE

@@ -114,7 +114,7 @@ def place(
     length = len(wave)
     total = np.concatenate([[0], np.cumsum(active)])
     if length > samples:
-        span = samples // _FRAME
+        span = -(-samples // _FRAME)  # whole frames that cover the crop
         counts = total[span:] - total[:-span]
         good = np.flatnonzero(counts >= need)
         if len(good):

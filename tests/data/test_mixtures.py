@@ -178,3 +178,12 @@ def test_silence_and_small_banks_are_refused_in_words() -> None:
         MixtureConfig(n_speech=1, n_audio=0)
     with pytest.raises(IndexError):
         toys().example(-1)
+
+
+@given(st.integers(3200, 9000), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_place_fills_durations_that_are_no_whole_number_of_frames(samples: int, seed: int) -> None:
+    config = MixtureConfig(duration_s=samples / 16000)
+    rng = np.random.default_rng(seed)
+    wave = rng.standard_normal(int(rng.integers(640, 3 * samples))).astype(np.float32)
+    assert place(wave, config.samples, rng, config).shape == (config.samples,)
