@@ -186,6 +186,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except ProcessExitedException as error:
+        if error.signal_name is not None:
+            print(f"a process was ended by {error.signal_name}; the same command goes on")
+            return 1
         return error.exit_code
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)

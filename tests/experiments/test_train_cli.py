@@ -147,3 +147,18 @@ def test_mistakes_get_one_line_and_exit_2(
     assert status == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert words in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_gets_one_line_and_exit_2(
+    tmp_path: Path, bank: Path, capsys: pytest.CaptureFixture[str], torch_as_it_was: None
+) -> None:
+    arguments = command(tmp_path, bank, 2, "--processes", "1")[2:]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "state.pt.tmp").symlink_to("/dev/full")
+    with pytest.raises(SystemExit) as end:
+        train.main(arguments)
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "no space left" in line
+    assert "start the same command again" in line
