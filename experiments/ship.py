@@ -1,12 +1,14 @@
 """Turn a finished run into a checkpoint folder that `lcr` loads: `ship.py RECIPE --run DIR OUT`.
 
-Writes config.json and model.safetensors (fp16). The card (README.md) is written by hand beside
-them, from the logs and from `compare.py`.
+Writes config.json and model.safetensors (fp16), and with --curve the validations of the runs it
+was trained by as curve.csv. The card (README.md) is written by hand beside them, from these and
+from `compare.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
 import json
 import os
@@ -59,15 +61,53 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
     return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
 
 
+def write_curve(runs: Sequence[tuple[str, Path]], out: Path) -> None:
+    """OUT/curve.csv: what the logs of some runs (stage name, folder) say of each validation,
+    tasks apart. Raises ConfigError for a run without a log."""
+    rows: list[dict[str, str]] = []
+    for stage, run in runs:
+        log = run / "log.csv"
+        if not log.exists():
+            raise ConfigError(f"no {log}; has {run} been validated?")
+        with log.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                kept = {k: v for k, v in row.items() if k.count("/") == 1}
+                rows.append(
+                    {"stage": stage, "step": row["step"], "seconds": row["seconds"], **kept}
+                )
+    columns = dict.fromkeys(key for row in rows for key in row)
+    with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _stage_and_run(text: str) -> tuple[str, Path]:
+    stage, _, run = text.partition("=")
+    if not stage or not run:
+        raise argparse.ArgumentTypeError(f"{text!r} is not STAGE=DIR")
+    return stage, Path(run)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--curve",
+        action="append",
+        default=[],
+        type=_stage_and_run,
+        metavar="STAGE=DIR",
+        help="a run whose log becomes part of curve.csv; may be given for each stage",
+    )
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
     try:
         digest = ship(options.recipe, options.run, options.out, options.set)
+        if options.curve:
+            write_curve(options.curve, options.out)
     except LcrError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,0 +1,72 @@
+"""A finished joint run becomes a folder that `lcr` loads, with the curve of its stages."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from experiments.recipe import load_recipe
+from experiments.ship import main
+from lcr.data.studio.classes import LABELS
+from lcr.joint import JointRemixer
+from lcr.nn.grounded import GroundedRemixer
+from lcr.nn.prompt_reader import PromptReader, ReaderConfig
+from lcr.nn.slots import SlotVocabulary
+
+RECIPES = Path(__file__).parents[2] / "experiments" / "recipes"
+RECIPE = RECIPES / "lcr-g-joint.toml"
+SMALL = ["model.channels=8", "model.query_channels=8", "model.blocks=1"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    recipe = load_recipe(RECIPE, SMALL)
+    reader = PromptReader(ReaderConfig(slots=SlotVocabulary(LABELS).size))
+    tensors = {f"reader.{k}": v.contiguous() for k, v in reader.trained_state().items()}
+    tensors |= {f"remixer.{k}": v for k, v in GroundedRemixer(recipe.model).state_dict().items()}
+    folder = tmp_path / "run"
+    folder.mkdir()
+    save_file(tensors, folder / "weights.safetensors", metadata={"step": "7", "seconds": "60"})
+    (folder / "log.csv").write_text(
+        "step,seconds,snri_db,field/snri_without_ovc_db,field/task/TSE\n5,50,2,1.5,3\n"
+    )
+    return folder
+
+
+def shipped(run: Path, *more: str) -> int:
+    sizes = [word for size in SMALL for word in ("--set", size)]
+    return main([str(RECIPE), "--run", str(run), *sizes, *more, str(run.parent / "out")])
+
+
+def test_what_ships_loads_and_tells_its_curve(run: Path) -> None:
+    assert shipped(run, "--curve", f"remixer={run}", "--curve", f"joint={run}") == 0
+    out = run.parent / "out"
+    assert JointRemixer.from_checkpoint(out, name="lcr").card.weights["out"]
+    with (out / "curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {
+        "stage": "remixer",
+        "step": "5",
+        "seconds": "50",
+        "field/snri_without_ovc_db": "1.5",
+    }
+    assert [row["stage"] for row in rows] == ["remixer", "joint"]
+
+
+def test_what_is_missing_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shipped(run, "--curve", f"reader={run.parent}") == 2
+    assert "log.csv" in capsys.readouterr().err
+    assert shipped(run.parent) == 2
+    assert "train first" in capsys.readouterr().err
+    assert main([str(RECIPES / "lcr-g-reader.toml"), "--run", str(run), str(run / "out")]) == 2
+    assert "only a joint stage" in capsys.readouterr().err
+
+
+def test_weights_are_half_precision(run: Path) -> None:
+    assert shipped(run) == 0
+    tensors = load_file(run.parent / "out" / "model.safetensors")
+    assert {t.dtype for t in tensors.values()} == {torch.float16}
