@@ -27,6 +27,7 @@ from lcr.nn.prompt_reader import (
     ReaderConfig,
 )
 from lcr.nn.slots import SlotVocabulary
+from lcr.nn.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -67,15 +68,16 @@ class Checkpoint:
 
 
 class JointRemixer:
-    """LCR with the grounded remixer: reads the prompt once, remixes each channel in one pass.
+    """LCR with any SoundRemixer: reads the prompt once, remixes each channel in one pass.
 
+    `remixer` maps mixtures (rows, samples) and filters (rows, 1, z_dim) to (rows, 1, samples).
     Takes any rate, channel count and length through the adapters; needs no oracle.
     """
 
     def __init__(
         self,
         reader: PromptReader,
-        remixer: GroundedRemixer,
+        remixer: torch.nn.Module,
         card: SystemCard,
         *,
         slot_names: tuple[str, ...] = (),
@@ -109,7 +111,8 @@ class JointRemixer:
             reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; grounded mask",
             weights={folder.name: checkpoint.sha256, MINILM: MINILM_SHA256},
         )
-        return cls(reader, remixer, card, slot_names=vocabulary.names, device=device)
+        names = vocabulary.names if reader.config.slots else ()
+        return cls(reader, remixer, card, slot_names=names, device=device)
 
     @property
     def card(self) -> SystemCard:
@@ -175,6 +178,8 @@ class JointRemixer:
         return out
 
     def _told(self, z: torch.Tensor, seconds: float) -> Step:
+        if not self._slot_names:
+            return Step(name="read prompt", detail=f"{z.shape[-1]} values of z", seconds=seconds)
         probabilities = z[: len(self._slot_names)].tolist()
         told = {
             name: round(p, 3)
@@ -185,10 +190,11 @@ class JointRemixer:
         return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
 
 
-def _network(settings: dict[str, Any]) -> GroundedRemixer:
-    kind = settings.get("kind")
-    if kind != "grounded":
-        raise ValueError(f"its remixer is of kind {kind!r}; this version knows 'grounded'")
+def _network(settings: dict[str, Any]) -> torch.nn.Module:
+    if "block" in settings:
+        return SoundRemixer(SoundRemixerConfig.from_dict(settings))
+    if settings.get("kind") != "grounded":
+        raise ValueError("its remixer has no `block` and is not of the kind 'grounded'")
     sizes = {key: value for key, value in settings.items() if key != "kind"}
     return GroundedRemixer(GroundedConfig(**{**sizes, "band_bins": tuple(sizes["band_bins"])}))
 

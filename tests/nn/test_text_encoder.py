@@ -1,12 +1,10 @@
-"""Encoders and decoders: which state z is, what trains, what padding, text and files may do."""
+"""Encoders and decoders: which state z is, and what padding, text, length and files may do."""
 
 from __future__ import annotations
 
 import copy
-import importlib.util
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +17,13 @@ from torch import Tensor
 
 from lcr.nn.base_weights import MissingWeightsError
 from lcr.nn.prompt_reader import PromptReader
-from lcr.nn.reader_config import LoraConfig, Mode, ReaderConfig
-from lcr.nn.text_encoder import MissingPackageError, PromptTruncatedWarning
-from tests.tiny_bert import tiny_bert
-from tests.tiny_models import BOS_ID, EOS, EOS_ID, WIDTH, tiny_gpt2, tiny_llama, tiny_t5
-
-PROMPTS = ["Mute the dog.", "", "Дождь 😀 louder\n", "keep only the woman and the rain " * 2]
-KINDS = ("bert", "gpt2", "llama", "llama that ends prompts", "t5")
+from lcr.nn.text_encoder import PromptTruncatedWarning
+from tests.tiny_models import BOS_ID, EOS, EOS_ID, KINDS, PROMPTS, WIDTH, reader, tiny_bases
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("bases")
-    return {
-        "bert": tiny_bert(root / "bert"),
-        "gpt2": tiny_gpt2(root / "gpt2"),
-        "llama": tiny_llama(root / "llama"),
-        "llama that ends prompts": tiny_llama(root / "llama-eos", ends_prompts=True),
-        "t5": tiny_t5(root / "t5"),
-    }
-
-
-def reader(folder: Path, mode: Mode = "frozen", **changes: Any) -> PromptReader:
-    torch.manual_seed(0)
-    config = ReaderConfig(base=str(folder), slots=0, mode=mode)
-    return PromptReader(replace(config, **changes), cache=None).eval()
+    return tiny_bases(tmp_path_factory.mktemp("bases"))
 
 
 def byte_ids(text: str) -> list[int]:
@@ -184,106 +164,6 @@ def test_a_length_that_the_model_has_not_is_refused(
         reader(folders["gpt2"], max_tokens=tokens)
 
 
-TRAINED: dict[str, Callable[[str], bool]] = {
-    "frozen": lambda name: not name.startswith("encoder."),
-    "lora": lambda name: not name.startswith("encoder.") or "lora_" in name,
-    "all": lambda name: "pooler" not in name,
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("mode", ["frozen", "lora", "all"])
-def test_the_mode_says_what_learns(folders: dict[str, Path], kind: str, mode: Mode) -> None:
-    model = reader(folders[kind], mode, slots=5, project=3).train()
-    z = model(PROMPTS)
-    z.square().sum().backward()
-    expected = {name for name, _ in model.named_parameters() if TRAINED[mode](name)}
-    touched = {name for name, p in model.named_parameters() if p.grad is not None}
-    asked = {name for name, p in model.named_parameters() if p.requires_grad}
-    assert touched == asked == expected
-    assert set(model.trained_state()) >= expected
-    assert all(TRAINED[mode](name) for name in model.trained_state())
-    if mode == "lora":
-        adapted = {n.split(".lora_")[0].rsplit(".", 1)[1] for n in expected if "lora_" in n}
-        names = {"bert": {"query", "value"}, "gpt2": {"c_attn"}, "t5": {"q", "v"}}
-        assert adapted == names.get(kind, {"q_proj", "v_proj"})
-        b = next(p for n, p in model.named_parameters() if "lora_B" in n)
-        assert b.grad is not None
-        assert b.grad.abs().max() > 0
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_lora_starts_as_the_frozen_model_and_merges(folders: dict[str, Path], kind: str) -> None:
-    frozen, adapted = reader(folders[kind]), reader(folders[kind], "lora")
-    with torch.no_grad():
-        torch.testing.assert_close(adapted(PROMPTS), frozen(PROMPTS), rtol=0, atol=0)
-        for value in adapted.trained_state().values():
-            value.normal_(std=0.3)
-        changed = adapted(PROMPTS)
-        assert not torch.allclose(changed, frozen(PROMPTS), atol=1e-2)
-        adapted.merge()
-        torch.testing.assert_close(adapted(PROMPTS), changed, rtol=1e-4, atol=1e-4)
-    assert not any("lora_" in name for name, _ in adapted.named_parameters())
-    assert not any(p.requires_grad for p in adapted.parameters())
-    assert not adapted.train().encoder.training
-    with pytest.raises(RuntimeError, match="before merging"):
-        adapted.trained_state()
-    with pytest.raises(ValueError, match="no LoRA"):
-        adapted.merge()
-
-
-def test_lora_takes_named_targets_and_says_when_they_do_not_fit(
-    folders: dict[str, Path],
-) -> None:
-    named = reader(folders["llama"], "lora", lora=LoraConfig(rank=2, targets=["o_proj"]))
-    assert {n.split(".lora_")[0].rsplit(".", 1)[1] for n in named.trained_state()} == {"o_proj"}
-    with pytest.raises(ValueError, match=r"lora\.targets do not fit a llama"):
-        reader(folders["llama"], "lora", lora=LoraConfig(targets=["query"]))
-
-
-def test_frozen_dropout_stays_off_and_trained_dropout_does_not(folders: dict[str, Path]) -> None:
-    frozen, trained = (reader(folders["gpt2"], mode).train() for mode in ("frozen", "all"))
-    assert torch.equal(frozen(PROMPTS), frozen(PROMPTS))
-    assert not torch.equal(trained(PROMPTS), trained(PROMPTS))
-
-
-@pytest.mark.parametrize("mode", ["frozen", "lora", "all"])
-def test_only_what_was_trained_is_saved_and_it_is_enough(
-    folders: dict[str, Path], mode: Mode, tmp_path: Path
-) -> None:
-    one = reader(folders["llama"], mode, project=3)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for value in one.trained_state().values():
-            value.add_(0.1 * torch.randn_like(value))
-    save_file(one.trained_state(), tmp_path / "state.safetensors")
-    two = reader(folders["llama"], mode, project=3)
-    with torch.no_grad():
-        assert not torch.allclose(one(PROMPTS), two(PROMPTS))
-        left = two.load_state_dict(load_file(tmp_path / "state.safetensors"), strict=False)
-        assert not left.unexpected_keys
-        assert torch.equal(one(PROMPTS), two(PROMPTS))
-
-
-@pytest.mark.parametrize("mode", ["frozen", "lora", "all"])
-def test_half_precision_bases_give_float32_filters(folders: dict[str, Path], mode: Mode) -> None:
-    half = reader(folders["llama"], mode, dtype="bfloat16", slots=5).train()
-    full = reader(folders["llama"])
-    z = half(PROMPTS)
-    assert z.dtype == torch.float32
-    z.sum().backward()
-    base = {
-        p.dtype for n, p in half.named_parameters() if n.startswith("encoder.") and "lora" not in n
-    }
-    rest = {p.dtype for n, p in half.named_parameters() if "lora_" in n or "encoder." not in n}
-    assert base == {torch.bfloat16}
-    assert rest == {torch.float32}
-    with torch.no_grad():
-        read = half.eval().read(PROMPTS).embedding
-        error = (read - full(PROMPTS)).norm() / full(PROMPTS).norm()
-    assert 0 < error < 0.1
-
-
 def test_projection_and_slots_make_z(folders: dict[str, Path]) -> None:
     model = reader(folders["gpt2"], slots=9, project=3)
     with torch.no_grad():
@@ -299,22 +179,6 @@ def test_projection_and_slots_make_z(folders: dict[str, Path]) -> None:
 def test_no_prompt_is_refused(folders: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="no prompt"):
         reader(folders["gpt2"])([])
-
-
-@pytest.mark.parametrize("bits", [4, 8])
-def test_quantised_bases(folders: dict[str, Path], bits: int, monkeypatch: Any) -> None:
-    if importlib.util.find_spec("bitsandbytes") is None:
-        with pytest.raises(MissingPackageError, match="pip install bitsandbytes"):
-            reader(folders["llama"], bits=bits)
-        return
-    model = reader(folders["llama"], "lora", bits=bits, dtype="bfloat16").train()
-    model(PROMPTS).sum().backward()
-    assert all(("lora_" in n) == (p.grad is not None) for n, p in model.named_parameters())
-    with torch.no_grad():
-        z, full = model.eval()(PROMPTS), reader(folders["llama"])(PROMPTS)
-    assert 0 < (z - full).norm() / full.norm() < 0.3
-    with pytest.raises(ValueError, match="would lose"):
-        model.merge()
 
 
 def test_folders_that_do_not_fit_are_named(folders: dict[str, Path], tmp_path: Path) -> None:
