@@ -22,6 +22,7 @@ def test_no_other_assignment_is_cheaper(shape: list[int], sources: int) -> None:
     torch.testing.assert_close(permutation_invariant(cost), torch.stack(every).amin(0))
 
 
+@pytest.mark.filterwarnings("ignore:Creating a tensor from a list of numpy.ndarrays:UserWarning")
 def test_it_is_asteroids_loss() -> None:
     losses = pytest.importorskip("asteroid.losses")
     estimate, reference = torch.randn(3, 4, 50), torch.randn(3, 4, 50)
