@@ -50,7 +50,7 @@ def test_a_hub_name_offline_says_what_is_missing_and_how_to_supply_it(name: str)
         find_base(name)
     for words in (
         f"language model {name} is not on this machine",
-        "HF_HUB_OFFLINE",
+        "HF_HUB_OFFLINE keeps the hub from being asked",
         "config.json",
         "*.safetensors",
         "path of a folder",
