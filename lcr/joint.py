@@ -17,15 +17,9 @@ from safetensors.torch import load_file
 from lcr.adapters import AdapterConfig, run_core
 from lcr.audio import check_audio
 from lcr.errors import LcrError
+from lcr.nn.base_weights import MissingWeightsError, find_base, weights_sha256
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
-from lcr.nn.prompt_reader import (
-    MINILM,
-    MINILM_SHA256,
-    LoraConfig,
-    MissingWeightsError,
-    PromptReader,
-    ReaderConfig,
-)
+from lcr.nn.prompt_reader import LoraConfig, PromptReader, ReaderConfig
 from lcr.nn.slots import SlotVocabulary
 from lcr.nn.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
@@ -104,12 +98,16 @@ class JointRemixer:
             _fill(remixer, checkpoint.tensors, "remixer.", partial=False)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
+        base = reader.config.base
         card = SystemCard(
             name=name,
             family="joint",
             sample_rate=SAMPLE_RATE,
             reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; grounded mask",
-            weights={folder.name: checkpoint.sha256, MINILM: MINILM_SHA256},
+            weights={
+                folder.name: checkpoint.sha256,
+                Path(base).name: weights_sha256(find_base(base)),
+            },
         )
         names = vocabulary.names if reader.config.slots else ()
         return cls(reader, remixer, card, slot_names=names, device=device)
