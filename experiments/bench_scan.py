@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import platform
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from experiments.environment import MemoryMeter, code_state
+from experiments.bench import interleaved, machine_line, print_race
+from experiments.environment import MemoryMeter
 from lcr.nn.scan import selective_scan
 
 Scan = Callable[..., Tensor]
@@ -108,42 +105,20 @@ def _transformers_scan(
 
 
 def _race(frames: int, rounds: int, direct: bool) -> None:
-    """Print each peer's time and its ratio to ours, medians with the range over the rounds."""
+    """Print each peer's time and its ratio to ours."""
     inputs = scan_inputs(frames)
     weight = torch.randn(1, frames, CHANNELS, generator=torch.Generator().manual_seed(1))
     peers = _peers(frames, direct)
-    for scan in (OURS, PSCAN):
-        if scan in peers:
-            _seconds(peers[scan], inputs, weight)  # warm-up
-    times: dict[str, list[float]] = {name: [] for name in peers}
-    for _ in range(rounds):
-        for name, scan_of in peers.items():
-            times[name].append(_seconds(scan_of, inputs, weight))
-    print(
-        f"\nforward + backward, L {frames}, {torch.get_num_threads()} thread(s), "
-        f"{rounds} interleaved rounds: median (range)"
-    )
-    for name, seconds in times.items():
-        ratios = [s / ours for s, ours in zip(seconds, times[OURS], strict=True)]
-        print(
-            f"  {name:26} {_summary([1000 * s for s in seconds], '.1f')} ms"
-            f"   {_summary(ratios, '.1f')} x ours"
-        )
+    steps = {name: partial(_step, scan, inputs, weight) for name, scan in peers.items()}
+    print_race(f"forward + backward, L {frames}", interleaved(steps, rounds), OURS)
     if PSCAN not in peers:
         print(f"  {PSCAN}: NOT MEASURED, mambapy is not installed (pip install mambapy)")
 
 
-def _seconds(scan: Scan, inputs: tuple[Tensor, ...], weight: Tensor) -> float:
+def _step(scan: Scan, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
     for x in inputs:
         x.grad = None
-    start = time.perf_counter()
     torch.autograd.backward(scan(*inputs), weight)
-    return time.perf_counter() - start
-
-
-def _summary(values: list[float], form: str) -> str:
-    middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:{form}} ({low:{form}}-{high:{form}})"
 
 
 def _memory(lengths: Sequence[int]) -> None:
@@ -177,17 +152,6 @@ def _return_freed_memory() -> None:
         trim(0)
 
 
-def _cpu_model() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    named = {key.strip(): value.strip() for key, value in fields.items()}
-    if "model name" not in named:
-        return platform.processor() or platform.machine()
-    family, model = named.get("cpu family", "?"), named.get("model", "?")
-    return f"{named['model name']} (family {family}, model {model})"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
@@ -195,12 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--long-rounds", type=int, default=15, help="without them, L 2000")
     parser.add_argument("--lengths", type=int, nargs="+", default=[1000, 5000, 20000])
     options = parser.parse_args(arguments)
-    state = code_state()
-    print(
-        f"{_cpu_model()}, torch {version('torch')}, commit {state['commit']}"
-        f"{' with changes' if state['dirty'] else ''}\n"
-        f"float32, batch 1, d_inner {CHANNELS}, N {STATE}"
-    )
+    print(f"{machine_line()}\nfloat32, batch 1, d_inner {CHANNELS}, N {STATE}")
     _memory(options.lengths)  # first: later the process holds freed memory that hides growth
     for threads in options.threads:
         torch.set_num_threads(threads)

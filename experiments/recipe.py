@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file
@@ -21,12 +22,14 @@ from lcr.joint import WEIGHTS_FILE
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import PromptReader, ReaderConfig
 from lcr.nn.slots import SlotVocabulary
+from lcr.nn.sound_remixer import SoundRemixer, Variant, configuration, variant
 from lcr.training.config import LoopConfig
 from lcr.training.data import Blend, MemoryBank, TrainingConfig, TrainingMixtures
 from lcr.training.stages import (
     JointStage,
     ReaderStage,
     RemixerStage,
+    RemixNetwork,
     Stage,
     StageConfig,
     StageName,
@@ -43,6 +46,23 @@ class BlendRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SoundRecipe:
+    """A remixer of the paper instead of the grounded one: LCR-C, -T or -M at a scale, and the row
+    of Table VII that it is."""
+
+    block: Literal["C", "T", "M"]
+    scale: Literal["paper", "desk"] = "desk"
+    variant: str = "default"
+
+    def build(self, z_dim: int) -> Variant:
+        """Raises ConfigError for a variant that is unknown or that the block does not have."""
+        try:
+            return variant(self.variant, configuration(self.block, self.scale, z_dim=z_dim))
+        except ValueError as error:
+            raise ConfigError(f"sound: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One training stage. `init` maps a module ("reader", "remixer") to the folder of an earlier
     run or of a shipped checkpoint."""
@@ -55,6 +75,8 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     model: GroundedConfig = field(default_factory=GroundedConfig)
+    sound: SoundRecipe | None = None
+    """Where given, it takes the place of `model`."""
     objective: StageConfig = field(default_factory=StageConfig)
     init: Mapping[str, str] = field(default_factory=dict)
     validation: int = 96
@@ -90,16 +112,37 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
         reader = PromptReader(ReaderConfig(slots=vocabulary.size))
         _initialise(reader, recipe, "reader")
         return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
-    remixer = GroundedRemixer(recipe.model)
+    remixer, objective = build_remixer(recipe)
     _initialise(remixer, recipe, "remixer")
     if recipe.stage == "remixer":
-        return RemixerStage(remixer, vocabulary, mixtures, recipe.objective)
+        return RemixerStage(remixer, vocabulary, mixtures, objective)
     reader = PromptReader(ReaderConfig(slots=vocabulary.size))
     _initialise(reader, recipe, "reader")
-    if recipe.init.get("reader") != recipe.init.get("remixer"):
+    apart = recipe.init.get("reader") != recipe.init.get("remixer")
+    if apart and isinstance(remixer, GroundedRemixer):
         # A remixer that never met this reader knows nothing of its embedding.
         remixer.ignore_embedding(vocabulary.size)
-    return JointStage(reader, remixer, vocabulary, mixtures, recipe.objective)
+    return JointStage(reader, remixer, vocabulary, mixtures, objective)
+
+
+def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
+    """The recipe's remixer, untrained, and its objective. Raises ConfigError."""
+    if recipe.sound is None:
+        return GroundedRemixer(recipe.model), recipe.objective
+    found = recipe.sound.build(recipe.model.z_dim)
+    if found.fixed_prompts and not recipe.training.fixed_prompts:
+        raise ConfigError("sound: the variant 'fixed-prompts' needs training.fixed_prompts = true")
+    objective = recipe.objective
+    if found.permutation_invariant and not objective.permutation_weight:
+        objective = replace(objective, permutation_weight=1.0)
+    return SoundRemixer(found.config), objective
+
+
+def remixer_settings(recipe: Recipe) -> dict[str, Any]:
+    """The remixer in words that `lcr.joint` reads back from a checkpoint's config.json."""
+    if recipe.sound is None:
+        return {"kind": "grounded", **asdict(recipe.model)}
+    return recipe.sound.build(recipe.model.z_dim).config.to_dict()
 
 
 def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:

@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from experiments.errors import ConfigError
-from experiments.recipe import load_recipe
+from experiments.recipe import load_recipe, remixer_settings
 from lcr.data.studio.classes import LABELS
 from lcr.errors import LcrError
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE
@@ -50,7 +50,7 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
         "seconds": int(metadata.get("seconds", 0)),
         "labels": list(LABELS),
         "reader": asdict(ReaderConfig(slots=vocabulary.size)),
-        "remixer": {"kind": "grounded", **asdict(recipe.model)},
+        "remixer": remixer_settings(recipe),
     }
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / (WEIGHTS_FILE + ".tmp")

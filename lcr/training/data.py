@@ -41,6 +41,8 @@ class TrainingConfig:
     task_weights: tuple[float, ...] = (1.0,) * 15 + (0.3,)
     """How often each of the 16 tasks is drawn, in table order; OVC is learnt at once."""
     augment: AugmentConfig = AugmentConfig()
+    fixed_prompts: bool = False
+    """One wording an instruction, as if nobody had rephrased it (Table VII, "fixed prompts")."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class TrainingMixtures:
             tasks.append([self._tasks[t] for t in drawn])
             asked = [self._instruction(int(t), entries, rng) for t in drawn]
             gains.append([instruction.gains for instruction in asked])
-            prompts.append([write_prompt(instruction, rng) for instruction in asked])
+            prompts.append([self._prompt(instruction, rng) for instruction in asked])
         return Batch(
             torch.from_numpy(np.stack(sources)),
             torch.tensor(gains, dtype=torch.float32),
@@ -140,8 +142,13 @@ class TrainingMixtures:
             which = int(rng.choice(len(self._blends), p=self._shares))
             entries = draw_entries(self._pools[which], self._mix, rng)
             task = int(rng.choice(len(self._tasks)))
-            found.append(write_prompt(self._instruction(task, entries, rng), rng))
+            found.append(self._prompt(self._instruction(task, entries, rng), rng))
         return found
+
+    def _prompt(self, instruction: Instruction, rng: np.random.Generator) -> Prompt:
+        # Always the same throws of the same dice: what is said then depends on the instruction.
+        dice = np.random.default_rng(0) if self.config.fixed_prompts else rng
+        return write_prompt(instruction, dice)
 
     def _instruction(
         self, task: int, entries: Sequence[Entry], rng: np.random.Generator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -14,15 +15,18 @@ from torch.nn import functional
 from lcr.data.mixtures import Example
 from lcr.data.prompts import Prompt
 from lcr.instruction import Task
-from lcr.nn.grounded import GroundedRemixer
+from lcr.nn.grounded import GroundedRemixer, Heard
+from lcr.nn.permutation import permutation_invariant
 from lcr.nn.prompt_reader import PromptReader
 from lcr.nn.slots import SlotVocabulary
+from lcr.nn.sound_remixer import SoundRemixer
 from lcr.training.curriculum import CurriculumConfig, weighted_task_mean
 from lcr.training.data import Batch, TrainingMixtures
 from lcr.training.grounding import grounding_loss
-from lcr.training.losses import negative_snr_improvement
+from lcr.training.losses import negative_snr, negative_snr_improvement
 
 StageName = Literal["remixer", "reader", "joint"]
+RemixNetwork = GroundedRemixer | SoundRemixer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,9 @@ class StageConfig:
     """What a stage's loss is made of, and how precisely it is computed."""
 
     grounding_weight: float = 1.0
-    """Of the stem's own loss (nats a band and frame) beside the remixing loss (dB)."""
+    """Of the grounded stem's own loss (nats a band and frame) beside the remixing loss (dB)."""
+    permutation_weight: float = 0.0
+    """Of the PIT loss (dB) of a multi-mask remixer's parts (Table VII, "MM + PIT")."""
     slot_weight: float = 0.1
     """Of the reader's own loss (nats a prompt) in the joint stage."""
     reader_batch: int = 32
@@ -74,7 +80,7 @@ class _RemixingStage:
 
     def __init__(
         self,
-        remixer: GroundedRemixer,
+        remixer: RemixNetwork,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
         config: StageConfig,
@@ -110,21 +116,31 @@ class _RemixingStage:
         a mixture are one matrix product, and the stem listens to it once."""
         mixture = batch.sources.sum(1)
         z = z.view(len(mixture), -1, z.shape[-1])
-        heard = self.remixer.hear(mixture)
+        if isinstance(self.remixer, GroundedRemixer):
+            heard = self.remixer.hear(mixture)
+            estimate = self.remixer.remix(heard, z)
+            extra = {"grounding": (self.config.grounding_weight, partial(self._ground, heard))}
+        else:
+            parts = self.remixer.parts(mixture, z)
+            estimate = parts.sum(2)
+            extra = {"permutation": (self.config.permutation_weight, partial(_permuted, parts))}
         losses = negative_snr_improvement(
-            estimate=self.remixer.remix(heard, z),
-            reference=batch.gains @ batch.sources,
-            mixture=mixture.unsqueeze(1),
+            estimate=estimate, reference=batch.gains @ batch.sources, mixture=mixture.unsqueeze(1)
         )
         loss = weighted_task_mean(losses, batch.tasks, self._weights)
         figures = {"snri_db": -float(losses.detach().mean())}
-        if self.config.grounding_weight:
-            ground = grounding_loss(
-                self.remixer, heard, batch.sources, batch.descriptions, self.vocabulary
-            )
-            loss = loss + self.config.grounding_weight * ground
-            figures["grounding"] = float(ground.detach())
+        for name, (weight, of) in extra.items():
+            if weight:
+                more = of(batch)
+                loss = loss + weight * more
+                figures[name] = float(more.detach())
         return loss, figures
+
+    def _ground(self, heard: Heard, batch: Batch) -> Tensor:
+        assert isinstance(self.remixer, GroundedRemixer)
+        return grounding_loss(
+            self.remixer, heard, batch.sources, batch.descriptions, self.vocabulary
+        )
 
 
 class RemixerStage(_RemixingStage):
@@ -132,7 +148,7 @@ class RemixerStage(_RemixingStage):
 
     def __init__(
         self,
-        remixer: GroundedRemixer,
+        remixer: RemixNetwork,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
         config: StageConfig = DEFAULT,
@@ -190,7 +206,7 @@ class JointStage(_RemixingStage):
     def __init__(
         self,
         reader: PromptReader,
-        remixer: GroundedRemixer,
+        remixer: RemixNetwork,
         vocabulary: SlotVocabulary,
         mixtures: TrainingMixtures,
         config: StageConfig = DEFAULT,
@@ -212,6 +228,14 @@ class JointStage(_RemixingStage):
         told = slot_loss(reading.slots, slot_tensor(self.vocabulary, prompts))
         figures["slot_loss"] = float(told.detach())
         return loss + self.config.slot_weight * told, figures
+
+
+def _permuted(parts: Tensor, batch: Batch) -> Tensor:
+    """PIT between a multi-mask remixer's parts (mixtures, instructions, masks, samples) and the
+    sources as the targets hold them."""
+    remixed = batch.gains.unsqueeze(-1) * batch.sources.unsqueeze(1)
+    cost = negative_snr(estimate=parts.unsqueeze(-2), reference=remixed.unsqueeze(-3))
+    return permutation_invariant(cost).mean()
 
 
 def slot_loss(stated: Tensor, truth: Tensor) -> Tensor:

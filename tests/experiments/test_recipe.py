@@ -1,0 +1,49 @@
+"""Recipes name any remixer: the grounded one, or one of the paper's with a row of Table VII."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments.errors import ConfigError
+from experiments.recipe import build_remixer, load_recipe, remixer_settings
+from lcr.nn.grounded import GroundedRemixer
+from lcr.nn.sound_remixer import SoundRemixer, SoundRemixerConfig
+
+RECIPES = sorted((Path(__file__).parents[2] / "experiments" / "recipes").glob("*.toml"))
+REMIXER = next(path for path in RECIPES if path.stem.endswith("remixer"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_is_whole(path: Path) -> None:
+    recipe = load_recipe(path, [])
+    assert recipe.name == path.stem
+    assert sum(blend.share for blend in recipe.blends) == pytest.approx(1.0)
+
+
+def test_the_shipped_remixer_is_the_grounded_one() -> None:
+    remixer, objective = build_remixer(load_recipe(REMIXER, ["model.channels=16"]))
+    assert isinstance(remixer, GroundedRemixer)
+    assert objective.grounding_weight > 0
+    assert remixer.config.channels == 16
+
+
+@pytest.mark.parametrize("block", ["C", "T", "M"])
+def test_a_block_of_the_paper_is_a_table_away(block: str) -> None:
+    recipe = load_recipe(REMIXER, [f'sound.block="{block}"'])
+    remixer, _ = build_remixer(recipe)
+    assert isinstance(remixer, SoundRemixer)
+    assert remixer.config.z_dim == recipe.model.z_dim
+    assert SoundRemixerConfig.from_dict(remixer_settings(recipe)) == remixer.config
+
+
+def test_rows_of_table_vii_bring_what_they_train_by() -> None:
+    both = ['sound.block="C"', 'sound.variant="multi-mask-pit"']
+    remixer, objective = build_remixer(load_recipe(REMIXER, both))
+    assert isinstance(remixer, SoundRemixer)
+    assert (remixer.config.masks, objective.permutation_weight) == (4, 1.0)
+    with pytest.raises(ConfigError, match=r"training\.fixed_prompts = true"):
+        build_remixer(load_recipe(REMIXER, ['sound.block="C"', 'sound.variant="fixed-prompts"']))
+    with pytest.raises(ConfigError, match="no variant 'casual'"):
+        build_remixer(load_recipe(REMIXER, ['sound.block="C"', 'sound.variant="casual"']))
