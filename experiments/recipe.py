@@ -18,9 +18,10 @@ from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
-from lcr.joint import WEIGHTS_FILE
+from lcr.joint import WEIGHTS_FILE, fill
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
-from lcr.nn.prompt_reader import PromptReader, ReaderConfig
+from lcr.nn.prompt_reader import PromptReader
+from lcr.nn.reader_config import ReaderConfig, preset
 from lcr.nn.slots import SlotVocabulary
 from lcr.nn.sound_remixer import SoundRemixer, Variant, configuration, variant
 from lcr.training.config import LoopConfig
@@ -43,6 +44,28 @@ class BlendRecipe:
     speech: str
     audio: str
     share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderRecipe:
+    """A reader by the name of a preset, with another base or another part of it trained."""
+
+    preset: str = "minilm"
+    base: str | None = None
+    mode: Literal["frozen", "lora", "all"] | None = None
+
+    def build(self) -> ReaderConfig:
+        """Its config, with the slots of all labels. Raises ConfigError."""
+        try:
+            found = preset(self.preset)
+            return replace(
+                found,
+                slots=SlotVocabulary(LABELS).size,
+                base=self.base or found.base,
+                mode=self.mode or found.mode,
+            )
+        except ValueError as error:
+            raise ConfigError(f"reader: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +98,7 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     model: GroundedConfig = field(default_factory=GroundedConfig)
+    reader: ReaderRecipe = field(default_factory=ReaderRecipe)
     sound: SoundRecipe | None = None
     """Where given, it takes the place of `model`."""
     objective: StageConfig = field(default_factory=StageConfig)
@@ -109,14 +133,18 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     vocabulary = SlotVocabulary(LABELS)
     torch.manual_seed(recipe.loop.seed)
     if recipe.stage == "reader":
-        reader = PromptReader(ReaderConfig(slots=vocabulary.size))
+        reader = PromptReader(recipe.reader.build())
         _initialise(reader, recipe, "reader")
         return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
     remixer, objective = build_remixer(recipe)
     _initialise(remixer, recipe, "remixer")
     if recipe.stage == "remixer":
         return RemixerStage(remixer, vocabulary, mixtures, objective)
-    reader = PromptReader(ReaderConfig(slots=vocabulary.size))
+    reader = PromptReader(recipe.reader.build())
+    if reader.z_dim != recipe.model.z_dim:
+        raise ConfigError(
+            f"model.z_dim is {recipe.model.z_dim}; this reader's z has {reader.z_dim}"
+        )
     _initialise(reader, recipe, "reader")
     apart = recipe.init.get("reader") != recipe.init.get("remixer")
     if apart and isinstance(remixer, GroundedRemixer):
@@ -128,6 +156,9 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
 def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
     """The recipe's remixer, untrained, and its objective. Raises ConfigError."""
     if recipe.sound is None:
+        columns = len(SlotVocabulary(LABELS).columns)
+        if recipe.model.columns != columns:
+            raise ConfigError(f"model.columns is {recipe.model.columns}; the slots have {columns}")
         return GroundedRemixer(recipe.model), recipe.objective
     found = recipe.sound.build(recipe.model.z_dim)
     if found.fixed_prompts and not recipe.training.fixed_prompts:
@@ -153,17 +184,10 @@ def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
     path = next((choice for choice in choices if choice.exists()), None)
     if path is None:
         raise ConfigError(f"[init] {name}: no {choices[0]}; finish that stage first")
-    state = {
-        key.removeprefix(f"{name}."): value.float()
-        for key, value in load_file(path).items()
-        if key.startswith(f"{name}.")
-    }
-    missing = module.load_state_dict(state, strict=False)
-    lost = [key for key in missing.missing_keys if "lora_" in key or not key.startswith("encoder")]
-    if lost or missing.unexpected_keys:
-        raise ConfigError(
-            f"[init] {name}: {path} does not fit: {(lost + missing.unexpected_keys)[:3]}"
-        )
+    try:
+        fill(module, load_file(path), f"{name}.", partial=isinstance(module, PromptReader))
+    except Exception as error:  # safetensors raises its own type for a damaged file
+        raise ConfigError(f"[init] {name}: {path} does not fit: {error}") from error
 
 
 def open_blends(recipe: Recipe, paths: Mapping[str, Path]) -> list[Blend]:

@@ -23,12 +23,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from experiments.errors import ConfigError
-from experiments.recipe import load_recipe, remixer_settings
+from experiments.recipe import build_remixer, load_recipe, remixer_settings
 from lcr.data.studio.classes import LABELS
 from lcr.errors import LcrError
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE
-from lcr.nn.prompt_reader import ReaderConfig
-from lcr.nn.slots import SlotVocabulary
 
 
 def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ()) -> str:
@@ -42,14 +40,17 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
     with safe_open(source, framework="pt") as file:
         tensors = {key: file.get_tensor(key).to(torch.float16) for key in file.keys()}  # noqa: SIM118
         metadata = file.metadata() or {}
-    vocabulary = SlotVocabulary(LABELS)
+    remixer, _ = build_remixer(recipe)
+    expected = {f"remixer.{key}": value.shape for key, value in remixer.state_dict().items()}
+    if expected != {k: v.shape for k, v in tensors.items() if k.startswith("remixer.")}:
+        raise ConfigError(f"{source} is not of {recipe_path}; repeat the --set of its training")
     config: dict[str, Any] = {
         "schema": 1,
         "recipe": recipe.name,
         "steps": int(metadata.get("step", 0)),
         "seconds": int(metadata.get("seconds", 0)),
         "labels": list(LABELS),
-        "reader": asdict(ReaderConfig(slots=vocabulary.size)),
+        "reader": asdict(recipe.reader.build()),
         "remixer": remixer_settings(recipe),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -61,9 +62,9 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
     return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
 
 
-def write_curve(runs: Sequence[tuple[str, Path]], out: Path) -> None:
-    """OUT/curve.csv: what the logs of some runs (stage name, folder) say of each validation,
-    tasks apart. Raises ConfigError for a run without a log."""
+def read_curve(runs: Sequence[tuple[str, Path]]) -> list[dict[str, str]]:
+    """What the logs of some runs (stage name, folder) say of each validation, tasks apart. Raises
+    ConfigError for a run without a log."""
     rows: list[dict[str, str]] = []
     for stage, run in runs:
         log = run / "log.csv"
@@ -75,8 +76,12 @@ def write_curve(runs: Sequence[tuple[str, Path]], out: Path) -> None:
                 rows.append(
                     {"stage": stage, "step": row["step"], "seconds": row["seconds"], **kept}
                 )
+    return rows
+
+
+def write_curve(rows: Sequence[dict[str, str]], path: Path) -> None:
     columns = dict.fromkeys(key for row in rows for key in row)
-    with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -105,9 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
     try:
+        curve = read_curve(options.curve)
         digest = ship(options.recipe, options.run, options.out, options.set)
-        if options.curve:
-            write_curve(options.curve, options.out)
+        if curve:
+            write_curve(curve, options.out / "curve.csv")
     except LcrError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

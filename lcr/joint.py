@@ -38,8 +38,7 @@ class WeightsError(LcrError):
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A folder with config.json and model.safetensors, as `experiments/train.py` and
-    `experiments/ship.py` write them."""
+    """A folder with config.json and model.safetensors, as `experiments/ship.py` writes it."""
 
     config: dict[str, Any]
     tensors: dict[str, torch.Tensor]
@@ -94,8 +93,9 @@ class JointRemixer:
             settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
             reader = PromptReader(ReaderConfig(**settings))
             remixer = _network(checkpoint.config["remixer"])
-            _fill(reader, checkpoint.tensors, "reader.", partial=True)
-            _fill(remixer, checkpoint.tensors, "remixer.", partial=False)
+            fill(reader, checkpoint.tensors, "reader.", partial=True)
+            fill(remixer, checkpoint.tensors, "remixer.", partial=False)
+            _check_filter(reader, remixer, vocabulary)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
         base = reader.config.base
@@ -103,7 +103,9 @@ class JointRemixer:
             name=name,
             family="joint",
             sample_rate=SAMPLE_RATE,
-            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; grounded mask",
+            causal=isinstance(remixer, SoundRemixer) and remixer.config.is_causal,
+            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710"
+            + ("; grounded mask" if isinstance(remixer, GroundedRemixer) else ""),
             weights={
                 folder.name: checkpoint.sha256,
                 Path(base).name: weights_sha256(find_base(base)),
@@ -188,7 +190,7 @@ class JointRemixer:
         return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
 
 
-def _network(settings: dict[str, Any]) -> torch.nn.Module:
+def _network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
     if "block" in settings:
         return SoundRemixer(SoundRemixerConfig.from_dict(settings))
     if settings.get("kind") != "grounded":
@@ -197,9 +199,25 @@ def _network(settings: dict[str, Any]) -> torch.nn.Module:
     return GroundedRemixer(GroundedConfig(**{**sizes, "band_bins": tuple(sizes["band_bins"])}))
 
 
-def _fill(
+def _check_filter(
+    reader: PromptReader, remixer: GroundedRemixer | SoundRemixer, vocabulary: SlotVocabulary
+) -> None:
+    """Raises ValueError where the remixer expects another z than the reader gives."""
+    if reader.z_dim != remixer.config.z_dim:
+        raise ValueError(
+            f"z is {reader.z_dim} wide, and its remixer expects {remixer.config.z_dim}"
+        )
+    columns = len(vocabulary.columns)
+    if isinstance(remixer, GroundedRemixer) and remixer.config.columns != columns:
+        raise ValueError(f"{columns} columns of slots, and its remixer expects others")
+
+
+def fill(
     module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefix: str, *, partial: bool
 ) -> None:
+    """Load the tensors whose names begin with `prefix`: all there are, or with `partial` what
+    training changes. Raises ValueError for missing or unknown ones, RuntimeError for wrong shapes.
+    """
     state = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
     whole = module.trained_state() if isinstance(module, PromptReader) else module.state_dict()
     expected = set(whole)
@@ -211,5 +229,7 @@ def _fill(
 
 def load_default(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> JointRemixer:
     """The system `lcr`: the shipped checkpoint, or any folder given as `weights`."""
-    folder = Path(weights) if Path(weights).is_dir() else WEIGHTS / weights
+    # What ships comes first: a folder of the same name beside the caller must not take its place.
+    shipped = WEIGHTS / weights
+    folder = Path(weights) if Path(weights).is_dir() and not shipped.is_dir() else shipped
     return JointRemixer.from_checkpoint(folder, name="lcr", device=device)

@@ -54,6 +54,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         for parameter in remixer.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
+    with torch.no_grad():
+        reader.name.bias[0] = 6.0
+        reader.act.bias[0] = 9.0  # whatever the prompt, "0 rain" is read
     tensors = {f"reader.{k}": v.half() for k, v in reader.trained_state().items()}
     tensors |= {f"remixer.{k}": v.half() for k, v in remixer.state_dict().items()}
     save_file(tensors, folder / WEIGHTS_FILE)
@@ -100,6 +103,7 @@ def test_the_trace_tells_what_was_read(checkpoint: Path) -> None:
     names = SlotVocabulary(LABELS).names
     slots = steps[0].data["slots"]
     assert isinstance(slots, dict)
+    assert "0 rain" in slots
     assert set(slots) <= set(names)
     assert all(step.seconds is not None and step.seconds >= 0 for step in steps)
 
@@ -124,6 +128,10 @@ def test_broken_checkpoints_are_refused_in_words(checkpoint: Path, tmp_path: Pat
     del tensors[gone]
     save_file(tensors, tmp_path / WEIGHTS_FILE)
     with pytest.raises(WeightsError, match=gone.removeprefix("remixer.")):
+        JointRemixer.from_checkpoint(tmp_path, name="lcr")
+    config["remixer"]["columns"] += 1
+    (tmp_path / CONFIG_FILE).write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="does not fit"):
         JointRemixer.from_checkpoint(tmp_path, name="lcr")
     config["remixer"]["kind"] = "unheard-of"
     (tmp_path / CONFIG_FILE).write_text(json.dumps(config))

@@ -136,7 +136,8 @@ class BandMixer(nn.Module):
 
 
 class BandGate(nn.Module):
-    """A gated perceptron whose gate hears all bands of its frame, by one fixed matrix.
+    """A gated perceptron whose gate hears all bands of its frame, by one learnt matrix,
+    the same for every input.
 
     For the many queries of one mixture, where attention would cost more than all else.
     """

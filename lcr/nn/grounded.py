@@ -7,9 +7,10 @@ mask h_m (eq. 2) follows:
 
     h_m = u + sum_a (gain_a - u) m_a,        u = 1, or 0 where the prompt removes what it leaves out
 
-with m_a in [0, 1] for what stands under action a; "everything" is m_a = 1 and "everything else"
-one minus the others. The prompt steers through z by FiLM (eq. 3-4) and by products with what the
-stem has recognised. Nothing is separated: one mask, one output.
+with m_a in [0, 1] for what stands under action a; "everything" is m_a = 1, "everything else" one
+minus the others, and what is isolated first and changed then ("extract the man and the dog, and
+turn the dog up") counts as changed. The prompt steers through z by FiLM (eq. 3-4) and by products
+with what the stem has recognised. Nothing is separated: one mask, one output.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from lcr.nn.bands import (
 from lcr.nn.film import FiLM
 
 _ACTIONS = len(Action)
+_KEEP = tuple(Action).index(Action.KEEP)
 _UNLIKELY = 0.01
 """A group or scope of this probability or less is not worth a pass of the network."""
 
@@ -59,6 +61,10 @@ class GroundedConfig:
     two are "everything" and "everything else"."""
 
     def __post_init__(self) -> None:
+        if 2 * self.hop != self.n_fft:
+            raise ValueError(
+                f"hop is {self.hop}; the windows sum to one at n_fft / 2 = {self.n_fft // 2} only"
+            )
         bins = self.n_fft // 2 + 1
         if sum(self.band_bins) != bins:
             raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
@@ -96,21 +102,21 @@ class GroundedRemixer(nn.Module):
         self.features = BandFeatures(config.band_bins, c)
         self.stem = nn.ModuleList(BandBlock(c) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(c)
-        self.recognised = config.columns - 2
-        self.ground = nn.Linear(c, self.recognised)
+        self.classes = config.columns - 2  # all that can be heard: not the last two scopes
+        self.ground = nn.Linear(c, self.classes)
         nn.init.constant_(self.ground.bias, -4.0)  # few of all classes sound at a time
         self.heard = nn.Linear(c, config.match_dim)
         self.named = _embedding(config.columns, config.match_dim)
         self.named_others = _embedding(config.columns, config.match_dim)
         self.enter = nn.Linear(c, q)
-        seen = self.recognised + config.match_dim
+        seen = self.classes + config.match_dim
         self.enter_matches = nn.Parameter(torch.randn(seen, q) / seen**0.5)
         self.enter_others = nn.Parameter(torch.randn(seen, q) / seen**0.5)
-        told = 2 * config.columns + config.z_dim - _ACTIONS * config.columns - 1
-        self.film_in = FiLM(told, c, config.film_hidden)
+        width = 2 * config.columns + config.z_dim - _ACTIONS * config.columns - 1
+        self.film_in = FiLM(width, c, config.film_hidden)
         self.blocks = nn.ModuleList(BandGate(q, bands) for _ in range(config.query_blocks))
         self.norm_out = nn.LayerNorm(q)
-        self.film_out = FiLM(told, q, config.film_hidden)
+        self.film_out = FiLM(width, q, config.film_hidden)
         self.heads = nn.ModuleList(MaskHead(q, config.mask_hidden, n) for n in config.band_bins)
 
     def forward(self, mixture: Tensor, z: Tensor) -> Tensor:
@@ -154,39 +160,43 @@ class GroundedRemixer(nn.Module):
         embedding = z[..., _ACTIONS * columns + 1 :]
         present = 1 - torch.prod(1 - slots, -1)  # (batch, instructions, actions)
         weight = self.gains - unnamed.unsqueeze(-1)
-        everything, others = slots[..., -2], slots[..., -1]
+        everything, everything_else = slots[..., -2], slots[..., -1]
         # What is kept is only of use where the unnamed goes, or something stands for the others.
-        of_use = (weight.abs() > _UNLIKELY) | (others.amax(-1, keepdim=True) > _UNLIKELY)
+        of_use = (weight.abs() > _UNLIKELY) | (everything_else.amax(-1, keepdim=True) > _UNLIKELY)
         groups = ((present > _UNLIKELY) & of_use).nonzero(as_tuple=True)
-        mixture, instruction, _ = groups
+        mixture, instruction, action = groups
         row = mixture * asked + instruction
         frames, bins = heard.spectrum.shape[2], heard.spectrum.shape[1]
         mask = unnamed.reshape(-1, 1, 1).expand(-1, frames, bins)
         if len(row):
             named = slots[groups]
             rest = (slots.sum(2)[mixture, instruction] - named).clamp(0, 1)
-            told = torch.cat([named, rest, embedding[mixture, instruction]], -1)
-            parts = self._ground(heard, mixture, told) * present[groups][:, None, None]
-            parts = _give_the_rest(parts, row, others[groups], batch * asked)
+            condition = torch.cat([named, rest, embedding[mixture, instruction]], -1)
+            parts = self._ground(heard, mixture, condition) * present[groups][:, None, None]
+            rest_of_all = everything_else[groups]
+            isolating = (action == _KEEP) * (1 - unnamed[mixture, instruction])
+            changing = (action != _KEEP) * (1 - rest_of_all)
+            parts = _let_changes_win(parts, row, isolating, changing, batch * asked)
+            parts = _give_the_rest(parts, row, rest_of_all, batch * asked)
             whole = everything[groups][:, None, None]
             parts = whole + (1 - whole) * parts
             mask = mask.index_add(0, row, weight[groups][:, None, None] * parts)
         return mask.reshape(batch, asked, frames, bins)
 
-    def _ground(self, heard: Heard, mixture: Tensor, told: Tensor) -> Tensor:
+    def _ground(self, heard: Heard, mixture: Tensor, condition: Tensor) -> Tensor:
         """The part of mixture `mixture` (groups,) that fits each group, (groups, frames, bins)."""
-        columns, known = self.config.columns, self.recognised
-        named, rest = told[:, :columns], told[:, columns : 2 * columns]
+        columns, known = self.config.columns, self.classes
+        named, rest = condition[:, :columns], condition[:, columns : 2 * columns]
         h = heard.features
         seen = torch.cat([heard.recognised.sigmoid(), self.heard(h), h], -1)
         # A query enters as a matrix of its own: products with what is named, and FiLM.
         matches = torch.cat([named[:, :known], self.named(named)], -1)
-        others = torch.cat([rest[:, :known], self.named_others(rest)], -1)
-        gamma, beta = self.film_in.modulation(told)
+        context = torch.cat([rest[:, :known], self.named_others(rest)], -1)
+        gamma, beta = self.film_in.modulation(condition)
         matrix = torch.cat(
             [
                 matches.unsqueeze(-1) * self.enter_matches
-                + others.unsqueeze(-1) * self.enter_others,
+                + context.unsqueeze(-1) * self.enter_others,
                 (1 + gamma).unsqueeze(-1) * self.enter.weight.t(),
             ],
             1,
@@ -195,9 +205,21 @@ class GroundedRemixer(nn.Module):
         x = x.view(len(mixture), *h.shape[1:3], -1)
         for block in self.blocks:
             x = block(x)
-        x = self.film_out(self.norm_out(x), told)
+        x = self.film_out(self.norm_out(x), condition)
         logits = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], -1)
         return logits.float().sigmoid()
+
+
+def _let_changes_win(
+    parts: Tensor, row: Tensor, isolating: Tensor, changing: Tensor, rows: int
+) -> Tensor:
+    """What is kept because it is isolated, less what another action changes: the later phrase of
+    "extract A and B, and turn B up" wins. `isolating` and `changing` (groups,) in 0 to 1."""
+    if not (isolating > _UNLIKELY).any():
+        return parts
+    changed = parts.new_zeros(rows, *parts.shape[1:])
+    changed = changed.index_add(0, row, changing[:, None, None] * parts)
+    return (parts - isolating[:, None, None] * changed[row]).clamp_min(0)
 
 
 def _give_the_rest(parts: Tensor, row: Tensor, others: Tensor, rows: int) -> Tensor:

@@ -23,7 +23,8 @@ REMOVE_UNNAMED = "remove what is not named"
 @dataclass(frozen=True)
 class SlotVocabulary:
     """Names of the slots: four actions x (class labels, style values, scopes), and one slot for
-    prompts that remove what they do not name. Labels outside `labels` have no slot."""
+    prompts that remove what they do not name. Labels outside `labels` have no slot: the grounded
+    remixer cannot find what a prompt names by them alone."""
 
     labels: tuple[str, ...]
 

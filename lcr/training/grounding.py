@@ -43,7 +43,7 @@ def grounding_loss(
     told = [[vocabulary.describe(one) for one in row] for row in descriptions]
     fits = torch.from_numpy(np.stack([[fit for fit, _ in row] for row in told]))
     known = torch.from_numpy(np.stack([[sure for _, sure in row] for row in told]))
-    columns = remixer.recognised
+    columns = remixer.classes
     fits, known = fits[..., :columns].to(sources), known[..., :columns].to(sources)
     shares, weight = energy_shares(remixer, sources)
     target = torch.einsum("bskt,bsc->bktc", shares, fits * known)

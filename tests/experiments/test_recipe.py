@@ -29,6 +29,20 @@ def test_the_shipped_remixer_is_the_grounded_one() -> None:
     assert remixer.config.channels == 16
 
 
+def test_slots_and_remixer_must_agree() -> None:
+    with pytest.raises(ConfigError, match=r"model\.columns is 100; the slots have 104"):
+        build_remixer(load_recipe(REMIXER, ["model.columns=100"]))
+
+
+def test_a_recipe_names_its_reader() -> None:
+    frozen = load_recipe(REMIXER, ['reader.mode="frozen"']).reader.build()
+    assert (frozen.base, frozen.trains, frozen.slots) == ("all-MiniLM-L6-v2", "frozen", 417)
+    other = load_recipe(REMIXER, ['reader.preset="gpt2"', 'reader.base="somewhere"']).reader.build()
+    assert (other.base, other.trains) == ("somewhere", "all")
+    with pytest.raises(ConfigError, match="did you mean gpt2"):
+        load_recipe(REMIXER, ['reader.preset="gpt-2"']).reader.build()
+
+
 @pytest.mark.parametrize("block", ["C", "T", "M"])
 def test_a_block_of_the_paper_is_a_table_away(block: str) -> None:
     recipe = load_recipe(REMIXER, [f'sound.block="{block}"'])

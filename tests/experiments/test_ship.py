@@ -60,6 +60,9 @@ def test_what_ships_loads_and_tells_its_curve(run: Path) -> None:
 def test_what_is_missing_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert shipped(run, "--curve", f"reader={run.parent}") == 2
     assert "log.csv" in capsys.readouterr().err
+    assert not (run.parent / "out").exists()
+    assert main([str(RECIPE), "--run", str(run), str(run.parent / "out")]) == 2
+    assert "repeat the --set" in capsys.readouterr().err
     assert shipped(run.parent) == 2
     assert "train first" in capsys.readouterr().err
     assert main([str(RECIPES / "lcr-g-reader.toml"), "--run", str(run), str(run / "out")]) == 2

@@ -100,11 +100,18 @@ def test_isolating_is_what_removing_leaves(model: GroundedRemixer, x: Tensor) ->
 
 def test_everything_else_is_what_the_others_leave(model: GroundedRemixer, x: Tensor) -> None:
     kept = remixed(model, x, z_of((KEEP, 0), (REMOVE, ELSE)))
-    # The prompt without "else" grounds column 0 with another context, so the same context is
-    # needed for an exact comparison: here what stands under KEEP must be what stays.
+    # The same phrases ground the same parts: what stands under KEEP must be what stays.
+    isolated = remixed(model, x, z_of((KEEP, 0), (REMOVE, ELSE), unnamed_goes=True))
+    torch.testing.assert_close(kept, isolated, atol=1e-5, rtol=1e-4)
     quieter = remixed(model, x, z_of((KEEP, 0), (DOWN, ELSE)))
     torch.testing.assert_close(quieter, (x + kept) / 2, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(kept, x, atol=1e-2)
+
+
+def test_what_is_isolated_and_changed_is_changed_once(model: GroundedRemixer, x: Tensor) -> None:
+    both = remixed(model, x, z_of((KEEP, 0), (UP, 0), unnamed_goes=True))
+    once = remixed(model, x, z_of((KEEP, 0), (DOWN, 0), unnamed_goes=True))
+    torch.testing.assert_close(both, 4 * once, atol=1e-5, rtol=1e-4)
 
 
 def test_what_stands_under_other_actions_matters(model: GroundedRemixer, x: Tensor) -> None:
@@ -183,5 +190,7 @@ def test_the_transform_is_inverted_exactly(samples: int) -> None:
 def test_sizes_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="band_bins sum to 3"):
         replace(SMALL, band_bins=(1, 2))
+    with pytest.raises(ValueError, match="hop is 16"):
+        replace(SMALL, hop=16)
     with pytest.raises(ValueError, match="z holds 20 values"):
         replace(SMALL, z_dim=4 * COLUMNS)

@@ -54,7 +54,7 @@ def test_the_loss_is_least_at_the_truth(model: GroundedRemixer) -> None:
     told = [[SpeechDescription(gender="F"), AudioDescription(label="dog barking")]]
     heard = model.hear(sources.sum(1))
     shares, _ = energy_shares(model, sources)
-    fits = np.stack([VOCABULARY.describe(d)[0][: model.recognised] for d in told[0]])
+    fits = np.stack([VOCABULARY.describe(d)[0][: model.classes] for d in told[0]])
     right = torch.einsum("bskt,sc->bktc", shares, torch.from_numpy(fits)).clamp(1e-4, 1 - 1e-4)
 
     def loss(recognised: Tensor) -> float:
