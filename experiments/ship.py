@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import io
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,13 +20,14 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from experiments.errors import ConfigError
+from experiments.errors import ConfigError, OutputError
 from experiments.recipe import build_remixer, load_recipe, remixer_settings
 from lcr.data.studio.classes import LABELS
 from lcr.errors import LcrError
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE
+from lcr.training.files import write_whole
 
 
 def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ()) -> str:
@@ -53,13 +54,13 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
         "reader": asdict(recipe.reader.build()),
         "remixer": remixer_settings(recipe),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    temporary = out / (WEIGHTS_FILE + ".tmp")
-    save_file(tensors, temporary)
-    temporary.chmod(0o644)  # safetensors writes for the owner alone
-    os.replace(temporary, out / WEIGHTS_FILE)
-    (out / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
+    weights, words = save(tensors), json.dumps(config, indent=1) + "\n"
+    try:
+        write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
+        write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+    except OSError as error:
+        raise OutputError.of(out, error) from error
+    return hashlib.sha256(weights).hexdigest()
 
 
 def read_curve(runs: Sequence[tuple[str, Path]]) -> list[dict[str, str]]:
@@ -81,10 +82,11 @@ def read_curve(runs: Sequence[tuple[str, Path]]) -> list[dict[str, str]]:
 
 def write_curve(rows: Sequence[dict[str, str]], path: Path) -> None:
     columns = dict.fromkeys(key for row in rows for key in row)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def _stage_and_run(text: str) -> tuple[str, Path]:

@@ -5,6 +5,7 @@ LCR-C, LCR-T and LCR-M are a letter, a config and two ends each; FiLM stands in 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -22,7 +23,7 @@ _MAMBA_BLOCKS = 2
 layers the paper gives it; how many it has of its own the paper does not say."""
 
 
-class MaskNetwork(nn.Module):
+class MaskNetwork(nn.Module, ABC):
     """`enter` maps what the encoder made, (batch, frames, channels), to what the `blocks` work on,
     (batch, ..., width); `leave` maps that to masks, (batch, frames, masks, channels)."""
 
@@ -31,11 +32,11 @@ class MaskNetwork(nn.Module):
         self.width = width
         self.blocks = blocks
 
-    def enter(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def enter(self, x: Tensor) -> Tensor: ...
 
-    def leave(self, h: Tensor, frames: int) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def leave(self, h: Tensor, frames: int) -> Tensor: ...
 
 
 class SinglePathNetwork(MaskNetwork):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,8 +44,8 @@ class StageConfig:
     """Prompts a step of the reader stage."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     cpu_bfloat16: bool = False
-    """Matrix products on the CPU in bfloat16: on processors with AVX-512 BF16 or AMX two to three
-    times faster, on others slower. On a GPU the loop's `precision` decides."""
+    """Matrix products on the CPU in bfloat16: faster on processors with AVX-512 BF16 or AMX, slower
+    on others. On a GPU the loop's `precision` decides."""
 
 
 DEFAULT = StageConfig()
@@ -75,7 +76,7 @@ def slot_tensor(vocabulary: SlotVocabulary, prompts: Sequence[Prompt]) -> Tensor
     return torch.from_numpy(np.stack([vocabulary.encode(p) for p in prompts]))
 
 
-class _RemixingStage:
+class _RemixingStage(ABC):
     """What the stages that remix share: the loss of a batch under z, and the estimates."""
 
     def __init__(
@@ -93,9 +94,9 @@ class _RemixingStage:
         """Follow the curriculum: `progress` (0 to 1) of the steps are done."""
         self._weights = self.config.curriculum.weights_at(progress)
 
+    @abstractmethod
     def filters(self, examples: Sequence[Example]) -> Tensor:
         """Semantic filters (examples, z_dim)."""
-        raise NotImplementedError
 
     def estimate(self, examples: Sequence[Example]) -> Tensor:
         """(examples, samples), remixed by the filters of their prompts."""

@@ -69,6 +69,14 @@ def test_what_is_missing_is_named(run: Path, capsys: pytest.CaptureFixture[str])
     assert "only a joint stage" in capsys.readouterr().err
 
 
+def test_a_place_that_cannot_be_written_is_told_in_one_line(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run.parent / "out").write_text("a file, not a folder")
+    assert shipped(run) == 2
+    assert capsys.readouterr().err.startswith("error: cannot write")
+
+
 def test_weights_are_half_precision(run: Path) -> None:
     assert shipped(run) == 0
     tensors = load_file(run.parent / "out" / "model.safetensors")
