@@ -11,6 +11,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from lcr.errors import LcrError
 Rows = NDArray[np.float32]
 _AT_ONCE = 500
 """Keys asked for in one query; SQLite allows 999 in its oldest builds."""
+_PATIENCE_S = 60.0
+"""How long to wait for others that use the file."""
 
 
 class CacheError(LcrError):
@@ -135,9 +138,9 @@ class _Handle:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(db)
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(
             "CREATE TABLE IF NOT EXISTS embeddings (id INTEGER PRIMARY KEY, "
@@ -147,6 +150,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite waits for every other lock, but not for the one that several first
+    opens of a new file fight for here."""
+    patience = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > patience:
+                raise
+        time.sleep(0.01)
 
 
 def _again(path: Path, max_bytes: int) -> EmbeddingCache:

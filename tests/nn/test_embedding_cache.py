@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,23 @@ for batch in range(first, first + count):
     cache.put({key: np.full((3, 500), batch, np.float32) for key in keys})
     print(batch, flush=True)
 """
+
+
+def test_many_first_opens_of_a_new_file_at_once(tmp_path: Path) -> None:
+    """SQLite itself fails some of them: it does not wait for the lock of the switch to WAL."""
+    for round_ in range(10):
+        path, together = tmp_path / f"{round_}.sqlite", threading.Barrier(8)
+
+        def first_open(path: Path = path, together: threading.Barrier = together) -> int:
+            cache = EmbeddingCache(path)
+            together.wait()
+            entries = len(cache)
+            cache.close()
+            return entries
+
+        with ThreadPoolExecutor(8) as pool:
+            opens = [pool.submit(first_open) for _ in range(8)]
+            assert [each.result() for each in opens] == [0] * 8
 
 
 def writer(path: Path, first: int, count: int) -> subprocess.Popen[str]:
