@@ -185,9 +185,20 @@ def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
     if path is None:
         raise ConfigError(f"[init] {name}: no {choices[0]}; finish that stage first")
     try:
-        fill(module, load_file(path), f"{name}.", partial=isinstance(module, PromptReader))
+        tensors = load_file(path)
+        if isinstance(module, GroundedRemixer):
+            tensors = _grown(module, tensors, f"{name}.")
+        fill(module, tensors, f"{name}.", partial=isinstance(module, PromptReader))
     except Exception as error:  # safetensors raises its own type for a damaged file
         raise ConfigError(f"[init] {name}: {path} does not fit: {error}") from error
+
+
+def _grown(
+    remixer: GroundedRemixer, tensors: dict[str, torch.Tensor], prefix: str
+) -> dict[str, torch.Tensor]:
+    """A recipe may deepen the stem that it starts from (`model.blocks`)."""
+    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return {prefix + key: value for key, value in remixer.grow_from(own).items()}
 
 
 def open_blends(recipe: Recipe, paths: Mapping[str, Path]) -> list[Blend]:

@@ -98,6 +98,12 @@ class BandBlock(nn.Module):
         self.band_norm = nn.LayerNorm(channels)
         self.band = BandMixer(channels)
 
+    def begin_as_identity(self) -> None:
+        """Change nothing until trained: so a trained network can be made deeper."""
+        for last in (self.time_out, self.band.out, self.band.mlp[-1]):
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+
     def forward(self, h: Tensor) -> Tensor:
         """(batch, bands, frames, channels) -> the same."""
         batch, bands = h.shape[:2]

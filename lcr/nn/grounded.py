@@ -140,6 +140,19 @@ class GroundedRemixer(nn.Module):
         estimate = self.transform.inverse(mask * heard.spectrum.unsqueeze(1), heard.samples)
         return estimate * heard.level.unsqueeze(1)
 
+    def grow_from(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of a network that differs in having fewer stem blocks, completed so that
+        this one computes the same: the new blocks come last and begin as the identity."""
+        held = {int(key.split(".")[1]) for key in state if key.startswith("stem.")}
+        grown = dict(state)
+        for index, block in enumerate(self.stem):
+            if index not in held:
+                assert isinstance(block, BandBlock)
+                block.begin_as_identity()
+                new = block.state_dict(prefix=f"stem.{index}.")
+                grown.update({key: value.clone() for key, value in new.items()})
+        return grown
+
     def ignore_embedding(self, slots: int) -> None:
         """Make the part of z beyond its first `slots` values count for nothing as yet."""
         known = 2 * self.config.columns

@@ -194,3 +194,15 @@ def test_sizes_that_cannot_be_are_refused() -> None:
         replace(SMALL, hop=16)
     with pytest.raises(ValueError, match="z holds 20 values"):
         replace(SMALL, z_dim=4 * COLUMNS)
+
+
+def test_a_deeper_stem_begins_as_the_network_it_grew_from() -> None:
+    small = network()
+    deep = GroundedRemixer(replace(SMALL, blocks=3)).eval()
+    grown = deep.grow_from(small.state_dict())
+    deep.load_state_dict(grown)
+    mixture, z = torch.randn(2, 500), z_of((UP, 0), (REMOVE, 1)).expand(2, -1, -1)
+    torch.testing.assert_close(deep(mixture, z), small(mixture, z))
+    deep.train()
+    deep(mixture, z).square().mean().backward()
+    assert all(deep.stem[2].band.out.weight.grad.abs().max() > 0 for _ in (0,))
