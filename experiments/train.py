@@ -8,6 +8,7 @@ ends with DIR/weights.safetensors, which the next recipe names under [init]. `ac
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import socket
 import sys
@@ -114,10 +115,10 @@ def _train(loop: Loop, options: argparse.Namespace, rank: int) -> dict[str, floa
     with Progress(*columns, disable=rank > 0 or not sys.stderr.isatty()) as progress:
         bar = progress.add_task("training", total=loop.config.steps)
 
-        parent = os.getppid()
+        command = multiprocessing.parent_process()  # none where this is the command itself
 
         def report(step: int, total: int, figures: dict[str, float]) -> None:
-            if os.getppid() != parent:  # the command was killed: its processes must not live on
+            if command is not None and not command.is_alive():  # killed: do not live on
                 os._exit(1)
             words = " ".join(f"{k} {v:.2f}" for k, v in figures.items())
             progress.update(bar, completed=step, total=total, description=words)

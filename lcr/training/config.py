@@ -17,7 +17,7 @@ class LoopConfig:
     The rate warms up linearly over `warmup_steps`. Then, by `schedule`:
 
     - "decay": it stays, and falls linearly to `final_rate` of itself over the last `decay_share`
-      of `steps` (of which the time budget may leave some for a later resume);
+      of the training (of which the time budget may leave some for a later resume);
     - "plateau": it is halved whenever the validation figure `watch` has not improved `patience`
       times in a row (appendix A).
 
@@ -27,6 +27,11 @@ class LoopConfig:
     """
 
     steps: int = 3000
+    minutes: float | None = None
+    """Where given, training ends after this time instead, over all calls, and the schedule and the
+    curriculum follow the time: equal budgets for unequal networks. On a CPU it is the process's
+    own time, all threads together, so that other work on the machine takes nothing from anyone's
+    budget. Only runs told by `steps` are repeatable to the bit."""
     warmup_steps: int = 60
     schedule: Literal["decay", "plateau"] = "decay"
     decay_share: float = 0.4
@@ -66,14 +71,22 @@ class LoopConfig:
                 f"samples must be at least 0 and patience at least 1; got {self.samples} and "
                 f"{self.patience}"
             )
+        if self.minutes is not None and self.minutes <= 0:
+            raise ValueError(f"minutes must be positive, got {self.minutes}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be at least 0 and below 1; got {self.ema}")
 
-    def rate_at(self, step: int) -> float:
-        """Factor on the rate for update number `step`, from 0; a plateau's own factor apart."""
+    def done(self, step: int, seconds: float) -> float:
+        """The share of the training, 0 to 1, that lies behind after `step` updates in `seconds`."""
+        if self.minutes is None:
+            return step / self.steps
+        return min(1.0, seconds / (60 * self.minutes))
+
+    def rate_at(self, step: int, seconds: float = 0.0) -> float:
+        """Factor on the rate for update number `step`, from 0, after `seconds` of training; a
+        plateau's own factor apart."""
         warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        start = self.steps * (1 - self.decay_share)
-        if self.schedule == "plateau" or step <= start:
+        left = 1 - self.done(step, seconds)
+        if self.schedule == "plateau" or left >= self.decay_share:
             return warm
-        left = max(0.0, (self.steps - step) / max(1.0, self.steps - start))
-        return warm * max(self.final_rate, left)
+        return warm * max(self.final_rate, left / self.decay_share)

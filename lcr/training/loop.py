@@ -8,6 +8,7 @@ used by a second process that averages gradients with the first.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -112,8 +113,13 @@ class Loop:
         return self.state.step
 
     @property
+    def done(self) -> float:
+        """The share of the training that lies behind, 0 to 1."""
+        return self.config.done(self.state.step, self.state.seconds)
+
+    @property
     def seconds(self) -> float:
-        """Time trained so far, over all calls."""
+        """Time trained so far, over all calls, by the clock that the config's `minutes` names."""
         return self.state.seconds
 
     @property
@@ -133,7 +139,8 @@ class Loop:
             self.state.save(self.state_path)
 
     def run(self, *, budget_s: float, report: Report) -> dict[str, float]:
-        """Train until `steps` or until `budget_s` seconds of this call are spent.
+        """Train until the config's `steps` (or `minutes`) are over, or until `budget_s` seconds of
+        this call are spent.
 
         Returns the last validation's figures (with averaged weights), {} if there was none.
         """
@@ -141,27 +148,32 @@ class Loop:
         log = TrainingLog(self.folder, state.step) if self.rank == 0 else None
         self.make_ahead()
         scores: dict[str, float] = {}
-        start, before = time.monotonic(), state.seconds
+        own = config.minutes is not None and self.accelerator.device.type == "cpu"
+        clock = time.process_time if own else time.monotonic
+        began, start, before = time.monotonic(), clock(), state.seconds
         try:
-            while state.step < config.steps:
+            while self.done < 1:
                 figures = self.update()
-                state.seconds = before + time.monotonic() - start
+                state.seconds = before + clock() - start
+                ended = self.done >= 1
+                if config.minutes is not None:
+                    ended = self._any(ended)
                 report(state.step, config.steps, figures)
                 # What a validation changes is saved with the step that it followed.
-                if state.step % config.validate_every == 0 or state.step == config.steps:
+                if state.step % config.validate_every == 0 or ended:
                     scores = self._validate_and_adapt()
                     if log is not None:
                         log.add(state.step, state.seconds, {**figures, **scores})
                 if state.step % config.save_every == 0:
                     self.save()
-                if self._any(time.monotonic() - start > budget_s):
+                if ended or self._any(time.monotonic() - began > budget_s):
                     break
         finally:
             if self.loader is not None:
                 self.loader.stop()
             if log is not None:
                 log.close()
-        state.seconds = before + time.monotonic() - start
+        state.seconds = before + clock() - start
         self.save()
         return scores
 
@@ -169,7 +181,8 @@ class Loop:
         """Let the loader begin to make the batches of the steps to come, if there is one."""
         if self.loader is not None:
             make = partial(_batch_generator, self.config.seed, self.rank)
-            self.loader.make_ahead(make, self.step, self.config.steps)
+            last = self.config.steps if self.config.minutes is None else sys.maxsize
+            self.loader.make_ahead(make, self.step, last)
 
     @property
     def loader_share(self) -> float:
@@ -182,12 +195,12 @@ class Loop:
         began = time.perf_counter()
         rng, dropout = step_generator(config.seed, self.rank, state.step)
         torch.manual_seed(dropout)
-        factor = config.rate_at(state.step) * state.plateau.factor
+        factor = config.rate_at(state.step, state.seconds) * state.plateau.factor
         for group in (g for o in state.optimisers for g in o.param_groups):
             group["lr"] = group["base"] * factor
         self.stage.modules.train()
         if isinstance(self.stage, Paced):
-            self.stage.pace(state.step / config.steps)
+            self.stage.pace(self.done)
         loss, figures = self._objective(rng)
         self.stage.modules.zero_grad()
         self.accelerator.backward(loss)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -111,6 +112,42 @@ def test_two_processes_train_are_killed_and_go_on(tmp_path: Path, bank: Path) ->
     weights = load_file(tmp_path / "run" / "weights.safetensors")
     assert all(np.isfinite(v.numpy()).all() for v in weights.values())
     assert {key.split(".")[0] for key in weights} == {"remixer"}
+
+
+def test_training_outlives_the_shell_that_started_it(tmp_path: Path, bank: Path) -> None:
+    words = shlex.join(command(tmp_path, bank, 6, "--processes", "1"))
+    log = shlex.quote(str(tmp_path / "log.txt"))
+    subprocess.run(["sh", "-c", f"nohup {words} > {log} 2>&1 &"], check=True)
+    patience = time.monotonic() + 900
+    while not (tmp_path / "run" / "weights.safetensors").exists():
+        assert time.monotonic() < patience, (tmp_path / "log.txt").read_text()
+        time.sleep(0.2)
+
+
+def test_processes_end_with_the_command_that_started_them(tmp_path: Path, bank: Path) -> None:
+    endless = subprocess.Popen(
+        command(tmp_path, bank, 100_000, "--processes", "2"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    patience = time.monotonic() + 900
+    while not (tmp_path / "run" / "state.pt").exists():
+        assert time.monotonic() < patience, "no state was written"
+        time.sleep(0.2)
+    os.kill(endless.pid, signal.SIGKILL)
+    endless.wait()
+    while _members(endless.pid):
+        assert time.monotonic() < patience, "its processes live on"
+        time.sleep(0.2)
+
+
+def _members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_finished_run_is_logged(tmp_path: Path, bank: Path) -> None:

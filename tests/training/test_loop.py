@@ -305,6 +305,30 @@ def test_the_rate_warms_up_stays_and_decays() -> None:
     assert config.rate_at(100) == pytest.approx(0.1)
 
 
+def test_a_budget_of_minutes_drives_the_rate_and_ends_the_training() -> None:
+    config = LoopConfig(steps=5, minutes=10, warmup_steps=10, decay_share=0.5, final_rate=0.1)
+    assert config.done(1000, 300.0) == pytest.approx(0.5)
+    assert config.rate_at(1000, 300.0) == 1.0
+    assert config.rate_at(1000, 450.0) == pytest.approx(0.5)
+    assert config.rate_at(0, 450.0) == pytest.approx(0.05)
+    assert config.done(1000, 700.0) == 1.0
+    with pytest.raises(ValueError, match="minutes must be positive, got 0"):
+        LoopConfig(minutes=0)
+
+
+def test_training_by_minutes_goes_on_where_it_was_and_ends(tmp_path: Path) -> None:
+    config = replace(FAST, steps=1, minutes=2 / 60, validate_every=10_000)
+    first = loop(tmp_path, config)
+    assert first.run(budget_s=0.2, report=lambda *_: None) == {}
+    assert first.step > 1
+    second = loop(tmp_path, config)
+    assert second.resume()
+    scores = second.run(budget_s=60, report=lambda *_: None)
+    assert second.done == 1 and second.step > first.step
+    assert second.seconds == pytest.approx(2.0, abs=0.7)
+    assert "toy/snri_without_ovc_db" in scores
+
+
 def test_batches_depend_on_the_generator_alone() -> None:
     bank = ToyBank()
     mixtures = TrainingMixtures([Blend(bank, bank, 1.0)], TrainingConfig(duration_s=0.5))
