@@ -69,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         dest="overrides",
-        help="override a key of the suite, such as mixture.level_db=6; may be repeated",
+        help="override a key of the suite, such as mixture.level_db=6; may be repeated. "
+        'options.mine={system="lcr",weights="DIR"} makes `mine` another form of a system',
     )
     p.add_argument("--examples", type=int, metavar="N", help="players in the report")
     p.add_argument("--list", action="store_true", help="list suites and systems, and stop")
@@ -107,7 +108,7 @@ def resolve_config(arguments: argparse.Namespace) -> SuiteConfig:
         wanted = tuple(name.strip() for name in arguments.systems.split(",") if name.strip())
     changes["systems"] = wanted
     config = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
-    return dataclasses.replace(config, systems=resolve_names(wanted))
+    return dataclasses.replace(config, systems=resolve_names(wanted, config.options))
 
 
 def _list() -> int:

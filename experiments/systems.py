@@ -24,6 +24,8 @@ a resumed run forms the same ones."""
 Status = Literal["ok", "error", "timeout"]
 
 _MESSAGE_CHARS = 2_000
+_FORM_OF = "system"
+"""The option that names which registered system an unregistered name is a form of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,41 +59,52 @@ class Outcome:
     batch: int
 
 
-def resolve_names(wanted: Sequence[str]) -> tuple[str, ...]:
-    """The registered names; `all` stands for every one. Raises UnknownSystemError."""
+def resolve_names(
+    wanted: Sequence[str], options: Mapping[str, Mapping[str, object]] | None = None
+) -> tuple[str, ...]:
+    """The names to run; `all` stands for every registered one. A name that is not registered may
+    be another form of one that is: `options.NAME.system`. Raises UnknownSystemError."""
     names = tuple(system.name for system in registry.available())
     if tuple(wanted) == ("all",):
         return names
     for name in wanted:
-        registry.find(name)
+        registry.find(_registered(name, (options or {}).get(name, {})))
     return tuple(wanted)
 
 
-def check_options(options: Mapping[str, object]) -> None:
-    """Raises ConfigError when options are given for a system that is not registered."""
+def check_options(options: Mapping[str, Mapping[str, object]]) -> None:
+    """Raises ConfigError when options are given for a system that is not registered, or another
+    form takes a registered name."""
     names = [system.name for system in registry.available()]
-    for name in options:
-        if name not in names:
+    for name, given in options.items():
+        if _FORM_OF not in given and name not in names:
             raise ConfigError(f"options for unknown system {name!r}{suggestion(name, names)}")
+        if _FORM_OF in given and name in names:
+            raise ConfigError(f"options.{name}.{_FORM_OF}: {name!r} is a system of its own")
+
+
+def _registered(name: str, options: Mapping[str, object]) -> str:
+    return str(options.get(_FORM_OF, name))
 
 
 def build_system(name: str, options: Mapping[str, object], *, device: str) -> ReadySystem:
-    """Build a registered system; `device` goes to those that take one.
+    """Build a registered system, or another form of one; `device` goes to those that take one.
 
     Its digest covers name, card and options, and not the device: that is where it runs, not what
     it is. Raises RegistryError or another LcrError.
     """
     meter = MemoryMeter(device)
     meter.start()
-    given = dict(options)
+    given = {key: value for key, value in options.items() if key != _FORM_OF}
+    registered = _registered(name, options)
     if "device" in given:
-        remixer = registry.create(name, **given)
+        remixer = registry.create(registered, **given)
     else:
         try:
-            remixer = registry.create(name, **given, device=device)
+            remixer = registry.create(registered, **given, device=device)
         except registry.SystemOptionError:
             device = "cpu"
-            remixer = registry.create(name, **given)
+            remixer = registry.create(registered, **given)
     card = remixer.card
     identity = {
         "name": name,

@@ -324,7 +324,8 @@ def test_training_by_minutes_goes_on_where_it_was_and_ends(tmp_path: Path) -> No
     second = loop(tmp_path, config)
     assert second.resume()
     scores = second.run(budget_s=60, report=lambda *_: None)
-    assert second.done == 1 and second.step > first.step
+    assert second.done == 1
+    assert second.step > first.step
     assert second.seconds == pytest.approx(2.0, abs=0.7)
     assert "toy/snri_without_ovc_db" in scores
 
