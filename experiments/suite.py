@@ -186,7 +186,7 @@ def _coerce(value: object, hint: Any, *, where: str) -> object:  # noqa: ANN401 
             return tuple(_coerce(item, kind, where=where) for item, kind in pairs)
     elif origin is not None and origin is not tuple and isinstance(value, dict):
         inner = arguments[-1]
-        if get_origin(inner) is None:
+        if get_origin(inner) is None and not dataclasses.is_dataclass(inner):
             return dict(value)
         return {name: _coerce(v, inner, where=f"{where}.{name}") for name, v in value.items()}
     elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -45,7 +45,7 @@ class LoopConfig:
     """Muon's own rate, in AdamW's scale (its updates are matched to AdamW's size)."""
     muon_parts: tuple[str, ...] = (
         *("features", "stem", "heard", "enter", "enter_matches", "enter_others"),
-        *("blocks", "heads"),
+        *("blocks", "heads", "network"),
     )
     """Children of the trained modules whose matrices Muon trains; all else is AdamW's."""
     muon_except: tuple[str, ...] = ("named",)
