@@ -203,7 +203,7 @@ def factors(example: Example, input_snr_db: float) -> tuple[Factor, ...]:
     return (
         ("input SNR", _band(input_snr_db)),
         *(("style named", name) for name in styles or ["none"]),
-        *(("styles named together", " + ".join(styles)) for _ in styles[1:2]),
+        ("styles named together", " + ".join(styles) or "none"),
         *(("sound named", label) for label in sorted(named)),
         *(("sound in the mixture", label) for label in sorted(held)),
         ("things named", str(len(prompt.phrases))),

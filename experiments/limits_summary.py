@@ -136,7 +136,9 @@ def _factors(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     for f in findings:
         for factor in f.factors:
             levels.setdefault(factor, []).append(f)
-    means = {task: _plain_mean([f for f in findings if f.task == task]) for task in _tasks(findings)}
+    means = {
+        task: _plain_mean([f for f in findings if f.task == task]) for task in _tasks(findings)
+    }
     rows = [
         {
             "factor": factor,
@@ -198,8 +200,10 @@ def verdict(findings: Sequence[Finding]) -> str:
         _gap_in_words(findings),
     ]
     if not read:
-        sentences.append("What the system reads cannot be replaced by the truth: reading errors are"
-                         " part of the others.")
+        sentences.append(
+            "What the system reads cannot be replaced by the truth: reading errors are"
+            " part of the others."
+        )
     return " ".join(sentences)
 
 

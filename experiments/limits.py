@@ -1,0 +1,217 @@
+"""What limits the joint model? Scores against the ideal ratio mask, and where the rest is lost.
+
+python -m experiments.limits --suite studio --split valid --out results/limits
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines.ideal import ideal_ratio_mask
+from experiments.bench import cpu_model
+from experiments.environment import code_state, environment, resolve_device
+from experiments.errors import ConfigError
+from experiments.examples import Examples, build_bank
+from experiments.limits_figure import Curve, draw, read_curves
+from experiments.limits_measure import Answer, Finding, Subject, every_pattern, examine
+from experiments.limits_report import to_csv, to_markdown
+from experiments.limits_summary import summarize_findings
+from experiments.progress import Bars
+from experiments.records import locked, write_atomic
+from experiments.suite import SuiteConfig, load_suite
+from experiments.systems import BATCH
+from lcr.data.bank import SPLITS
+from lcr.data.mixtures import Example
+from lcr.errors import LcrError
+from lcr.joint import DEFAULT_WEIGHTS, WEIGHTS, Checkpoint, JointRemixer
+from lcr.nn.slots import SlotVocabulary
+from lcr.remixer import Oracle, RemixRequest
+from lcr.training.stages import slot_tensor
+
+SCHEMA = 1
+_TOLD = 0.5
+
+
+class _OpenRemixer(JointRemixer):
+    """The joint model with its two halves apart: what it reads, and what it does by it."""
+
+    def read(self, prompts: Sequence[str]) -> torch.Tensor:
+        return self._read(prompts)
+
+    def remix_by(self, examples: Sequence[Example], z: torch.Tensor) -> list[NDArray[np.float32]]:
+        """(samples,) an example, remixed by its row of z."""
+        requests = [
+            RemixRequest(mixture=e.mixture[None], sample_rate=e.sample_rate, prompt=e.prompt)
+            for e in examples
+        ]
+        return [audio[0] for audio in self._same_shape(requests, z)]
+
+    @property
+    def has_slots(self) -> bool:
+        return bool(self._slot_names)
+
+
+class JointSubject:
+    """The joint model of a checkpoint folder, by its text and by the truth in its slots."""
+
+    def __init__(self, folder: Path, *, device: str = "cpu") -> None:
+        """Raises MissingWeightsError or WeightsError."""
+        remixer = _OpenRemixer.from_checkpoint(folder, name="lcr", device=device)
+        assert isinstance(remixer, _OpenRemixer)
+        self._remixer = remixer
+        self._vocabulary = SlotVocabulary(tuple(Checkpoint.read(folder).config["labels"]))
+        self.card = remixer.card
+
+    def answer(self, examples: Sequence[Example]) -> list[Answer]:
+        z = self._remixer.read([e.prompt for e in examples])
+        by_text = self._remixer.remix_by(examples, z)
+        if not self._remixer.has_slots:
+            return [Answer(by_text=audio) for audio in by_text]
+        truth = slot_tensor(self._vocabulary, [e.written for e in examples]).to(z)
+        slots = truth.shape[-1]
+        right = ((z[:, :slots] > _TOLD) == (truth > _TOLD)).all(-1).tolist()
+        by_truth = self._remixer.remix_by(examples, torch.cat([truth, z[:, slots:]], -1))
+        return [
+            Answer(by_text=text, by_truth=told, read_right=sure)
+            for text, told, sure in zip(by_text, by_truth, right, strict=True)
+        ]
+
+
+def analyse(
+    subject: Subject, examples: Examples, config: SuiteConfig
+) -> tuple[list[Finding], dict[str, Any]]:
+    """Findings of all examples with a defined score, and their summary. Raises LcrError."""
+    ideal = ideal_ratio_mask()
+    every = every_pattern(config.mixture.n_speech, config.mixture.n_audio)
+    findings: list[Finding] = []
+    with Bars().stage("examples", total=len(examples.indices)) as advance:
+        for start in range(0, len(examples.indices), BATCH):
+            batch = [examples[i] for i in examples.indices[start : start + BATCH]]
+            for example, answer in zip(batch, subject.answer(batch), strict=True):
+                mask = ideal.remix(
+                    example.mixture[None],
+                    example.sample_rate,
+                    example.prompt,
+                    oracle=Oracle(
+                        instruction=example.instruction, sources=example.sources[:, None, :]
+                    ),
+                )
+                found = examine(example, answer, mask.audio[0], every)
+                findings += [found] if found is not None else []
+                advance()
+    try:
+        return findings, summarize_findings(findings)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def write(
+    folder: Path,
+    *,
+    summary: dict[str, Any],
+    findings: Sequence[Finding],
+    facts: dict[str, Any],
+    curves: Sequence[Curve],
+) -> None:
+    """limits.json, limits.md, limits.csv and limits.svg. Raises OutputError."""
+    whole = {"schema": SCHEMA, "run": facts, **summary, "curves": [c.summary for c in curves]}
+    content = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomic(folder / "limits.json", content.encode())
+    write_atomic(folder / "limits.md", to_markdown(whole).encode())
+    write_atomic(folder / "limits.csv", to_csv(findings).encode())
+    write_atomic(folder / "limits.svg", draw(summary, curves))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(
+        prog="python -m experiments.limits",
+        allow_abbrev=False,
+        description="Split what a joint model loses to the ideal ratio mask into its errors.",
+    )
+    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio")
+    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
+    p.add_argument("--split", choices=SPLITS, default="valid", help="default: valid")
+    p.add_argument("--per-task", type=int, default=16, metavar="N", help="examples of each task")
+    p.add_argument("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|DIR", help="a checkpoint")
+    p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    p.add_argument(
+        "--curve",
+        action="append",
+        default=[],
+        type=_name_and_file,
+        metavar="NAME=FILE",
+        help="a log.csv or curve.csv to show beside; may be repeated",
+    )
+    p.add_argument("--out", type=Path, default=Path("results/limits"), metavar="DIR")
+    return p
+
+
+def _name_and_file(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FILE")
+    return name, Path(path)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        _run(options)
+    except LcrError as error:
+        print(f"limits: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    curves = [curve for name, path in options.curve for curve in read_curves(name, path)]
+    config = _config(options)
+    device = resolve_device(options.device)
+    shipped = WEIGHTS / options.weights
+    subject = JointSubject(shipped if shipped.is_dir() else Path(options.weights), device=device)
+    examples = Examples(config, build_bank(config.bank))
+    with locked(options.out):
+        findings, summary = analyse(subject, examples, config)
+        facts = {
+            "system": subject.card.name,
+            "weights": dict(sorted(subject.card.weights.items())),
+            "suite": config.name,
+            "split": config.split,
+            "seed": config.seed,
+            "per_task": config.per_task,
+            "n_examples": len(examples.indices),
+            "undefined": len(examples.indices) - len(findings),
+            "data_digest": examples.digest,
+            "code": code_state(),
+            "env": environment(device),
+            "cpu": cpu_model(),
+        }
+        write(options.out, summary=summary, findings=findings, facts=facts, curves=curves)
+    print(summary["verdict"])
+    print(f"limits.md, limits.json, limits.csv, limits.svg: {options.out.resolve()}")
+
+
+def _config(options: argparse.Namespace) -> SuiteConfig:
+    """The suite with the command's options on top. Raises ConfigError."""
+    given = {"split": options.split, "per_task": options.per_task}
+    if options.bank is not None:
+        given["bank.path"] = options.bank
+    # JSON's strings and integers are TOML's.
+    overrides = [f"{key}={json.dumps(value)}" for key, value in given.items()]
+    return load_suite(options.suite, overrides=[*overrides, *options.overrides])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
