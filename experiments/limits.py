@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from baselines.ideal import ideal_ratio_mask
 from experiments.bench import cpu_model
 from experiments.environment import code_state, environment, resolve_device
-from experiments.errors import ConfigError
 from experiments.examples import Examples, build_bank
 from experiments.limits_figure import Curve, draw, read_curves
-from experiments.limits_measure import Answer, Finding, Subject, every_pattern, examine
+from experiments.limits_measure import Answer, Finding, Subject, examine
 from experiments.limits_report import to_csv, to_markdown
 from experiments.limits_summary import summarize_findings
 from experiments.progress import Bars
@@ -32,6 +31,7 @@ from experiments.systems import BATCH
 from lcr.data.bank import SPLITS
 from lcr.data.mixtures import Example
 from lcr.errors import LcrError
+from lcr.instruction import patterns
 from lcr.joint import DEFAULT_WEIGHTS, WEIGHTS, Checkpoint, JointRemixer
 from lcr.nn.slots import SlotVocabulary
 from lcr.remixer import Oracle, RemixRequest
@@ -86,12 +86,11 @@ class JointSubject:
         ]
 
 
-def analyse(
-    subject: Subject, examples: Examples, config: SuiteConfig
-) -> tuple[list[Finding], dict[str, Any]]:
-    """Findings of all examples with a defined score, and their summary. Raises LcrError."""
+def collect(subject: Subject, examples: Examples) -> list[Finding]:
+    """Findings of all examples that have a defined score. Raises LcrError."""
     ideal = ideal_ratio_mask()
-    every = every_pattern(config.mixture.n_speech, config.mixture.n_audio)
+    mixture = examples.mixtures.config
+    every = tuple(patterns(mixture.n_speech, mixture.n_audio))
     findings: list[Finding] = []
     with Bars().stage("examples", total=len(examples.indices)) as advance:
         for start in range(0, len(examples.indices), BATCH):
@@ -108,10 +107,7 @@ def analyse(
                 found = examine(example, answer, mask.audio[0], every)
                 findings += [found] if found is not None else []
                 advance()
-    try:
-        return findings, summarize_findings(findings)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    return findings
 
 
 def write(
@@ -183,7 +179,8 @@ def _run(options: argparse.Namespace) -> None:
     subject = JointSubject(shipped if shipped.is_dir() else Path(options.weights), device=device)
     examples = Examples(config, build_bank(config.bank))
     with locked(options.out):
-        findings, summary = analyse(subject, examples, config)
+        findings = collect(subject, examples)
+        summary = summarize_findings(findings)
         facts = {
             "system": subject.card.name,
             "weights": dict(sorted(subject.card.weights.items())),

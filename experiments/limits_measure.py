@@ -1,8 +1,10 @@
 """What one answer tells of a system's limits: its score, and which instruction it fits best.
 
-An output is held against the targets of every instruction that its sources allow, by the paper's
-own measure: SNRi towards a target says how much of the change from the mixture to that target was
-made. An output that does nothing fits all of them with 0 dB, and none better than the right one.
+An output is held against the targets of every instruction that its sources allow. It fits another
+one better than the right one when it has made more of the change from the mixture to that target,
+which SNRi towards it tells, and the gains that its sources really got are clearly nearer to that
+pattern. SNRi alone would be unfair: of two speakers that an output treats alike, it takes the
+louder for the one that was meant to change.
 
 What is lost between the ideal ratio mask and the system is then a sum of three errors, in dB:
 
@@ -11,6 +13,9 @@ What is lost between the ideal ratio mask and the system is then a sum of three 
   the wrong source (two sources of one kind exchange their actions), then any other wrong action.
   Not more is credited than takes the system to the ideal ratio mask;
 - separation: the rest.
+
+A system that is unsure which of two speakers is meant does a little to both. No pattern says so:
+such hedging is in the wrong actions and in separation. `Apart` measures it by itself.
 """
 
 from __future__ import annotations
@@ -24,12 +29,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.data.mixtures import Example
-from lcr.instruction import AudioDescription, parse_pattern, patterns
+from lcr.instruction import AudioDescription, Instruction, parse_pattern
 from lcr.metrics import MAX_SNR_DB, score
 
 INPUT_SNR_EDGES_DB = (0.0, 3.0, 6.0, 9.0, 12.0)
 _TIE_DB = 0.01
-"""Another instruction must fit better by more than this: less is rounding."""
+"""Another target must be fitted better by more than this: less is rounding."""
+_CLEARLY = 0.5
+"""Of the squared distance of gains to the right pattern: what another must be nearer than. So two
+sources that get nearly the same gain are a hedge, not an exchange."""
 
 Factor = tuple[str, str]
 """Something that could explain a score, and its level: ("style named", "gender")."""
@@ -80,6 +88,11 @@ class Finding:
     action_db: float
     gains: tuple[float, ...]
     """The least-squares gain of each source in that output."""
+    speech_apart: float | None
+    audio_apart: float | None
+    """`Apart.share` of the speakers and of the other sounds."""
+    apart_db: float
+    """What telling sources of a kind wholly apart would gain; part of choice and separation."""
 
     @property
     def gap_db(self) -> float:
@@ -110,7 +123,7 @@ def examine(
     """What `answer` tells; None where SNRi is undefined. `ideal` (samples,) is the ideal ratio
     mask's output, `every` the `patterns` of such mixtures."""
 
-    def scored(estimate: NDArray[np.float32]) -> tuple[float | None, float | None]:
+    def scored(estimate: NDArray[np.floating]) -> tuple[float | None, float | None]:
         found = score(estimate=estimate, reference=example.target, mixture=example.mixture)
         return found.snr_improvement_db, found.input_snr_db
 
@@ -120,16 +133,23 @@ def examine(
         return None
     judged = answer.by_text if answer.by_truth is None else answer.by_truth
     asked, n_speech = example.instruction.pattern, example.instruction.n_speech
-    fits = dict(
-        zip(every, fits_db(estimate=judged, sources=example.sources, patterns=every), strict=True)
-    )
+    values = fits_db(estimate=judged, sources=example.sources, patterns=every)
+    fits = dict(zip(every, values, strict=True))
     own = fits[asked]
     ceiling = max(ideal_db, own)
-    swapped = max((fits[p] for p in exchanged(asked, n_speech=n_speech)), default=None)
-    wrong_source = None if swapped is None else swapped > own + _TIE_DB
-    reached = min(swapped, ceiling) if swapped is not None and wrong_source else own
-    best = max(every, key=lambda p: fits[p])
-    best = best if fits[best] > own + _TIE_DB else asked
+    gains = realised_gains(estimate=judged, sources=example.sources)
+
+    def best_of(others: Sequence[str]) -> str:
+        nearest = _CLEARLY * _distance(gains, asked)
+        better = [p for p in others if fits[p] > own + _TIE_DB and _distance(gains, p) < nearest]
+        return max(better, key=lambda p: fits[p], default=asked)
+
+    swaps = exchanged(asked, n_speech=n_speech)
+    swapped, best = best_of(swaps), best_of(every)
+    reached = min(fits[swapped], ceiling)
+    apart = tell_apart(gains, example.instruction)
+    told = judged + (apart.missing @ example.sources.astype(np.float64))
+    told_db = scored(told)[0] or own
     return Finding(
         index=example.index,
         id=example.id,
@@ -145,10 +165,13 @@ def examine(
         truth_db=None if answer.by_truth is None else scored(answer.by_truth)[0],
         read_right=answer.read_right,
         fits=best,
-        wrong_source=wrong_source,
+        wrong_source=swapped != asked if swaps else None,
         source_db=reached - own,
         action_db=max(0.0, min(fits[best], ceiling) - reached),
-        gains=realised_gains(estimate=judged, sources=example.sources),
+        gains=gains,
+        speech_apart=apart.speech,
+        audio_apart=apart.audio,
+        apart_db=max(0.0, min(told_db, ceiling) - own),
     )
 
 
@@ -181,17 +204,37 @@ def realised_gains(
     return tuple(found)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """How far sources of one kind were told apart: 1 wholly, 0 not at all, -1 exchanged; None
+    where all of them have one action. `missing` (n,) are the gains to add to make both 1."""
+
+    speech: float | None
+    audio: float | None
+    missing: NDArray[np.float64]
+
+
+def tell_apart(gains: Sequence[float], instruction: Instruction) -> Apart:
+    """The part of the asked contrast between sources of a kind that realised `gains` (n,) hold:
+    with d how each asked gain differs from its kind's mean, <gains, d> / <d, d>."""
+    n_speech = instruction.n_speech
+    asked, got = np.array(instruction.gains), np.array(gains)
+    missing, found = np.zeros(len(asked)), []
+    for kind in (slice(0, n_speech), slice(n_speech, None)):
+        contrast = asked[kind] - asked[kind].mean() if asked[kind].size else asked[kind]
+        size = float(contrast @ contrast)
+        share = float(got[kind] @ contrast) / size if size else None
+        missing[kind] = 0.0 if share is None else (1 - share) * contrast
+        found.append(share)
+    return Apart(speech=found[0], audio=found[1], missing=missing)
+
+
 def exchanged(pattern: str, *, n_speech: int) -> tuple[str, ...]:
     """The other patterns that give the same actions to the same kinds, to other sources of them."""
     orders = itertools.product(
         itertools.permutations(pattern[:n_speech]), itertools.permutations(pattern[n_speech:])
     )
     return tuple(sorted({"".join(s + a) for s, a in orders} - {pattern}))
-
-
-def every_pattern(n_speech: int, n_audio: int) -> tuple[str, ...]:
-    """All patterns of the 16 tasks for such a mixture."""
-    return tuple(patterns(n_speech, n_audio))
 
 
 def factors(example: Example, input_snr_db: float) -> tuple[Factor, ...]:
@@ -218,6 +261,11 @@ def _band(value_db: float) -> str:
     if at == 0:
         return f"below {edges[0]:g} dB"
     return f"{edges[at - 1]:g} to {edges[at]:g} dB" if at < len(edges) else f"{edges[-1]:g} dB up"
+
+
+def _distance(gains: Sequence[float], pattern: str) -> float:
+    asked = parse_pattern(pattern)
+    return sum((g - a.gain) ** 2 for g, a in zip(gains, asked, strict=True))
 
 
 def _products(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from experiments.limits_measure import Finding
 from experiments.limits_summary import OVERALL, SEEN_AT_LEAST
 from experiments.tables import Grid
 from experiments.tables import _cell as cell
-from experiments.tables import _interval as interval_text
 from experiments.tables import _line as line
 
 _SHOWN = 10
@@ -21,12 +20,16 @@ _NOTES = (
     f"“{OVERALL}” is the mean of the other tasks' means.",
     "Reading: the same network with the truth in place of what was read (the slots of z; the "
     "embedding part of z stays). The columns right of it judge the output from the true reading.",
-    "Wrong source: the output made more of the change that is asked for with the actions of two "
-    "sources of one kind exchanged. Wrong action: it made more of the change of yet another "
-    "pattern of the 16 tasks than of either. The dB lost are what it would gain had that been "
-    "right, at most up to the ideal ratio mask; the share is that of sources whose action differs.",
-    "A source that is half removed counts as turned down. Two sources found half each (the "
-    "output hedges) fit the right pattern best: that is in separation, and in the gains.",
+    "Wrong source: the output has made more of the change that is asked for with the actions of "
+    "sources of one kind exchanged, and its sources' gains (least squares) are clearly nearer to "
+    "that. Wrong action: so it is with yet another pattern of the 16 tasks. The dB lost are what "
+    "it would gain had that been right, at most up to the ideal ratio mask; the share is that of "
+    "sources whose action differs.",
+    "A source that is half removed counts as turned down, and so do two sources of a kind of "
+    "which the output takes a part each because it is not sure which is meant. Told apart: of the "
+    "difference that is asked for between the gains of two sources of a kind, how much is in the "
+    "least-squares gains of the output; 100 % is all, 0 none, -100 % the sources exchanged. What "
+    "the rest costs is part of the wrong sources, wrong actions and separation, not beside them.",
     "Separation: what is then left to the ideal ratio mask (STFT 512/256 at 16 kHz), below zero "
     "where the system exceeds it.",
     "Factors are tested one by one, with no correction for their number: small ones are hints.",
@@ -41,6 +44,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     grids = [
         _scores_grid(summary),
         _split_grid(summary),
+        _apart_grid(summary),
         _confusion_grid(summary),
         _gains_grid(summary),
         *_factor_grids(summary),
@@ -64,7 +68,8 @@ def to_csv(findings: Sequence[Finding]) -> str:
     buffer = io.StringIO()
     columns = ["example_id", "task", "pattern", "fits", "prompt", "input_snr_db", "ideal_db"]
     columns += ["snri_db", "truth_db", "reading_db", "source_db", "action_db", "separation_db"]
-    columns += ["read_right", "wrong_source", "wrong_actions", "gains", "clips", "factors"]
+    columns += ["read_right", "wrong_source", "wrong_actions", "speech_apart"]
+    columns += ["audio_apart", "apart_db", "gains", "clips", "factors"]
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
     for f in findings:
@@ -131,6 +136,22 @@ def _split_grid(summary: Mapping[str, Any]) -> Grid:
     )
 
 
+def _apart_grid(summary: Mapping[str, Any]) -> Grid:
+    return Grid(
+        title="Are two sources of one kind told apart?",
+        heads=("Task", "Speakers", "Other sounds", "Cost of what is not (dB)"),
+        rows=tuple(
+            (
+                name,
+                _percent(row["speech_apart"]),
+                _percent(row["audio_apart"]),
+                _decibels(row["apart_db"]),
+            )
+            for name, row in _rows(summary).items()
+        ),
+    )
+
+
 def _confusion_grid(summary: Mapping[str, Any]) -> Grid:
     rows = []
     for kind, table in summary["confusion"].items():
@@ -180,12 +201,20 @@ def _factor_grids(summary: Mapping[str, Any]) -> list[Grid]:
 def _factor_grid(title: str, rows: Sequence[Mapping[str, Any]]) -> Grid:
     return Grid(
         title=title,
-        heads=("Factor", "n", "System", "Ideal ratio mask", "Beside its tasks' means"),
+        heads=(
+            "Factor",
+            "n",
+            "System",
+            "Ideal ratio mask",
+            "Beside its tasks' means",
+            "Speakers told apart",
+        ),
         rows=tuple(
             (
                 f"{row['factor']}: {row['level']}",
                 str(row["n"]),
                 *(_decibels(row[key]) for key in ("snri_db", "ideal_db", "beside_tasks_db")),
+                _percent(row["speech_apart"]),
             )
             for row in rows
         ),
@@ -212,17 +241,20 @@ def _curves_grid(summary: Mapping[str, Any]) -> Grid:
 
 
 def _decibels(value: Mapping[str, Any]) -> str:
-    if value["mean"] is None or value["low"] is None or value["high"] is None:
-        return interval_text(value)
-    return f"{value['mean']:.2f} [{value['low']:.2f}, {value['high']:.2f}]"
+    return _with_bounds(value, lambda number: f"{round(number, 2) + 0.0:.2f}", "")
 
 
 def _percent(value: Mapping[str, Any] | None) -> str:
+    return _with_bounds(value, lambda number: f"{round(100 * number)}", " %")
+
+
+def _with_bounds(value: Mapping[str, Any] | None, form: Callable[[float], str], unit: str) -> str:
     if value is None or value["mean"] is None:
         return "–"
+    mean = form(value["mean"]) + unit
     if value["low"] is None or value["high"] is None:
-        return f"{100 * value['mean']:.0f} %"
-    return f"{100 * value['mean']:.0f} % [{100 * value['low']:.0f}, {100 * value['high']:.0f}]"
+        return mean
+    return f"{mean} [{form(value['low'])}, {form(value['high'])}]"
 
 
 def _fact(value: object) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from experiments.errors import ConfigError
 from experiments.limits_measure import Factor, Finding
 from experiments.summary import _interval as interval_json
 from experiments.summary import _mean_interval as mean_interval
@@ -35,6 +36,9 @@ MEASURES: dict[str, Measure] = {
     "read_right": lambda f: f.read_right,
     "wrong_source": lambda f: f.wrong_source,
     "wrong_actions": lambda f: f.wrong_actions,
+    "speech_apart": lambda f: f.speech_apart,
+    "audio_apart": lambda f: f.audio_apart,
+    "apart_db": lambda f: f.apart_db,
 }
 ERRORS = {
     "reading_db": "reading",
@@ -45,10 +49,10 @@ ERRORS = {
 
 
 def summarize_findings(findings: Sequence[Finding]) -> dict[str, Any]:
-    """All tables as JSON values. Raises ValueError when there is nothing but OVC, or nothing."""
+    """All tables as JSON values. Raises ConfigError when there is nothing but OVC, or nothing."""
     without = [f for f in findings if f.task != Task.OVC.value]
     if not without:
-        raise ValueError("no example but those of OVC has a defined score; nothing to analyse")
+        raise ConfigError("no example but those of OVC has a defined score; nothing to analyse")
     tasks = [t.value for t in Task if any(f.task == t.value for f in findings)]
     return {
         "tasks": {task: _row([f for f in findings if f.task == task]) for task in tasks},
@@ -62,14 +66,18 @@ def summarize_findings(findings: Sequence[Finding]) -> dict[str, Any]:
 
 def average(findings: Sequence[Finding], measure: Measure) -> Interval:
     """The mean over tasks of what `measure` says, leaving out where it says nothing."""
-    values = [(f, measure(f)) for f in findings]
-    return mean_interval(
-        [
-            Value(index=f.index, task=f.task, clips=f.clips, value=float(value))
-            for f, value in values
-            if value is not None
-        ]
-    )
+    return mean_interval(_values(findings, measure))
+
+
+def _values(
+    findings: Sequence[Finding], measure: Measure, *, one_task: bool = False
+) -> list[Value]:
+    pairs = [(f, measure(f)) for f in findings]
+    return [
+        Value(index=f.index, task="" if one_task else f.task, clips=f.clips, value=float(value))
+        for f, value in pairs
+        if value is not None
+    ]
 
 
 def _row(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -147,16 +155,16 @@ def _factors(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "snri_db": _pooled(some, lambda f: f.snri_db),
             "ideal_db": _pooled(some, lambda f: f.ideal_db),
             "beside_tasks_db": _pooled(some, lambda f: f.snri_db - means[f.task]),
+            "speech_apart": _pooled(some, lambda f: f.speech_apart),
         }
         for (factor, level), some in levels.items()
     ]
     return sorted(rows, key=lambda row: (row["beside_tasks_db"]["mean"], row["level"]))
 
 
-def _pooled(findings: Sequence[Finding], measure: Callable[[Finding], float]) -> dict[str, Any]:
+def _pooled(findings: Sequence[Finding], measure: Measure) -> dict[str, Any]:
     """The mean over examples, tasks counting as often as they occur."""
-    values = [Value(index=f.index, task="", clips=f.clips, value=measure(f)) for f in findings]
-    return interval_json(mean_interval(values))
+    return interval_json(mean_interval(_values(findings, measure, one_task=True)))
 
 
 def _plain_mean(findings: Sequence[Finding]) -> float:
@@ -197,6 +205,7 @@ def verdict(findings: Sequence[Finding]) -> str:
         f"The largest exceeds the next by {_db(lead)}, paired"
         + (": more than chance." if sure else ": these examples cannot tell which is larger."),
         _choice_in_words(findings),
+        _apart_in_words(findings),
         _gap_in_words(findings),
     ]
     if not read:
@@ -214,6 +223,19 @@ def _choice_in_words(findings: Sequence[Finding]) -> str:
     return (
         f"Within the choice, wrong sources cost {_db(source)} and other wrong actions "
         f"{_db(action)}" + (f": {larger} weigh more." if source.mean or action.mean else ".")
+    )
+
+
+def _apart_in_words(findings: Sequence[Finding]) -> str:
+    cost = average(findings, lambda f: f.apart_db)
+    shares = {
+        "speakers": average(findings, lambda f: f.speech_apart),
+        "other sounds": average(findings, lambda f: f.audio_apart),
+    }
+    words = [f"two {kind} to {100 * s.mean:.0f} %" for kind, s in shares.items() if s.mean]
+    return (
+        "Not telling sources of one kind apart, hedging included, costs "
+        f"{_db(cost)} of choice and separation; told apart are {' and '.join(words) or 'none'}."
     )
 
 
