@@ -1,5 +1,5 @@
 """Which estimate is of which source: what permutation-invariant training minimises over (Table VII,
-"MM + PIT"; Kolbaek et al., 2017), and how the oracle cascade finds its sources (section V-D).
+"MM + PIT"; Kolbaek et al., 2017), and how the oracle cascade finds its sources (section VI-A).
 
 What every estimate would cost as every source comes from inner products alone, one matrix product
 for all pairs (the waveforms of the pairs are never formed). It serves to choose; the loss itself

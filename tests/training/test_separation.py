@@ -1,0 +1,117 @@
+"""A separator learns by the PIT loss, and is scored by what its best order gains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from baselines.separation import BandSplitConfig, BandSplitSeparator
+from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
+from lcr.training.config import LoopConfig
+from lcr.training.data import Blend, TrainingConfig, TrainingMixtures
+from lcr.training.loop import Loop
+from lcr.training.separation import SeparatorStage
+from lcr.training.stages import StageConfig
+from tests.data.test_mixtures import ToyBank
+
+TINY = BandSplitConfig(
+    n_fft=128, hop=64, band_bins=(8, 24, 33), channels=8, blocks=1, mask_hidden=8
+)
+
+
+def mixtures() -> TrainingMixtures:
+    bank = ToyBank()
+    config = TrainingConfig(mixtures=3, instructions=1, duration_s=0.5)
+    return TrainingMixtures([Blend(bank, bank, 1.0)], config)
+
+
+def examples(count: int = 5) -> list[Example]:
+    config = MixtureConfig(duration_s=0.5)
+    valid = MixtureSet(ToyBank(), split="valid", config=config, seed=0, name="toy-valid")
+    return [valid.example(i) for i in range(count)]
+
+
+def tiny_stage(config: StageConfig | None = None) -> SeparatorStage:
+    torch.manual_seed(0)
+    return SeparatorStage(BandSplitSeparator(TINY), mixtures(), config or StageConfig())
+
+
+class Fixed(nn.Module):
+    """Puts out what it was given, whatever the mixture."""
+
+    def __init__(self, estimates: Tensor) -> None:
+        super().__init__()
+        self.estimates = nn.Parameter(estimates)
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        return self.estimates[: len(mixture)]
+
+
+def test_a_few_steps_lower_the_loss() -> None:
+    stage = tiny_stage()
+    optimiser = torch.optim.Adam(stage.modules.parameters(), lr=2e-2)
+    losses = []
+    for _ in range(20):
+        loss, figures = stage.loss(np.random.default_rng(3))
+        assert figures == {"source_snr_db": pytest.approx(-loss.item())}
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert all(p.grad is not None for p in stage.separator.parameters())
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.5
+
+
+@torch.no_grad()
+def test_validation_is_the_mean_gain_in_the_best_order() -> None:
+    some = examples()
+    sources = torch.from_numpy(np.stack([e.sources for e in some]))
+    noise = torch.randn(sources.shape, generator=torch.Generator().manual_seed(0))
+    power = sources.square().mean(-1, keepdim=True).sqrt()
+    estimate = (sources + 0.1 * power * noise).flip(1)  # an SNR of 20 dB each
+    scores = SeparatorStage(Fixed(estimate), mixtures()).validate(some, batch=len(some))
+    others = sources.sum(1, keepdim=True) - sources
+    ratio = sources.square().sum(-1) / others.square().sum(-1)
+    expected = (20 - 10 * torch.log10(ratio)).mean(1).sum()
+    assert scores.count == len(some)
+    assert scores.values["source_snri_db"] == pytest.approx(float(expected), abs=0.5)
+    assert scores.values["improved_share"] == len(some)
+
+
+@torch.no_grad()
+def test_the_mixture_for_every_source_gains_nothing() -> None:
+    some = examples()
+    mixture = torch.from_numpy(np.stack([e.mixture for e in some]))
+    stage = SeparatorStage(Fixed(mixture.unsqueeze(1).repeat(1, 4, 1)), mixtures())
+    scores = stage.validate(some, batch=len(some))
+    assert scores.values["source_snri_db"] == pytest.approx(0, abs=1e-4)
+
+
+@torch.no_grad()
+def test_validation_in_batches_adds_up() -> None:
+    stage, some = tiny_stage(), examples()
+    whole, parts = (stage.validate(some, batch=n).values for n in (5, 2))
+    assert whole == {key: pytest.approx(value, abs=1e-4) for key, value in parts.items()}
+
+
+def test_bfloat16_on_the_cpu_is_close_to_float32() -> None:
+    exact, half = (
+        tiny_stage(StageConfig(cpu_bfloat16=b)).loss(np.random.default_rng(0))[0].item()
+        for b in (False, True)
+    )
+    assert exact != half
+    assert half == pytest.approx(exact, abs=0.1)
+
+
+def test_the_loop_trains_it(tmp_path: Path) -> None:
+    config = LoopConfig(
+        steps=4, validate_every=2, schedule="plateau", watch="source_snri_db", optimiser="adamw"
+    )
+    loop = Loop(tiny_stage(), config, tmp_path, {"toy": examples(3)})
+    scores = loop.run(budget_s=1e9, report=lambda step, total, figures: None)
+    assert {"toy/source_snri_db", "toy/improved_share"} <= set(scores)
+    assert set(loop.averaged()) == {"separator"}
