@@ -175,4 +175,5 @@ def _text(svg: ElementTree.Element, x: float, y: float, words: str, anchor: str 
 
 
 def _put(svg: ElementTree.Element, tag: str, **attributes: float | str) -> ElementTree.Element:
-    return ElementTree.SubElement(svg, tag, {name: str(v) for name, v in attributes.items()})
+    rounded = {k: f"{v:.6g}" if isinstance(v, float) else str(v) for k, v in attributes.items()}
+    return ElementTree.SubElement(svg, tag, rounded)

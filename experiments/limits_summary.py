@@ -1,7 +1,8 @@
 """Findings of many examples as one JSON document: means by task with intervals, and a verdict.
 
-All means and intervals are those of `experiments.summary`: the mean of the tasks' means, BCa
-bootstrap stratified by task and clustered by source clip. The overall row leaves OVC out.
+Means and intervals are those of `experiments.summary`: the mean of the tasks' means, BCa bootstrap
+stratified by task and clustered by source clip; gains and factors take all examples alike. The
+overall row leaves OVC out.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ MEASURES: dict[str, Measure] = {
     "audio_apart": lambda f: f.audio_apart,
     "apart_db": lambda f: f.apart_db,
 }
+_AT_LEAST_0 = ("choice_db", "source_db", "action_db", "apart_db")
+_SHARES = ("read_right", "wrong_source", "wrong_actions")
 ERRORS = {
     "reading_db": "reading",
     "choice_db": "the choice of what to change",
@@ -83,7 +86,16 @@ def _values(
 def _row(findings: Sequence[Finding]) -> dict[str, Any]:
     found = {name: average(findings, measure) for name, measure in MEASURES.items()}
     share = _share_reached(findings, found["snri_db"].mean, found["ideal_db"].mean)
-    return {name: interval_json(each) for name, each in found.items()} | {"share_reached": share}
+    row = {name: _within(name, interval_json(each)) for name, each in found.items()}
+    return row | {"share_reached": share}
+
+
+def _within(name: str, interval: dict[str, Any]) -> dict[str, Any]:
+    """Bounds that a measure cannot pass: stratifying spreads values a little beyond them."""
+    least = 0.0 if name in (*_AT_LEAST_0, *_SHARES) else -math.inf
+    most = 1.0 if name in _SHARES else math.inf
+    bounds = {key: interval[key] for key in ("low", "high") if interval[key] is not None}
+    return interval | {key: min(max(bound, least), most) for key, bound in bounds.items()}
 
 
 def _share_reached(
@@ -118,10 +130,10 @@ def _gains(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     for kind in ("speech", "audio"):
         for action in Action:
             for apart in (False, True):
-                found = average(findings, _mean_gain(kind, action.value, apart))
-                if found.n:
+                found = _pooled(findings, _mean_gain(kind, action.value, apart))
+                if found["n"]:
                     row = {"kind": kind, "action": action.value, "gain": action.gain}
-                    rows.append(row | {"apart": apart, "realised": interval_json(found)})
+                    rows.append(row | {"apart": apart, "realised": found})
     return rows
 
 
