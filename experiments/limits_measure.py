@@ -149,7 +149,7 @@ def examine(
     reached = min(fits[swapped], ceiling)
     apart = tell_apart(gains, example.instruction)
     told = judged + (apart.missing @ example.sources.astype(np.float64))
-    told_db = scored(told)[0] or own
+    told_db, _ = scored(told)
     return Finding(
         index=example.index,
         id=example.id,
@@ -171,7 +171,7 @@ def examine(
         gains=gains,
         speech_apart=apart.speech,
         audio_apart=apart.audio,
-        apart_db=max(0.0, min(told_db, ceiling) - own),
+        apart_db=max(0.0, min(own if told_db is None else told_db, ceiling) - own),
     )
 
 

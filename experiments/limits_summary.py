@@ -261,6 +261,6 @@ def _gap_in_words(findings: Sequence[Finding]) -> str:
 
 
 def _db(interval: Interval) -> str:
-    if interval.low is None or interval.high is None:
-        return f"{interval.mean:.2f} dB"
-    return f"{interval.mean:.2f} dB [{interval.low:.2f}, {interval.high:.2f}]"
+    numbers = [interval.mean, interval.low, interval.high]
+    mean, *bounds = [f"{round(n, 2) + 0.0:.2f}" for n in numbers if n is not None]
+    return f"{mean} dB [{', '.join(bounds)}]" if len(bounds) == 2 else f"{mean} dB"
