@@ -149,7 +149,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         report = write_report(folder)
     print(f"records, summary.md, summary.csv: {folder.resolve()}")
     print(f"report: {report.resolve()}")
-    useless = [s["name"] for s in summary["systems"] if not s["n"]]
+    useless = [s["name"] for s in summary["systems"] if s["of"] and not s["n"]]
     for name in useless:
         print(f"compare: {name} failed on every example", file=sys.stderr)
     return EXIT_SYSTEM_FAILED if useless else EXIT_OK

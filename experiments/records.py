@@ -21,6 +21,9 @@ Record: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, int]
 """(data digest, example index): what a record is about within one system's file."""
 
+NOT_DEFINED = "not_defined"
+"""Status of examples that a system was not run on, as it does other tasks: not a failure."""
+
 TIMING_KEYS = ("started", "finished")
 TIMING_COSTS = ("wall_s", "real_time_factor", "peak_bytes", "peak_device_bytes")
 

@@ -13,10 +13,11 @@ from typing import Any, Literal, Protocol
 from experiments.environment import MemoryMeter, code_state, environment
 from experiments.errors import OutputError
 from experiments.examples import Examples, keep_sound, sound_path, source_rows
-from experiments.records import SCHEMA, Record, RecordsFile, move_aside, read_records
+from experiments.records import NOT_DEFINED, SCHEMA, Record, RecordsFile, move_aside, read_records
 from experiments.suite import SuiteConfig
 from experiments.systems import BATCH, Outcome, ReadySystem, llm_cost, plain_trace, run_batch
 from lcr.data.mixtures import Example
+from lcr.instruction import Task
 from lcr.metrics import score
 from lcr.remixer import BatchRemixer
 
@@ -137,6 +138,11 @@ def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resu
         record = latest.get((examples.digest, index))
         if record is None:
             return False
+        defined = system.card.defines(Task(record["task"]))
+        if defined == (record["status"] == NOT_DEFINED):
+            return False  # the card has changed since
+        if not defined:
+            return True
         if record["status"] != "ok":
             return resume == "only-missing"
         sound = record["audio"]
@@ -214,6 +220,11 @@ class _Job:
         # A failure counts as the unprocessed mixture: 0 dB improvement, never a gap.
         estimate = mixture if outcome.remix is None else outcome.remix.audio
         scores = score(estimate=estimate, reference=example.target[None, :], mixture=mixture)
+        metrics, undefined = scores.metrics, dict(scores.undefined)
+        if outcome.status == NOT_DEFINED:
+            assert outcome.error is not None
+            metrics = dict.fromkeys(metrics)
+            undefined |= {name: f"not defined: {outcome.error['message']}" for name in metrics}
         trace = () if outcome.remix is None else outcome.remix.trace
         sound = None
         if outcome.remix is not None and example.index in self.examples.shown:
@@ -243,9 +254,9 @@ class _Job:
             "seed": self.config.seed,
             "status": outcome.status,
             "error": outcome.error,
-            "metrics": scores.metrics,
+            "metrics": metrics,
             "input_metrics": scores.input_metrics,
-            "undefined": dict(scores.undefined),
+            "undefined": undefined,
             "cost": {
                 "wall_s": outcome.wall_s,
                 "real_time_factor": outcome.wall_s * example.sample_rate / mixture.shape[-1],

@@ -4,7 +4,8 @@ The average is the paper's: the mean of the tasks' means. Its interval is a stra
 tasks are fixed by design, so deviations from each task's mean are resampled (scaled by
 sqrt(n / (n - 1)), as a task's mean fits its own n values). Mixtures that share a source clip are
 not independent: whole clips are drawn, once for each source slot of the mixtures, and the widest
-interval (for tests, the largest p-value) is reported. Failed examples count as 0 dB.
+interval (for tests, the largest p-value) is reported. Failed examples count as 0 dB. A system that
+does some tasks only has scores on those and no figure over all tasks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from experiments.records import Record
+from experiments.records import NOT_DEFINED, Record
 from experiments.runner import Run, SystemRun
 from experiments.suite import as_table, digest_of
 from lcr.instruction import Task
@@ -86,11 +87,14 @@ def _values(records: Sequence[Record]) -> list[_Value]:
 
 
 def _system(entry: SystemRun, values: Sequence[_Value], tasks: Sequence[str]) -> dict[str, Any]:
-    records, system = entry.records, entry.system
+    system = entry.system
+    records = [r for r in entry.records if r["status"] != NOT_DEFINED]
+    defined = {r["task"] for r in records}
+    missing = [task for task in tasks if task not in defined]
+    whole = [] if missing else values
     statuses = [record["status"] for record in records]
     by_task = {task: [v for v in values if v.task == task] for task in tasks}
-    without = _without_ovc(values)
-    share = share_improved([v.value for v in values])
+    share = share_improved([v.value for v in whole])
     failed = [record for record in records if record["status"] != "ok"]
     device_peaks = [
         record["cost"]["peak_device_bytes"]
@@ -112,20 +116,26 @@ def _system(entry: SystemRun, values: Sequence[_Value], tasks: Sequence[str]) ->
         "n": len(records) - len(failed),
         "of": len(records),
         "failed": len(failed),
+        "not_defined": missing,
         "statuses": {status: statuses.count(status) for status in sorted(set(statuses))},
         "first_error": failed[0]["error"] if failed else None,
         "undefined": len(records) - len(values),
         "dropped_lines": entry.dropped,
         "tasks": {
-            task: {**_interval(_mean_interval(found)), "input_snr_db": _input_mean(records, task)}
+            task: {
+                **_interval(_mean_interval(found)),
+                "input_snr_db": _input_mean(entry.records, task),
+            }
             for task, found in by_task.items()
         },
-        "average": _interval(_mean_interval(values)),
-        "average_without_ovc": _interval(_mean_interval(without)),
+        "average": _interval(_mean_interval(whole)),
+        "average_without_ovc": _interval(_mean_interval(_without_ovc(whole))),
         "share_improved": _share(share),
-        "real_time_factor": median(r["cost"]["real_time_factor"] for r in records),
+        "real_time_factor": median(r["cost"]["real_time_factor"] for r in records)
+        if records
+        else None,
         "wall_s": sum(r["cost"]["wall_s"] for r in records),
-        "peak_bytes": max(r["cost"]["peak_bytes"] for r in records),
+        "peak_bytes": max((r["cost"]["peak_bytes"] for r in records), default=None),
         "peak_device_bytes": max(device_peaks, default=None),
         "llm_calls": sum(r["cost"]["llm_calls"] for r in records),
         "tokens_in": sum(r["cost"]["tokens_in"] for r in records),

@@ -15,13 +15,14 @@ from experiments.errors import ConfigError
 from experiments.suite import digest_of, suggestion
 from lcr import registry
 from lcr.data.mixtures import Example
+from lcr.instruction import Task
 from lcr.remixer import Audio, BatchRemixer, Oracle, Remix, Remixer, RemixRequest, Step, SystemCard
 
 BATCH = 8
 """Examples handed over at once to systems that batch. Batches start at multiples of it, so that
 a resumed run forms the same ones."""
 
-Status = Literal["ok", "error", "timeout"]
+Status = Literal["ok", "error", "timeout", "not_defined"]
 
 _MESSAGE_CHARS = 2_000
 _FORM_OF = "system"
@@ -48,7 +49,8 @@ class ReadySystem:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one example; `remix` is None unless `status` is ok."""
+    """What came of one example; `remix` is None unless `status` is ok. "not_defined" is the
+    status of examples whose task the system's card does not name: it was not run on them."""
 
     status: Status
     remix: Remix | None
@@ -127,9 +129,35 @@ def run_batch(
 ) -> list[Outcome]:
     """One outcome an example, in order.
 
-    A system that batches gets them all at once; when that fails, one by one, so that only the
-    examples at fault fail. The cost of a batch is shared evenly.
+    Examples of tasks that the system does not define are not handed over. A system that batches
+    gets the others all at once; when that fails, one by one, so that only the examples at fault
+    fail. The cost of a batch is shared evenly.
     """
+    defined = [e for e in examples if system.card.defines(e.instruction.task)]
+    found = iter(_run_defined(system, defined, meter, timeout_s=timeout_s))
+    return [
+        next(found) if system.card.defines(e.instruction.task) else _not_defined(system)
+        for e in examples
+    ]
+
+
+def _not_defined(system: ReadySystem) -> Outcome:
+    assert system.card.tasks is not None
+    tasks = ", ".join(task.value for task in Task if task in system.card.tasks)
+    return Outcome(
+        status="not_defined",
+        remix=None,
+        error={"type": "NotDefinedError", "message": f"it does {tasks} only"},
+        wall_s=0.0,
+        peak_bytes=0,
+        peak_device_bytes=None,
+        batch=0,
+    )
+
+
+def _run_defined(
+    system: ReadySystem, examples: Sequence[Example], meter: MemoryMeter, *, timeout_s: float
+) -> list[Outcome]:
     if len(examples) > 1 and isinstance(system.remixer, BatchRemixer):
         together = _attempt(system, examples, meter, timeout_s=timeout_s * len(examples))
         if all(outcome.status == "ok" for outcome in together):

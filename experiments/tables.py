@@ -15,6 +15,8 @@ from rich.table import Table
 
 Summary = Mapping[str, Any]
 
+_NOT_DEFINED = "n/a"
+
 AVERAGES = (("average", "Average"), ("average_without_ovc", "Average without OVC"))
 
 
@@ -36,9 +38,9 @@ def _tasks_grid(summary: Summary) -> Grid:
     systems = summary["systems"]
     rows: list[tuple[str, ...]] = []
     for task in summary["tasks"]:
-        rows.append((task, *(_interval(s["tasks"][task]) for s in systems)))
+        rows.append((task, *(_on(s, task) for s in systems)))
     for key, words in AVERAGES:
-        rows.append((words, *(_interval(s[key]) for s in systems)))
+        rows.append((words, *(_over_all(s, key) for s in systems)))
     return Grid(
         title=f"{summary['suite']}: SNR improvement in dB, mean [95 % interval]",
         heads=("Task", *(_label(s) for s in systems)),
@@ -72,19 +74,27 @@ def _system_row(system: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         _label(system),
         "–" if system["rank"] is None else str(system["rank"]),
-        _interval(system["average_without_ovc"]),
-        _percent(system["share_improved"]["mean"]),
+        _over_all(system, "average_without_ovc"),
+        _NOT_DEFINED if system["not_defined"] else _percent(system["share_improved"]["mean"]),
         _percent(versus["win_rate"]["mean"]) if versus else "–",
         _interval(versus["difference"]) if versus else "–",
         _p_value(versus["p_holm"]) if versus else "–",
-        f"{system['real_time_factor']:.3g}",
-        f"{system['peak_bytes'] / 2**20:.0f} MiB",
+        "–" if system["real_time_factor"] is None else f"{system['real_time_factor']:.3g}",
+        "–" if system["peak_bytes"] is None else f"{system['peak_bytes'] / 2**20:.0f} MiB",
         f"{system['n']} of {system['of']}",
     )
 
 
 def _label(system: Mapping[str, Any]) -> str:
     return f"{system['name']} (bound)" if system["bound"] else str(system["name"])
+
+
+def _on(system: Mapping[str, Any], task: str) -> str:
+    return _NOT_DEFINED if task in system["not_defined"] else _interval(system["tasks"][task])
+
+
+def _over_all(system: Mapping[str, Any], key: str) -> str:
+    return _NOT_DEFINED if system["not_defined"] else _interval(system[key])
 
 
 def _interval(value: Mapping[str, Any]) -> str:
@@ -116,6 +126,12 @@ def remarks(summary: Summary) -> list[str]:
                 f"{system['name']} failed on {system['failed']} of {system['of']} examples, "
                 "scored as the unprocessed mixture; the first: "
                 f"{error['type']}: {' '.join(error['message'].split())}"
+            )
+        if system["not_defined"]:
+            others = ", ".join(t for t in summary["tasks"] if t not in system["not_defined"])
+            found.append(
+                f"{system['name']} does {others or 'none of these tasks'} only: n/a elsewhere, "
+                "so it has no average and no rank."
             )
         if system["undefined"]:
             found.append(

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from lcr.instruction import Instruction
+from lcr.instruction import Instruction, Task
 
 Audio: TypeAlias = NDArray[np.float32]
 """(channels, samples); 1.0 is full scale; never clipped, rescaled or re-aligned."""
@@ -37,6 +37,13 @@ class SystemCard:
     reference: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     """Weight id -> sha256 of every checkpoint the system runs with."""
+    tasks: frozenset[Task] | None = None
+    """The tasks it is defined for, declared once and for all; None: any. It is never run on
+    others, which are no failures of it, and it gets no average and no rank among those that do
+    them all."""
+
+    def defines(self, task: Task) -> bool:
+        return self.tasks is None or task in self.tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +124,10 @@ class BatchRemixer(Remixer, Protocol):
     """
 
     def remix_many(self, requests: Sequence[RemixRequest]) -> Sequence[Remix]: ...
+
+
+class NotDefinedError(ValueError):
+    """A system was asked for a task that its card does not name."""
 
 
 class MissingOracleError(ValueError):

@@ -25,7 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.errors import LcrError
-from lcr.instruction import Action, AudioDescription, Instruction, SpeechDescription
+from lcr.instruction import (
+    Action,
+    AudioDescription,
+    Description,
+    Instruction,
+    SpeechDescription,
+    Task,
+    instruction,
+    patterns_by_task,
+)
 from lcr.remixer import (
     Audio,
     BatchRemixer,
@@ -71,7 +80,7 @@ class Subject:
 
 def run(remixer: Remixer, case: Case, prompt: str = PROMPT) -> Audio:
     """The remix's audio, after checking that it is finite float32 of the mixture's shape."""
-    oracle = case.oracle.limited_to(remixer.card.uses_oracle)
+    oracle = told(case, remixer.card)
     remix = remixer.remix(case.mixture, case.sample_rate, prompt, oracle=oracle)
     # Typed as the contract has it; a system under test may break that.
     audio: Any = remix.audio
@@ -108,6 +117,25 @@ def make_case(samples: int, *, channels: int = 1, sample_rate: int = 16_000) -> 
     return Case(mixture=mixture, sample_rate=sample_rate, oracle=oracle)
 
 
+def told(case: Case, card: SystemCard) -> Oracle | None:
+    """What a system is told of a case: what its card names. One that does some tasks only gets
+    the case as a mixture of 2 speech + 2 audio sources, each half of one, and one of its tasks."""
+    oracle = case.oracle
+    if card.tasks is not None and oracle.sources is not None:
+        task = next(task for task in Task if task in card.tasks)
+        described: tuple[Description, ...] = (
+            SpeechDescription(gender="M"),
+            SpeechDescription(gender="F"),
+            AudioDescription(label="rain"),
+            AudioDescription(label="dog barking"),
+        )
+        asked = instruction(patterns_by_task()[task][0], described)
+        sources = np.repeat(oracle.sources * np.float32(0.5), 2, axis=0)
+        target = np.tensordot(np.asarray(asked.gains, np.float32), sources, axes=1)
+        oracle = Oracle(instruction=asked, sources=sources, target=target.astype(np.float32))
+    return oracle.limited_to(card.uses_oracle)
+
+
 def card_is_well_formed(subject: Subject) -> None:
     card: Any = subject.remixer.card
     _require(isinstance(card, SystemCard), f"card is {type(card).__name__}, not SystemCard")
@@ -116,6 +144,8 @@ def card_is_well_formed(subject: Subject) -> None:
     _require(card.family in get_args(Family), f"card.family {card.family!r} is unknown")
     rate = card.sample_rate
     _require(rate is None or (isinstance(rate, int) and rate > 0), f"card.sample_rate is {rate!r}")
+    some = card.tasks is None or (len(card.tasks) > 0 and card.tasks <= set(Task))
+    _require(some, f"card.tasks is neither None nor some tasks: {card.tasks!r}")
     unknown = set(card.uses_oracle) - set(get_args(OracleUse))
     _require(isinstance(card.uses_oracle, frozenset), "card.uses_oracle is not a frozenset")
     _require(not unknown, f"card.uses_oracle holds {sorted(unknown)}")
@@ -211,7 +241,7 @@ def batches_agree(subject: Subject) -> None:
             mixture=case.mixture,
             sample_rate=case.sample_rate,
             prompt=prompt,
-            oracle=case.oracle.limited_to(remixer.card.uses_oracle),
+            oracle=told(case, remixer.card),
         )
         for case, prompt in zip(cases, prompts, strict=True)
     ]

@@ -13,9 +13,10 @@ import pytest
 
 from baselines.mixture import MixtureRemixer
 from lcr.errors import LcrError
+from lcr.instruction import Task
 from lcr.registry import BrokenSystemError, available, create
-from lcr.remixer import Audio, Oracle, Remix, RemixRequest
-from lcr.testing import CHECKS, Subject, check_remixer
+from lcr.remixer import Audio, Oracle, OracleUse, Remix, RemixRequest
+from lcr.testing import CHECKS, Subject, check_remixer, make_case, told
 
 BUILT_IN = {"mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr"}
 
@@ -128,6 +129,8 @@ def test_the_suite_finds_the_fault(fault: str) -> None:
         {"sample_rate": 0},
         {"uses_oracle": frozenset({"everything"})},
         {"weights": {"a": "not a digest"}},
+        {"tasks": frozenset()},
+        {"tasks": frozenset({"SE"})},
     ],
 )
 def test_the_suite_finds_a_bad_card(change: dict[str, object]) -> None:
@@ -135,6 +138,23 @@ def test_the_suite_finds_a_bad_card(change: dict[str, object]) -> None:
     remixer.card = replace(remixer.card, **change)  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match="card_is_well_formed"):
         check_remixer(lambda: remixer)
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_system_of_one_task_is_asked_for_it(task: Task) -> None:
+    uses: frozenset[OracleUse] = frozenset({"instruction", "sources", "target"})
+    card = replace(MixtureRemixer().card, tasks=frozenset({task}), uses_oracle=uses)
+    case = make_case(1000, channels=2)
+    oracle = told(case, card)
+    assert oracle is not None
+    assert oracle.instruction is not None
+    assert oracle.sources is not None
+    assert oracle.target is not None
+    assert oracle.instruction.task is task
+    np.testing.assert_allclose(oracle.sources.sum(0), case.mixture, atol=1e-6)
+    target = np.tensordot(oracle.instruction.gains, oracle.sources, axes=1)
+    np.testing.assert_allclose(oracle.target, target, atol=1e-6)
+    assert told(case, MixtureRemixer().card) is None
 
 
 def test_the_suite_finds_an_oracle_system_that_runs_without_truth() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from experiments.records import write_atomic
+from experiments.records import NOT_DEFINED, write_atomic
 from experiments.report.examples import make_cards
 from experiments.report.figures import make_figures, styles
 from experiments.report.media import RANGE_DB
@@ -120,7 +120,7 @@ def _failures(run: RunFolder) -> Iterator[Failure]:
     for system in run.systems:
         alike: dict[tuple[str, str, str], list[str]] = {}
         for record in run.records[system["name"]].values():
-            if record["status"] != "ok":
+            if record["status"] not in ("ok", NOT_DEFINED):
                 error = record["error"] or {"type": "–", "message": "no message was recorded"}
                 key = (record["status"], error["type"], error["message"])
                 alike.setdefault(key, []).append(record["example_id"])

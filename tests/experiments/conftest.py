@@ -18,7 +18,9 @@ LABELS = ("rain", "dog barking", "church bell")
 
 SYSTEMS = '''
 import time
+from dataclasses import replace
 import numpy as np
+from lcr.instruction import Task
 from lcr.remixer import Remix, Step, SystemCard
 
 
@@ -81,6 +83,25 @@ class Batching(Base):
         ]
 
 
+class Enhancing(Base):
+    """Does two tasks, in batches, and cannot stand to see another; `calls` are examples seen."""
+
+    tasks = frozenset({Task.SE, Task.SR})
+    calls = 0
+
+    def __init__(self):
+        super().__init__()
+        self.card = replace(self.card, tasks=self.tasks, uses_oracle=frozenset({"instruction"}))
+
+    def remix(self, mixture, sample_rate, prompt, *, oracle=None):
+        assert oracle.instruction.task in self.tasks
+        Enhancing.calls += 1
+        return Remix(audio=mixture * np.float32(0.9))
+
+    def remix_many(self, requests):
+        return [self.remix(r.mixture, r.sample_rate, r.prompt, oracle=r.oracle) for r in requests]
+
+
 class Unbuildable:
     def __init__(self):
         from lcr.errors import LcrError
@@ -93,6 +114,7 @@ half = faulty_systems:Half
 flaky = faulty_systems:Flaky
 slow = faulty_systems:Slow
 batching = faulty_systems:Batching
+enhancing = faulty_systems:Enhancing
 unbuildable = faulty_systems:Unbuildable
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from experiments.examples import shown_indices
 from experiments.records import comparable, read_records
 from experiments.suite import load_suite
 from lcr import registry
+from lcr.instruction import Task
 
 DESIGN_KEYS = """
     schema suite system family uses_oracle config_digest weights data_digest example_id task
@@ -93,6 +95,41 @@ def test_more_players_later_run_only_those_examples(
     summary = run("--systems", "half", "--examples", 2)
     assert [r["index"] for r in lines(tmp_path, "half")[16:]] == [8]
     assert all("half" in e["estimates"] for e in summary["examples"])
+
+
+def test_other_tasks_are_not_defined_and_no_failures(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    system = importlib.import_module("faulty_systems").Enhancing
+    system.calls = 0
+    summary = run("--systems", "enhancing,mixture", "--examples", 16)
+    (found, _) = summary["systems"]
+    assert (found["n"], found["of"], found["failed"]) == (2, 2, 0)
+    assert len(found["not_defined"]) == 14
+    assert system.calls == 2
+    first = lines(tmp_path, "enhancing")
+    assert len(first) == 16
+    for r in first:
+        assert r["status"] == ("ok" if r["task"] in ("SE", "SR") else "not_defined")
+        if r["status"] == "not_defined":
+            assert set(r["metrics"].values()) == {None}
+            assert r["undefined"].keys() >= r["metrics"].keys()
+            assert r["undefined"]["snr_db"] == "not defined: it does SE, SR only"
+            assert r["input_metrics"]["snr_db"] is not None
+
+    run("--systems", "enhancing,mixture", "--examples", 16)
+    assert lines(tmp_path, "enhancing") == first  # nothing to try again
+
+
+def test_a_system_that_learns_more_tasks_is_run_on_them(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--systems", "enhancing,mixture")
+    more = frozenset({Task.SE, Task.SR, Task.ME})
+    monkeypatch.setattr(sys.modules["faulty_systems"].Enhancing, "tasks", more)
+    summary = run("--systems", "enhancing,mixture")
+    assert summary["systems"][0]["n"] == 3
+    assert [r["task"] for r in lines(tmp_path, "enhancing")[16:]] == ["ME"]
 
 
 def test_failures_count_as_the_mixture_and_are_tried_again(

@@ -118,6 +118,36 @@ def test_undefined_scores_are_counted_not_averaged() -> None:
     assert (a["undefined"], a["of"], a["tasks"]["TSE"]["n"]) == (1, 3, 2)
 
 
+def test_a_system_that_does_some_tasks_only_has_no_average() -> None:
+    rows = records(("TSE", 2.0), ("TSE", 4.0))
+    rows += [record(2, "ME", None, status="not_defined"), record(3, "OVC", 7.0, status="error")]
+    every = records(("TSE", 1.0), ("TSE", 1.0), ("ME", 1.0), ("OVC", 1.0))
+    summary = summary_of({"a": rows, "b": every})
+    a, b = summary["systems"]
+    assert a["not_defined"] == ["ME"]
+    assert b["not_defined"] == []
+    assert (a["n"], a["of"], a["failed"], a["undefined"]) == (2, 3, 1, 0)
+    assert a["tasks"]["TSE"]["mean"] == pytest.approx(3.0)
+    assert a["tasks"]["ME"]["mean"] is a["average"]["mean"] is a["share_improved"]["mean"] is None
+    assert (a["rank"], a["versus"], b["rank"]) == (None, None, 1)
+    tasks, systems = tables.grids(summary)
+    assert [row[1] for row in tasks.rows] == ["3.0", "n/a", "7.0", "n/a", "n/a"]
+    assert systems.rows[0][1:4] == ("–", "n/a", "n/a")
+    assert systems.rows[0][-1] == "2 of 3"
+    assert "a does TSE, OVC only: n/a elsewhere, so it has no average and no rank." in (
+        tables.remarks(summary)
+    )
+
+
+def test_a_system_that_does_none_of_the_tasks_is_summarised() -> None:
+    rows = [record(0, "ME", None, status="not_defined")]
+    summary = summary_of({"a": rows, "b": records(("ME", 1.0))})
+    a = summary["systems"][0]
+    assert (a["n"], a["of"], a["failed"]) == (0, 0, 0)
+    assert tables.grids(summary)[1].rows[0][-3:] == ("–", "–", "0 of 0")
+    assert tables.to_csv(summary)
+
+
 def test_bounds_are_never_ranked_and_the_rest_is_tested_against_one() -> None:
     rng = np.random.default_rng(1)
     base = [("TSE" if i % 2 else "ME", float(v)) for i, v in enumerate(rng.normal(3, 1, 24))]
