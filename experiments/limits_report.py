@@ -28,7 +28,8 @@ _NOTES = (
     "A source that is half removed counts as turned down, and so do two sources of a kind of "
     "which the output takes a part each because it is not sure which is meant. Told apart: of the "
     "difference that is asked for between the gains of two sources of a kind, how much is in the "
-    "least-squares gains of the output; 100 % is all, 0 none, -100 % the sources exchanged. What "
+    "least-squares gains of the output; 100 % is all, 0 none, -100 % the sources exchanged. It "
+    "does not say whether the system is unsure which is meant or cannot take them apart. What "
     "the rest costs is part of the wrong sources, wrong actions and separation, not beside them.",
     "Separation: what is then left to the ideal ratio mask (STFT 512/256 at 16 kHz), below zero "
     "where the system exceeds it.",

@@ -205,7 +205,7 @@ def verdict(findings: Sequence[Finding]) -> str:
 
     def part(name: str) -> str:
         share = 100 * (found[name].mean or 0.0) / (gap.mean or math.inf)
-        return f"{ERRORS[name]}: {_db(found[name])}, {share:.0f} % of it"
+        return f"{ERRORS[name]}: {_db(found[name])}, {round(share)} % of it"
 
     first, second = order[0], order[1]
     lead = average(findings, lambda f: (known[first](f) or 0.0) - (known[second](f) or 0.0))
