@@ -41,49 +41,35 @@ SCHEMA = 1
 _TOLD = 0.5
 
 
-class _OpenRemixer(JointRemixer):
-    """The joint model with its two halves apart: what it reads, and what it does by it."""
-
-    def read(self, prompts: Sequence[str]) -> torch.Tensor:
-        return self._read(prompts)
-
-    def remix_by(self, examples: Sequence[Example], z: torch.Tensor) -> list[NDArray[np.float32]]:
-        """(samples,) an example, remixed by its row of z."""
-        requests = [
-            RemixRequest(mixture=e.mixture[None], sample_rate=e.sample_rate, prompt=e.prompt)
-            for e in examples
-        ]
-        return [audio[0] for audio in self._same_shape(requests, z)]
-
-    @property
-    def has_slots(self) -> bool:
-        return bool(self._slot_names)
-
-
 class JointSubject:
     """The joint model of a checkpoint folder, by its text and by the truth in its slots."""
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
         """Raises MissingWeightsError or WeightsError."""
-        remixer = _OpenRemixer.from_checkpoint(folder, name="lcr", device=device)
-        assert isinstance(remixer, _OpenRemixer)
-        self._remixer = remixer
+        self._remixer = JointRemixer.from_checkpoint(folder, name="lcr", device=device)
         self._vocabulary = SlotVocabulary(tuple(Checkpoint.read(folder).config["labels"]))
-        self.card = remixer.card
+        self.card = self._remixer.card
 
     def answer(self, examples: Sequence[Example]) -> list[Answer]:
         z = self._remixer.read([e.prompt for e in examples])
-        by_text = self._remixer.remix_by(examples, z)
-        if not self._remixer.has_slots:
+        by_text = self._remix(examples, z)
+        if not self._remixer.slot_names:
             return [Answer(by_text=audio) for audio in by_text]
         truth = slot_tensor(self._vocabulary, [e.written for e in examples]).to(z)
         slots = truth.shape[-1]
         right = ((z[:, :slots] > _TOLD) == (truth > _TOLD)).all(-1).tolist()
-        by_truth = self._remixer.remix_by(examples, torch.cat([truth, z[:, slots:]], -1))
+        by_truth = self._remix(examples, torch.cat([truth, z[:, slots:]], -1))
         return [
             Answer(by_text=text, by_truth=told, read_right=sure)
             for text, told, sure in zip(by_text, by_truth, right, strict=True)
         ]
+
+    def _remix(self, examples: Sequence[Example], z: torch.Tensor) -> list[NDArray[np.float32]]:
+        requests = [
+            RemixRequest(mixture=e.mixture[None], sample_rate=e.sample_rate, prompt=e.prompt)
+            for e in examples
+        ]
+        return [audio[0] for audio in self._remixer.remix_by(requests, z)]
 
 
 def collect(subject: Subject, examples: Examples) -> list[Finding]:

@@ -81,7 +81,7 @@ class JointRemixer:
         self._card = card
         self._device = device
         self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=20.0, overlap_s=2.0)
-        self._slot_names = slot_names
+        self.slot_names = slot_names
 
     @classmethod
     def from_checkpoint(cls, folder: Path, *, name: str, device: str = "cpu") -> JointRemixer:
@@ -132,13 +132,13 @@ class JointRemixer:
         for request in requests:
             check_audio(request.mixture, request.sample_rate)
         start = time.perf_counter()
-        z = self._read([request.prompt for request in requests])
+        z = self.read([request.prompt for request in requests])
         reading = (time.perf_counter() - start) / len(requests)
         shapes = {(r.mixture.shape, r.sample_rate) for r in requests}
         if len(shapes) > 1:
             audio = [self._one(r, z[i : i + 1]) for i, r in enumerate(requests)]
         else:
-            audio = self._same_shape(requests, z)
+            audio = self.remix_by(requests, z)
         remixing = (time.perf_counter() - start) / len(requests) - reading
         return [
             Remix(
@@ -155,7 +155,9 @@ class JointRemixer:
             self._adapter,
         )
 
-    def _same_shape(self, requests: Sequence[RemixRequest], z: torch.Tensor) -> list[Audio]:
+    def remix_by(self, requests: Sequence[RemixRequest], z: torch.Tensor) -> list[Audio]:
+        """Remix mixtures of one shape and rate by filters (requests, z_dim), whatever their
+        prompts say."""
         # To the adapter a batch is one recording of many channels.
         stacked = np.concatenate([r.mixture for r in requests])
         channels = requests[0].mixture.shape[0]
@@ -166,7 +168,8 @@ class JointRemixer:
         return list(out.reshape(len(requests), channels, -1))
 
     @torch.inference_mode()
-    def _read(self, prompts: Sequence[str]) -> torch.Tensor:
+    def read(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Semantic filters z (prompts, z_dim); the first values are those of `slot_names`."""
         z: torch.Tensor = self._reader(prompts)
         return z
 
@@ -178,12 +181,12 @@ class JointRemixer:
         return out
 
     def _told(self, z: torch.Tensor, seconds: float) -> Step:
-        if not self._slot_names:
+        if not self.slot_names:
             return Step(name="read prompt", detail=f"{z.shape[-1]} values of z", seconds=seconds)
-        probabilities = z[: len(self._slot_names)].tolist()
+        probabilities = z[: len(self.slot_names)].tolist()
         told = {
             name: round(p, 3)
-            for name, p in zip(self._slot_names, probabilities, strict=True)
+            for name, p in zip(self.slot_names, probabilities, strict=True)
             if p > _TOLD
         }
         words = ", ".join(told) or "nothing recognised"
