@@ -1,0 +1,98 @@
+"""Queries of LASS: the words for one sound, and what they are embedded by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from baselines.clap.checkpoint import load_clap
+from baselines.clap.wording import wordings
+from lcr.instruction import Description
+from lcr.joint import WeightsError
+from lcr.nn.base_weights import MINILM, find_base, weights_sha256
+from lcr.nn.prompt_reader import PromptReader, ReaderConfig
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class QueryEncoder(Protocol):
+    """Puts texts into a space of their meaning; every CLAP here is one."""
+
+    @property
+    def width(self) -> int: ...
+
+    def embed_text(self, texts: Sequence[str]) -> Tensor:
+        """Texts to unit vectors (texts, width). Raises ValueError without any text."""
+        ...
+
+
+class SentenceEncoder:
+    """A frozen sentence encoder, MiniLM unless told otherwise: it has read much and heard nothing.
+
+    Raises MissingWeightsError where its weights are not on this machine.
+    """
+
+    def __init__(self, base: str = MINILM) -> None:
+        self.base = base
+        config = ReaderConfig(base=base, slots=0, mode="frozen", lora=None)
+        self._reader = PromptReader(config).eval()
+
+    @property
+    def width(self) -> int:
+        return self._reader.z_dim
+
+    @torch.no_grad()
+    def embed_text(self, texts: Sequence[str]) -> Tensor:
+        return functional.normalize(self._reader(texts), dim=-1)
+
+
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """An encoder, and the names and sha256 of its weights, as cards hold them. `settings` say
+    which it is, for a checkpoint's config.json."""
+
+    encoder: QueryEncoder
+    settings: Mapping[str, str]
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
+    """{"kind": "sentence", "base": ...} or {"kind": "clap", "weights": ...}: a CLAP that ships or
+    the path of another, whose text tower is used.
+
+    Where `settings` have the `sha256` of the weights that an extractor was trained with, others
+    raise WeightsError; so do settings that name no encoder. Raises MissingWeightsError.
+    """
+    kind = settings.get("kind")
+    if kind == "sentence":
+        base = str(settings.get("base", MINILM))
+        encoder: QueryEncoder = SentenceEncoder(base)
+        weights = {Path(base).name: weights_sha256(find_base(base))}
+        named = {"kind": "sentence", "base": base}
+    elif kind == "clap" and "weights" in settings:
+        name = str(settings["weights"])
+        # What ships comes first: a folder of the same name beside the caller must not take its
+        # place.
+        loaded = load_clap(WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name))
+        encoder, weights = loaded.model, dict(loaded.weights)
+        named = {"kind": "clap", "weights": name}
+    else:
+        raise WeightsError(f"no query encoder is {dict(settings)}; there are sentence, clap")
+    found = " ".join(weights[name] for name in sorted(weights))
+    if settings.get("sha256", found) != found:
+        raise WeightsError(
+            f"the query encoder {named} is not the one that the extractor was trained with: "
+            f"sha256 {found}, expected {settings['sha256']}"
+        )
+    return LoadedEncoder(encoder, {**named, "sha256": found}, weights)
+
+
+def query_of(description: Description) -> str:
+    """The words for a sound of which this is the true description, always the same."""
+    return wordings(description, 1)[0]
