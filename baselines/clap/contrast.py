@@ -60,6 +60,8 @@ def retrieval(
 
     Sums over parts of the clips are the whole's. Ties count as misses.
     """
+    if not described:
+        return Retrieval(top1=0, recall1=0, recall5=0, chance=0.0, count=0)
     at = {description: i for i, description in enumerate(distinct)}
     truth = torch.tensor([at[d] for d in described], dtype=torch.long)
     mine = truth[own.start : own.stop]
@@ -76,6 +78,6 @@ def retrieval(
         top1=int((better == 0).sum()),
         recall1=int((before < 1).sum()),
         recall5=int((before < 5).sum()),
-        chance=len(mine) / max(1, len(distinct)),
+        chance=len(mine) / len(distinct),
         count=len(mine),
     )
