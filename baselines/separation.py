@@ -11,7 +11,7 @@ import hashlib
 import json
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -260,7 +260,9 @@ def _read_asteroid(path: Path) -> dict[str, Any]:
 
 
 _ASTEROID_KEYS = ("model_args", "state_dict")
-_PLAIN = [torch.torch_version.TorchVersion]
+_PLAIN: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    torch.torch_version.TorchVersion
+]
 """Text with a class of its own: asteroid notes the version of torch that wrote a file."""
 
 

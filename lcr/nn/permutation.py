@@ -1,9 +1,9 @@
 """Which estimate is of which source: what permutation-invariant training minimises over (Table VII,
 "MM + PIT"; Kolbaek et al., 2017), and how the oracle cascade finds its sources (section VI-A).
 
-What every estimate would cost as every source comes from inner products alone, one matrix product
-for all pairs (the waveforms of the pairs are never formed). It serves to choose; the loss itself
-is computed on the chosen pairs, so nothing is lost by cancellation and the gradient is theirs.
+SNR and SI-SDR need three inner products a pair, so one matrix product in double precision serves
+all pairs, and the loss of the chosen ones: waveforms of pairs are never formed. For double
+precision the products of floats are exact, so near perfection nothing is lost by cancellation.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from lcr.training.losses import negative_snr
 
@@ -28,6 +29,8 @@ _BLOCK = 8192
 """Samples at a time that are held in double precision."""
 _LEAST_SHARE = 1e-8
 """Least share of an estimate's power that counts as lying along its reference (-80 dB)."""
+_TINY = 1e-30
+"""Power far below any sound: keeps silence from dividing by zero."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ def pit_loss(
     """Mean negative SNR (or SI-SDR) in dB of `estimate` (batch, sources, samples) in its best
     order against `reference`, of the same shape; any number of sources.
 
-    Soft-capped at `ceiling_db` and defined for silent references as `negative_snr` is. The order
-    has no gradient. Estimates that are not finite give such a loss, in an arbitrary order. Raises
-    ValueError for other shapes.
+    Soft-capped at `ceiling_db` and defined for silent references as `negative_snr` is. Gradients
+    go to the estimates alone, through the chosen pairs. Estimates that are not finite give such a
+    loss, in an arbitrary order. Raises ValueError for other shapes.
     """
     _check(estimate, reference)
     if estimate.shape != reference.shape:
@@ -64,18 +67,20 @@ def pit_loss(
             "as many estimates as references, of equal length, are needed; got "
             f"{tuple(estimate.shape)} and {tuple(reference.shape)}"
         )
-    if zero_mean:
-        estimate, reference = _centred(estimate), _centred(reference)
-    cost = pairwise_cost(
-        estimate=estimate, reference=reference, measure=measure, ceiling_db=ceiling_db
-    )
+    own, shared, true = _powers(estimate.detach(), reference, zero_mean)
+    cost = _cost(own.unsqueeze(2), shared, true.unsqueeze(1), measure, ceiling_db)
     chosen = assignment(cost)
     # References rather than estimates change places: no gradient has to follow.
-    target = _pick(reference, chosen)
-    if measure == "si_sdr":
-        estimate, target = _along(estimate, target)
-    losses = negative_snr(estimate=estimate, reference=target, ceiling_db=ceiling_db)
-    return Matched(losses.mean(-1), chosen.argsort(-1))
+    own, shared = _OfPairs.apply(  # type: ignore[no-untyped-call]
+        estimate,
+        _pick(reference, chosen),
+        own,
+        shared.gather(2, chosen.unsqueeze(2)).squeeze(2),
+        zero_mean,
+    )
+    losses = _cost(own, shared, true.gather(1, chosen), measure, ceiling_db)
+    single = torch.promote_types(estimate.dtype, torch.float32)
+    return Matched(losses.mean(-1).to(single), chosen.argsort(-1))
 
 
 @torch.no_grad()
@@ -88,24 +93,8 @@ def pairwise_cost(
     Raises ValueError for other shapes.
     """
     _check(estimate, reference)
-    samples = estimate.shape[-1]
-    # |e - r|^2 = |e|^2 - 2 <e, r> + |r|^2 cancels; products of floats are exact in double.
-    # Apple's GPUs have no doubles: what is left there, some 60 dB, is enough to choose by.
-    precise = torch.float32 if estimate.device.type == "mps" else torch.float64
-    inner = estimate.new_zeros((*estimate.shape[:2], reference.shape[1]), dtype=precise)
-    powers = [x.new_zeros(x.shape[:2], dtype=precise) for x in (estimate, reference)]
-    for pair in zip(*(torch.split(x, _BLOCK, -1) for x in (estimate, reference)), strict=True):
-        e, r = (x.to(precise) for x in pair)
-        inner += e @ r.mT
-        for power, x in zip(powers, (e, r), strict=True):
-            power += torch.linalg.vecdot(x, x)
-    e2, r2 = powers[0].unsqueeze(2) / samples, powers[1].unsqueeze(1) / samples
-    inner /= samples
-    if measure == "snr":
-        return _snr_cost((e2 - 2 * inner + r2).clamp_min(0), r2.expand_as(inner), ceiling_db)
-    along = inner.square() / r2.clamp_min(torch.finfo(precise).tiny)
-    level = torch.maximum(along, _LEAST_SHARE * e2).clamp_min(torch.finfo(precise).tiny)
-    return _snr_cost((e2 - along).clamp_min(0) / level, along / level, ceiling_db)
+    own, shared, true = _powers(estimate, reference, zero_mean=False)
+    return _cost(own.unsqueeze(2), shared, true.unsqueeze(1), measure, ceiling_db)
 
 
 def permutation_invariant(cost: Tensor) -> Tensor:
@@ -160,24 +149,74 @@ def _pick(waves: Tensor, which: Tensor) -> Tensor:
     return waves[torch.arange(len(which), device=which.device).unsqueeze(1), which]
 
 
-def _centred(wave: Tensor) -> Tensor:
-    return wave - wave.mean(-1, keepdim=True)
+@torch.no_grad()
+def _powers(estimate: Tensor, reference: Tensor, zero_mean: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean products over samples: of each estimate with itself (batch, estimates), with every
+    reference (batch, estimates, references), and of each reference with itself; with `zero_mean`
+    of the waveforms less their means."""
+    # Apple's GPUs have no doubles: there, errors some 60 dB below a source are lost.
+    precise = torch.float32 if estimate.device.type == "mps" else torch.float64
+    shared = estimate.new_zeros((*estimate.shape[:2], reference.shape[1]), dtype=precise)
+    powers = [x.new_zeros(x.shape[:2], dtype=precise) for x in (estimate, reference)]
+    sums = [torch.zeros_like(power) for power in powers]
+    for pair in zip(*(torch.split(x, _BLOCK, -1) for x in (estimate, reference)), strict=True):
+        e, r = (x.to(precise) for x in pair)
+        shared += e @ r.mT
+        for power, total, x in zip(powers, sums, (e, r), strict=True):
+            power += torch.linalg.vector_norm(x, dim=-1).square()
+            if zero_mean:
+                total += x.sum(-1)
+    samples = estimate.shape[-1]
+    own, true = (p / samples - (t / samples).square() for p, t in zip(powers, sums, strict=True))
+    of_means = (sums[0] / samples).unsqueeze(2) * (sums[1] / samples).unsqueeze(1)
+    return own, shared / samples - of_means, true
 
 
-def _snr_cost(error: Tensor, power: Tensor, ceiling_db: float) -> Tensor:
-    """`negative_snr` knows waveforms by two powers alone; here one sample each stands for them."""
-    root = power.sqrt().unsqueeze(-1)
-    estimate = root - error.sqrt().unsqueeze(-1)
-    return negative_snr(estimate=estimate, reference=root, ceiling_db=ceiling_db)
+class _OfPairs(torch.autograd.Function):
+    """Hands on two mean products of chosen pairs, `own` of `estimate` (batch, sources, samples)
+    with itself and `shared` with `target`, and back their gradients to `estimate`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 (torch's own)
+        estimate: Tensor,
+        target: Tensor,
+        own: Tensor,
+        shared: Tensor,
+        zero_mean: bool,
+    ) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(estimate, target)
+        ctx.zero_mean = zero_mean
+        return own.clone(), shared.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        to_own: Tensor,
+        to_shared: Tensor,
+    ) -> tuple[Tensor, None, None, None, None]:
+        estimate, target = ctx.saved_tensors
+        # factor * (estimate - scale * target): a difference, small where the two are alike.
+        factor = 2 * to_own / estimate.shape[-1]
+        scale = torch.where(to_own == 0, 0, -to_shared / (2 * to_own))
+        scale, factor = (x.unsqueeze(-1).to(estimate) for x in (scale, factor))
+        gradient = torch.addcmul(estimate, scale, target, value=-1).mul_(factor)
+        if ctx.zero_mean:
+            gradient -= gradient.mean(-1, keepdim=True)
+        return gradient, None, None, None, None
 
 
-def _along(estimate: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """What SI-SDR is the SNR of: the estimate, and the part of it that lies along the reference,
-    both scaled so that the latter's power is one (or less, below `_LEAST_SHARE`)."""
-    tiny = torch.finfo(estimate.dtype).tiny
-    power = reference.square().mean(-1, keepdim=True).clamp_min(tiny)
-    along = (estimate * reference).mean(-1, keepdim=True) / power * reference
-    shares = (along, _LEAST_SHARE**0.5 * estimate)
-    level = torch.maximum(*(x.square().mean(-1, keepdim=True) for x in shares))
-    level = level.clamp_min(tiny).sqrt()
-    return estimate / level, along / level
+def _cost(own: Tensor, shared: Tensor, true: Tensor, measure: Measure, ceiling_db: float) -> Tensor:
+    """Minus the SNR or SI-SDR in dB of pairs of which the mean products are known."""
+    if measure == "snr":
+        error = (own - 2 * shared + true).clamp_min(0)
+    else:  # the power of what does not lie along the reference, by that of what does
+        along = shared.square() / true.clamp_min(_TINY)
+        aside = (own - along).clamp_min(0) + _TINY
+        error = aside / torch.maximum(along, _LEAST_SHARE * (own + _TINY))
+        true = torch.ones_like(true)
+    # `negative_snr` knows waveforms by two powers alone; here one sample each stands for them.
+    power = true.clamp_min(_TINY).sqrt().unsqueeze(-1)
+    estimate = power - error.clamp_min(_TINY).sqrt().unsqueeze(-1)
+    return negative_snr(estimate=estimate, reference=power, ceiling_db=ceiling_db)

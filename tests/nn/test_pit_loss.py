@@ -152,6 +152,42 @@ def test_silence_has_a_finite_loss_and_gradient(sources: int, measure: Measure) 
     assert torch.isfinite(gradient_of(loss, estimate)).all()
 
 
+def test_a_silent_estimate_is_no_good_estimate() -> None:
+    _, reference, _ = shuffled(3)
+    silent = pit_loss(estimate=0 * reference, reference=reference)
+    torch.testing.assert_close(silent.loss, torch.zeros(2), atol=1e-2, rtol=0)
+    silent = pit_loss(estimate=0 * reference, reference=reference, measure="si_sdr")
+    torch.testing.assert_close(silent.loss, torch.full((2,), 80.0), atol=1e-2, rtol=0)
+
+
+@given(error_db=st.floats(-60, 20), gain=st.floats(0.1, 10), zero_mean=st.booleans())
+@settings(max_examples=20)
+@pytest.mark.parametrize("measure", ["snr", "si_sdr"])
+def test_the_gradient_is_that_of_the_waveforms(
+    measure: Measure, error_db: float, gain: float, zero_mean: bool
+) -> None:
+    """In single precision, what autograd finds in double from the definitions."""
+    estimate, reference, order = shuffled(2, error=10 ** (error_db / 20), samples=300)
+    estimate = (estimate if measure == "snr" else gain * estimate).requires_grad_()
+    told: dict[str, Any] = {"zero_mean": zero_mean, "ceiling_db": 100.0}
+    found = pit_loss(estimate=estimate, reference=reference, measure=measure, **told)
+    exact = estimate.detach().double().requires_grad_()
+    rows = torch.arange(2).unsqueeze(1)
+    e, r = exact[rows, order], reference.double()
+    if zero_mean:
+        e, r = (x - x.mean(-1, keepdim=True) for x in (e, r))
+    if measure == "si_sdr":
+        r = (e * r).sum(-1, keepdim=True) / r.square().sum(-1, keepdim=True) * r
+    loss = negative_snr(estimate=e, reference=r, ceiling_db=100.0).mean(-1)
+    if torch.equal(found.order, order):
+        torch.testing.assert_close(found.loss.double(), loss, atol=1e-4, rtol=0)
+        mine = gradient_of(found.loss.sum(), estimate).double()
+        theirs = gradient_of(loss.sum(), exact)
+        torch.testing.assert_close(mine, theirs, atol=1e-3 * float(theirs.abs().max()), rtol=0)
+    else:  # so noisy that the other order is as good
+        assert error_db > 0
+
+
 @pytest.mark.parametrize("sources", [2, 7])
 def test_an_odd_batch_is_told_by_its_loss_and_stops_nothing(sources: int) -> None:
     estimate, reference, _ = shuffled(sources)
