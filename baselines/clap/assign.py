@@ -14,6 +14,8 @@ is the most likely one, whichever model a score came from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,10 +23,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from baselines.clap.checkpoint import LoadedClap, load_clap
 from baselines.clap.model import TextAudioModel
 from baselines.clap.wording import embed_descriptions
 from lcr.audio import check_audio, resample
 from lcr.instruction import Description, Kind
+from lcr.joint import WeightsError
 from lcr.remixer import OracleUse
 
 NONE = -1
@@ -102,3 +106,30 @@ def best_assignment(scores: NDArray[np.float64]) -> NDArray[np.intp]:
     rows, columns = linear_sum_assignment(scores, maximize=True)
     chosen[columns] = rows
     return chosen
+
+
+@dataclass(frozen=True)
+class LoadedMatcher:
+    """A matcher, and the models that it listens with, for the card of a system."""
+
+    matcher: ClapMatcher
+    claps: Mapping[Kind, LoadedClap]
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Names and sha256 of all that it runs with."""
+        return {name: sha for clap in self.claps.values() for name, sha in clap.weights.items()}
+
+    @property
+    def reference(self) -> str:
+        return "; ".join(dict.fromkeys(clap.reference for clap in self.claps.values()))
+
+
+def load_matcher(paths: Mapping[Kind, Path], *, device: str = "cpu") -> LoadedMatcher:
+    """With a checkpoint for each kind, ours or a public one (see `load_clap`, which also says what
+    is raised). Raises WeightsError for one of ours that was trained on the other kind."""
+    claps = {kind: load_clap(path, device=device) for kind, path in paths.items()}
+    for kind, clap in claps.items():
+        if clap.kind not in (None, kind):
+            raise WeightsError(f"{paths[kind]} is a CLAP for {clap.kind}, and is given for {kind}")
+    return LoadedMatcher(ClapMatcher({k: clap.model for k, clap in claps.items()}), claps)

@@ -23,6 +23,8 @@ from lcr.instruction import (
 
 WORDINGS = 8
 """Ways to say a description whose embeddings are averaged, so that no one wording decides."""
+_AT_ONCE = 16
+"""Descriptions embedded together."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,10 @@ def relation(stated: Description, heard: Description) -> Literal["fits", "differ
 
 def embed_descriptions(model: TextAudioModel, descriptions: Sequence[Description]) -> Tensor:
     """Unit vectors (descriptions, width): the mean direction of each one's `wordings`."""
-    if not descriptions:
-        return torch.empty(0, model.width)
-    texts = [text for description in descriptions for text in wordings(description)]
-    embedded = model.embed_text(texts).view(len(descriptions), WORDINGS, -1)
-    return functional.normalize(embedded.mean(1), dim=-1)
+    found = [torch.empty(0, model.width)]
+    for start in range(0, len(descriptions), _AT_ONCE):
+        some = descriptions[start : start + _AT_ONCE]
+        texts = [text for description in some for text in wordings(description)]
+        embedded = model.embed_text(texts).view(len(some), WORDINGS, -1).mean(1)
+        found.append(functional.normalize(embedded, dim=-1))
+    return torch.cat([f.to(found[-1]) for f in found])

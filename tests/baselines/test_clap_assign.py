@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from baselines.clap.assign import NONE, ClapMatcher, best_assignment
+from baselines.clap.assign import NONE, ClapMatcher, best_assignment, load_matcher
+from baselines.clap.checkpoint import save_clap
 from baselines.clap.wording import wordings
 from lcr.instruction import AudioDescription, Description, Kind, SpeechDescription
+from lcr.joint import WeightsError
 from tests.baselines.test_clap_model import tiny_clap
 
 MAN, WOMAN = SpeechDescription(gender="M"), SpeechDescription(gender="F")
@@ -146,3 +148,16 @@ def test_level_changes_no_assignment(tmp_path: Path) -> None:
     )
     np.testing.assert_allclose(after, before, atol=1e-3)
     assert np.ptp(before) > 0.02
+
+
+def test_a_matcher_loads_with_a_clap_of_each_kind(tmp_path: Path) -> None:
+    kinds: tuple[Kind, Kind] = ("speech", "audio")
+    for kind in kinds:
+        save_clap(tiny_clap(tmp_path / "bert", kind), tmp_path / f"clap-{kind}")
+    loaded = load_matcher({kind: tmp_path / f"clap-{kind}" for kind in kinds})
+    assert set(loaded.weights) == {"clap-speech", "clap-audio", "bert"}
+    assert loaded.reference.count("MiniLM") == 1
+    waves = np.random.default_rng(0).standard_normal((4, 3000)).astype(np.float32)
+    assert sorted(loaded.matcher.assign(waves, RATE, ALL)) == [0, 1, 2, 3]
+    with pytest.raises(WeightsError, match="for audio, and is given for speech"):
+        load_matcher({"speech": tmp_path / "clap-audio"})

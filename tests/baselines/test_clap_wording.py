@@ -94,3 +94,20 @@ def test_a_description_is_the_mean_direction_of_its_wordings() -> None:
     expected[0, :WORDINGS] = expected[1, WORDINGS:] = WORDINGS**-0.5
     torch.testing.assert_close(found, expected)
     assert embed_descriptions(Counting(), []).shape == (0, 2 * WORDINGS)
+
+
+class Lengths(Counting):
+    """Embeds a text by its length."""
+
+    width = 2
+
+    def embed_text(self, texts: list[str]) -> torch.Tensor:
+        angle = torch.tensor([len(text) / 30 for text in texts])
+        return torch.stack([angle.cos(), angle.sin()], 1)
+
+
+def test_many_descriptions_are_embedded_as_each_alone() -> None:
+    rng = np.random.default_rng(0)
+    many = [random_speaker(rng, unknown=0.3) for _ in range(37)]
+    alone = torch.cat([embed_descriptions(Lengths(), [one]) for one in many])
+    torch.testing.assert_close(embed_descriptions(Lengths(), many), alone)
