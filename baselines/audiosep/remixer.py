@@ -1,0 +1,160 @@
+"""AudioSep as section VI-C uses it: it can only extract what one query names, so that
+
+- speech enhancement (SE) is the extraction of "speech",
+- a removal (TSR, TAR; SR by "speech") is the mixture less what is extracted,
+- several targets (ME) are several runs: their sum, or the mixture less their sum.
+
+Changes of volume are not defined. The queries are descriptions of the sources; which these are and
+what happens to them is a planner's to say. The oracle's knows the true instruction, as whoever
+wrote the paper's queries did.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines.audiosep.checkpoint import HOW, LoadedAudioSep, load_audiosep
+from baselines.audiosep.network import separate
+from baselines.lass_query import WEIGHTS, query_of
+from baselines.planning import OraclePlanner, Plan, Planner
+from lcr.adapters import AdapterConfig, run_core
+from lcr.audio import check_audio
+from lcr.instruction import Description, Task
+from lcr.nn.base_weights import MissingWeightsError
+from lcr.remixer import Audio, NotDefinedError, Oracle, Remix, Step, SystemCard
+
+TASKS = frozenset({Task.TSE, Task.TAE, Task.SE, Task.TSR, Task.TAR, Task.SR, Task.ME})
+SPEECH = "speech"
+"""The query for everyone who speaks (section VI-C)."""
+VARIABLE = "LCR_AUDIOSEP_CHECKPOINT"
+REFERENCE = "Liu et al., Separate Anything You Describe, arXiv 2308.05037"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What is extracted, one query a run, and whether the sum is heard or what it leaves."""
+
+    queries: tuple[str, ...]
+    subtract: bool
+
+
+def runs_for(plan: Plan, *, complete: bool) -> Runs:
+    """The fewest runs that do what is planned. `complete` plans are for all sources that there
+    are; others say by `rest` whether the remainder of the mixture is kept.
+
+    Raises NotDefinedError for changes of volume.
+    """
+    pairs = list(zip(plan.descriptions, plan.gains, strict=True))
+    if not {*plan.gains, *(() if complete else (plan.rest,))} <= {0, 1}:
+        asked = ", ".join(f"{d.kind} {g:g}" for d, g in pairs)
+        raise NotDefinedError(f"AudioSep extracts and removes; the gains asked for are {asked}")
+    kept = [d for d, gain in pairs if gain]
+    removed = [d for d, gain in pairs if not gain]
+    subtract = len(removed) < len(kept) if complete else plan.rest == 1
+    one_kind = all(len({d.kind for d in some}) == 1 for some in (kept, removed))
+    if complete and one_kind and kept[0].kind != removed[0].kind:  # all speech against all else
+        return Runs((SPEECH,), subtract=removed[0].kind == "speech")
+    return Runs(tuple(_words(d) for d in (removed if subtract else kept)), subtract)
+
+
+def _words(description: Description) -> str:
+    nameless = description.kind == "speech" and not getattr(description, "known", None)
+    return SPEECH if nameless else query_of(description)
+
+
+class AudioSepRemixer:
+    """A separator and its queries as a Remixer. Each channel is separated on its own, at any rate
+    and length through the adapters; level, length and alignment are the input's."""
+
+    def __init__(
+        self, loaded: LoadedAudioSep, planner: Planner, *, name: str, device: str = "cpu"
+    ) -> None:
+        self._network = loaded.network.to(device).eval()
+        self._encoder, self._planner, self._device = loaded.encoder, planner, device
+        config = loaded.network.config
+        self._adapter = AdapterConfig(
+            native_rate=config.sample_rate, chunk_s=20.0, overlap_s=2.0, min_samples=config.n_fft
+        )
+        self._card = SystemCard(
+            name=name,
+            family="composite",
+            sample_rate=config.sample_rate,
+            uses_oracle=planner.uses_oracle,
+            reference=REFERENCE + (" (MIT)" if name == "audiosep" else "; trained here"),
+            weights=loaded.weights,
+            tasks=TASKS,
+        )
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """Remix (channels, samples). Raises NotDefinedError where volumes are to change,
+        MissingOracleError without the truth that its card names, ValueError for unusable audio."""
+        check_audio(mixture, sample_rate)
+        known = oracle.instruction.descriptions if oracle and oracle.instruction else ()
+        plan = self._planner.plan(prompt, known, oracle=oracle)
+        runs = runs_for(plan, complete=bool(known))
+        steps = list(plan.steps)
+        total = np.zeros(mixture.shape, np.float32)
+        for query in runs.queries:
+            began = time.perf_counter()
+            with torch.inference_mode():
+                z = self._encoder.embed_text([query]).to(self._device)
+            total += self._extract(mixture, sample_rate, z)
+            steps.append(Step(name="extract", detail=query, seconds=time.perf_counter() - began))
+        if runs.subtract:
+            steps.append(Step(name="subtract", detail=f"{len(runs.queries)} from the mixture"))
+            total = mixture - total
+        return Remix(audio=total, trace=tuple(steps))
+
+    def _extract(self, mixture: Audio, sample_rate: int, z: Tensor) -> Audio:
+        @torch.inference_mode()
+        def core(part: Audio) -> Audio:
+            waves = torch.from_numpy(np.ascontiguousarray(part)).to(self._device)
+            out: Audio = separate(self._network, waves, z.expand(len(waves), -1)).cpu().numpy()
+            return out
+
+        return run_core(core, mixture, sample_rate, self._adapter)
+
+
+def audiosep(
+    *,
+    weights: str = "",
+    clap: str = "",
+    tokenizer: str = "",
+    planner: Planner | None = None,
+    device: str = "cpu",
+) -> AudioSepRemixer:
+    """The system `audiosep`: the public checkpoint, whose path is `weights` or
+    $LCR_AUDIOSEP_CHECKPOINT. See `load_audiosep` for the other paths and what it raises."""
+    path = weights or os.environ.get(VARIABLE, "")
+    if not path:
+        raise MissingWeightsError(f"AudioSep's weights are not on this machine; {HOW}")
+    loaded = load_audiosep(
+        Path(path).expanduser(),
+        clap=Path(clap).expanduser() if clap else None,
+        tokenizer=Path(tokenizer).expanduser() if tokenizer else None,
+    )
+    return AudioSepRemixer(loaded, planner or OraclePlanner(), name="audiosep", device=device)
+
+
+def audiosep_desk(
+    *, weights: str = "audiosep-desk", planner: Planner | None = None, device: str = "cpu"
+) -> AudioSepRemixer:
+    """The system `audiosep-desk`: one of desk size, trained here; `weights` names one that ships,
+    or is the path of another."""
+    # What ships comes first: a folder of the same name beside the caller must not take its place.
+    shipped = WEIGHTS / weights
+    loaded = load_audiosep(shipped if shipped.is_dir() else Path(weights))
+    return AudioSepRemixer(loaded, planner or OraclePlanner(), name="audiosep-desk", device=device)
