@@ -9,9 +9,7 @@ from typing import Any
 
 from experiments.limits_measure import Finding
 from experiments.limits_summary import OVERALL, SEEN_AT_LEAST
-from experiments.tables import Grid
-from experiments.tables import _cell as cell
-from experiments.tables import _line as line
+from experiments.tables import Grid, cell, grid_to_markdown
 
 _SHOWN = 10
 _WORDS = {"0": "remove", "1": "keep", "U": "up", "D": "down"}
@@ -53,9 +51,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
     ]
     for grid in grids:
         if grid.rows:
-            parts += [f"## {cell(grid.title)}", "", line(grid.heads)]
-            parts.append("|" + " --- |" + " ---: |" * (len(grid.heads) - 1))
-            parts += [*(line(row) for row in grid.rows), ""]
+            parts += grid_to_markdown(grid)
     parts += ["## How to read this", "", *(f"- {cell(note)}" for note in _NOTES)]
     if facts["undefined"]:
         parts.append(f"- {facts['undefined']} of {facts['n_examples']} scores are undefined.")

@@ -13,9 +13,7 @@ from typing import Any
 
 from experiments.errors import ConfigError
 from experiments.limits_measure import Factor, Finding
-from experiments.summary import _interval as interval_json
-from experiments.summary import _mean_interval as mean_interval
-from experiments.summary import _Value as Value
+from experiments.summary import Value, interval_json, mean_interval
 from lcr.instruction import Action, Task
 from lcr.statistics import Interval
 

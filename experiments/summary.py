@@ -34,7 +34,7 @@ MEASURE = "snr_improvement_db"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Value:
+class Value:
     """One example's figure with what it is stratified and clustered by."""
 
     index: int
@@ -73,9 +73,9 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _values(records: Sequence[Record]) -> list[_Value]:
+def _values(records: Sequence[Record]) -> list[Value]:
     return [
-        _Value(
+        Value(
             index=record["index"],
             task=record["task"],
             clips=tuple(source["clip"] for source in record["sources"]),
@@ -86,7 +86,7 @@ def _values(records: Sequence[Record]) -> list[_Value]:
     ]
 
 
-def _system(entry: SystemRun, values: Sequence[_Value], tasks: Sequence[str]) -> dict[str, Any]:
+def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> dict[str, Any]:
     system = entry.system
     records = [r for r in entry.records if r["status"] != NOT_DEFINED]
     defined = {r["task"] for r in records}
@@ -123,13 +123,13 @@ def _system(entry: SystemRun, values: Sequence[_Value], tasks: Sequence[str]) ->
         "dropped_lines": entry.dropped,
         "tasks": {
             task: {
-                **_interval(_mean_interval(found)),
+                **interval_json(mean_interval(found)),
                 "input_snr_db": _input_mean(entry.records, task),
             }
             for task, found in by_task.items()
         },
-        "average": _interval(_mean_interval(whole)),
-        "average_without_ovc": _interval(_mean_interval(_without_ovc(whole))),
+        "average": interval_json(mean_interval(whole)),
+        "average_without_ovc": interval_json(mean_interval(_without_ovc(whole))),
         "share_improved": _share(share),
         "real_time_factor": median(r["cost"]["real_time_factor"] for r in records)
         if records
@@ -143,7 +143,7 @@ def _system(entry: SystemRun, values: Sequence[_Value], tasks: Sequence[str]) ->
     }
 
 
-def _without_ovc(values: Sequence[_Value]) -> list[_Value]:
+def _without_ovc(values: Sequence[Value]) -> list[Value]:
     return [v for v in values if v.task != Task.OVC.value]
 
 
@@ -153,7 +153,8 @@ def _input_mean(records: Sequence[Record], task: str) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _interval(interval: Interval) -> dict[str, Any]:
+def interval_json(interval: Interval) -> dict[str, Any]:
+    """An interval as summary.json holds it."""
     return {
         "mean": interval.mean,
         "low": interval.low,
@@ -167,13 +168,13 @@ def _share(share: Any) -> dict[str, Any]:  # noqa: ANN401 (Proportion or WinRate
     return {"mean": share.share, "low": share.low, "high": share.high, "n": share.n}
 
 
-def _weighted(values: Sequence[_Value]) -> list[float]:
+def _weighted(values: Sequence[Value]) -> list[float]:
     """Numbers whose mean is the mean of the tasks' means."""
     counts = _counts(values)
     return [v.value * len(values) / (len(counts) * counts[v.task]) for v in values]
 
 
-def _stratified(values: Sequence[_Value]) -> list[float]:
+def _stratified(values: Sequence[Value]) -> list[float]:
     """As `_weighted`, but spread only as each task's values spread around their own mean."""
     counts = _counts(values)
     if not counts or min(counts.values()) < 2:
@@ -192,19 +193,19 @@ def _stratified(values: Sequence[_Value]) -> list[float]:
     ]
 
 
-def _counts(values: Sequence[_Value]) -> dict[str, int]:
+def _counts(values: Sequence[Value]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for v in values:
         counts[v.task] = counts.get(v.task, 0) + 1
     return counts
 
 
-def _by_slot(values: Sequence[_Value]) -> list[list[str]]:
+def _by_slot(values: Sequence[Value]) -> list[list[str]]:
     """Cluster ids by each source slot in turn."""
     return [list(slot) for slot in zip(*(v.clips for v in values), strict=True)]
 
 
-def _mean_interval(values: Sequence[_Value]) -> Interval:
+def mean_interval(values: Sequence[Value]) -> Interval:
     """The average with the widest of the intervals by source slot."""
     numbers = _stratified(values)
     found = [bootstrap_mean(numbers, clusters=slot) for slot in _by_slot(values)]
@@ -218,7 +219,7 @@ def _width(interval: Interval) -> float:
 
 
 def _add_comparison(
-    systems: list[dict[str, Any]], values: Mapping[str, Sequence[_Value]], *, wanted: str
+    systems: list[dict[str, Any]], values: Mapping[str, Sequence[Value]], *, wanted: str
 ) -> str | None:
     """Ranks, and wins and p-values against one system, without OVC; bounds take no part."""
     key: Callable[[dict[str, Any]], float] = lambda s: s["average_without_ovc"]["mean"]  # noqa: E731
@@ -241,7 +242,7 @@ def _add_comparison(
         p_values[s["name"]] = max(t.p_value for t in tests if t.p_value is not None)
         s["versus"] = {
             "system": against,
-            "difference": _interval(_mean_interval(differences)),
+            "difference": interval_json(mean_interval(differences)),
             "win_rate": _share(win_rate([d.value for d in differences])),
             "p": p_values[s["name"]],
         }
@@ -250,10 +251,10 @@ def _add_comparison(
     return against
 
 
-def _differences(mine: Sequence[_Value], theirs: Sequence[_Value]) -> list[_Value]:
+def _differences(mine: Sequence[Value], theirs: Sequence[Value]) -> list[Value]:
     other = {v.index: v.value for v in _without_ovc(theirs)}
     return [
-        _Value(index=v.index, task=v.task, clips=v.clips, value=v.value - other[v.index])
+        Value(index=v.index, task=v.task, clips=v.clips, value=v.value - other[v.index])
         for v in _without_ovc(mine)
         if v.index in other
     ]

@@ -195,23 +195,28 @@ def _printed_width(widths: Sequence[int]) -> int:
 
 def to_markdown(summary: Summary) -> str:
     """The tables and remarks as Markdown."""
-    parts = [f"# {_cell(summary['suite'])}", ""]
+    parts = [f"# {cell(summary['suite'])}", ""]
     for grid in grids(summary):
-        parts += [f"## {_cell(grid.title)}", "", _line(grid.heads)]
-        parts.append("|" + " --- |" + " ---: |" * (len(grid.heads) - 1))
-        parts += [_line(row) for row in grid.rows]
-        parts.append("")
-    parts += [f"- {_cell(remark)}" for remark in remarks(summary)]
+        parts += grid_to_markdown(grid)
+    parts += [f"- {cell(remark)}" for remark in remarks(summary)]
     facts = ("data_digest", "config_digest", "per_task", "n_examples", "finished")
     parts += [f"- {name}: {summary[name]}" for name in facts]
     return "\n".join(parts) + "\n"
 
 
+def grid_to_markdown(grid: Grid) -> list[str]:
+    """Lines: a heading, the table, and an empty line."""
+    rule = "|" + " --- |" + " ---: |" * (len(grid.heads) - 1)
+    rows = [_line(row) for row in grid.rows]
+    return [f"## {cell(grid.title)}", "", _line(grid.heads), rule, *rows, ""]
+
+
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(_cell, cells)) + " |"
+    return "| " + " | ".join(map(cell, cells)) + " |"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text as one line in which Markdown finds nothing to mark up."""
     for sign in "\\|<>*_`":
         text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())
