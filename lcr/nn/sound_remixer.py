@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
+from lcr.nn.cost import Description, describe_network
 from lcr.nn.film import FiLM
 from lcr.nn.mask_networks import Scale, block_kind
 from lcr.nn.pointwise import Linear
@@ -173,30 +173,10 @@ class SoundRemixer(nn.Module):
         return out.flatten(-2)[..., :samples]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What a model costs: trained values in all and in FiLM, and multiply-accumulates of its matrix
-    products, convolutions and attention (not of scans) for a second of audio, one instruction."""
-
-    parameters: int
-    film_parameters: int
-    macs_per_s: int
-    is_causal: bool
-
-
-def describe(
-    config: SoundRemixerConfig, *, seconds: int = 4, sample_rate: int = 16_000
-) -> Description:
-    """Counted by running the model's operations on `seconds` of audio without values (transformers
-    across chunks cost more a second the longer the audio). Nothing is allocated."""
+def describe(config: SoundRemixerConfig, *, seconds: int = 4) -> Description:
+    """What the model of `config` costs, counted on `seconds` of 16 kHz audio without values:
+    nothing is allocated."""
     with torch.device("meta"):
         model = SoundRemixer(config).eval()
-        mixture, z = torch.empty(1, seconds * sample_rate), torch.empty(1, 1, config.z_dim)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(mixture, z)
-    return Description(
-        parameters=sum(p.numel() for p in model.parameters()),
-        film_parameters=sum(p.numel() for p in model.films.parameters()),
-        macs_per_s=counter.get_total_flops() // 2 // seconds,
-        is_causal=config.is_causal,
-    )
+        mixture, z = torch.empty(1, seconds * 16_000), torch.empty(1, 1, config.z_dim)
+    return describe_network(model, mixture, z, is_causal=config.is_causal)

@@ -1,0 +1,69 @@
+"""The command `lcr`; its subcommands are the modules of `lcr.cli.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from pkgutil import iter_modules
+from typing import Protocol, cast
+
+from lcr.cli import commands
+from lcr.errors import LcrError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+_OURS = {"lcr", "baselines", "agents", "experiments"}
+
+
+class Command(Protocol):
+    """What a module of `lcr.cli.commands` holds."""
+
+    __doc__: str | None
+    EXTRA: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, options: argparse.Namespace) -> int: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `lcr ARGUMENTS` and return its exit status: 2, with one line on standard error, for
+    whatever the caller can put right, a missing package included."""
+    known = _commands()
+    parser = argparse.ArgumentParser(prog="lcr", description="Remix sound by text.")
+    parser.add_argument("--version", action="version", version=f"lcr {version('lcr')}")
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in known.items():
+        help_ = " ".join((command.__doc__ or "").split())
+        summary = help_.partition(". ")[0].rstrip(".")
+        command.add_arguments(parsers.add_parser(name, help=summary, description=help_))
+    options = parser.parse_args(arguments)
+    try:
+        return known[options.command].run(options)
+    except LcrError as error:
+        return _fail(options.command, str(error))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if not missing or missing in _OURS:
+            raise
+        extra = known[options.command].EXTRA
+        return _fail(
+            options.command,
+            f"{missing} is not installed; run: pip install -e '.[{extra}]' in the project's folder",
+        )
+    except KeyboardInterrupt:
+        print(f"lcr {options.command}: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _commands() -> dict[str, Command]:
+    names = sorted(module.name for module in iter_modules(commands.__path__))
+    return {name: cast(Command, import_module(f"{commands.__name__}.{name}")) for name in names}
+
+
+def _fail(command: str, message: str) -> int:
+    print(f"lcr {command}: {' '.join(message.split())}", file=sys.stderr)
+    return EXIT_BAD_INPUT
