@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.clap.laion import TOKENIZER, rename, text_settings
+from baselines.clap.laion import _tokenizer_folder, rename, text_settings
 from baselines.clap.public import load_tokenizer
 from lcr.joint import WeightsError
-from lcr.nn.base_weights import MissingWeightsError, find_base
 
 PARTS = ("text_branch.", "text_projection.")
 """What of a CLAP's tensors a query passes through."""
@@ -34,7 +33,7 @@ IGNORED = (
 """The rest of it: the side of audio, the second projections of an unused loss, the temperatures."""
 _TOKENS = 512
 _COMPUTED = ("embeddings.position_ids", "embeddings.token_type_ids")
-"""Buffers that older versions of transformers saved."""
+"""Buffers that follow from the sizes: some versions of transformers save them, others do not."""
 
 
 class ClapQuery:
@@ -68,7 +67,7 @@ def build_query(
     """From laion-clap's tensors of `PARTS`, which came from `path`: all of them must fit.
 
     The tokeniser is looked for in `tokenizer`, beside `path` and as the model roberta-base (see
-    `find_base`). Raises MissingWeightsError, WeightsError.
+    `lcr.nn.base_weights.find_base`). Raises MissingWeightsError, WeightsError.
     """
     from transformers import ClapTextConfig, ClapTextModelWithProjection
 
@@ -79,24 +78,9 @@ def build_query(
         ClapTextConfig(**settings, projection_dim=len(state["text_projection.2.bias"]))
     )
     wanted = {name: value for name, value in state.items() if not name.endswith(_COMPUTED)}
+    computed = {k: v for k, v in model.state_dict().items() if k.endswith(_COMPUTED)}
     try:
-        # Its own buffers are not saved, so that nothing may be missing.
-        model.load_state_dict(rename(wanted), strict=True)
+        model.load_state_dict(rename(wanted) | computed, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"{path}: its CLAP does not fit RoBERTa: {error}") from error
-    return ClapQuery(model.float(), load_tokenizer(tokenizer_folder(path, tokenizer)))
-
-
-def tokenizer_folder(path: Path, given: Path | None) -> Path:
-    """Raises MissingWeightsError, which names the files that are needed."""
-    if given is not None:
-        return given
-    if any((path.parent / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-        return path.parent
-    try:
-        return find_base(TOKENIZER)
-    except MissingWeightsError as error:
-        raise MissingWeightsError(
-            f"{path} holds no tokeniser: put roberta-base's tokenizer.json (or vocab.json and "
-            f"merges.txt) beside it, or name their folder by tokenizer=DIR. ({error})"
-        ) from error
+    return ClapQuery(model.float(), load_tokenizer(_tokenizer_folder(path, tokenizer)))

@@ -47,7 +47,7 @@ class AudioSepStage:
         )
         if found != expected:
             raise ValueError(f"rate and query width must be {expected}; the network has {found}")
-        self.modules = nn.ModuleDict({"network": network})
+        self.modules = nn.ModuleDict({"ss_model": network})  # as in the checkpoint
         self.network, self.encoder, self.mixtures = network, encoder, mixtures
         self.config = config
 

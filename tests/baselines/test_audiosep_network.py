@@ -148,6 +148,7 @@ def test_the_public_size_has_the_public_names_and_shapes() -> None:
         network = ResUNet30()
     found = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     assert found == public_shapes(ResUNetConfig())
+    assert sum(p.numel() for p in network.parameters()) == 26_447_941
     assert (network.config.hop, network.config.sample_rate) == (320, 32_000)
     shapes = {name: tuple(value.shape) for name, value in fourier_tables(2048).items()}
     assert shapes == {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from baselines.audiosep.checkpoint import build_network
 from baselines.audiosep.network import ResUNet30, ResUNetConfig
 from baselines.audiosep.training import AudioSepStage, desk_config
+from lcr.training.config import LoopConfig
+from lcr.training.loop import Loop
 from lcr.training.stages import StageConfig
 from tests.baselines.test_lass import WIDTH, LetterEncoder
 from tests.training.test_separation import examples, mixtures
@@ -37,6 +41,18 @@ def test_a_few_steps_lower_the_loss() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_loop_trains_what_loads(tmp_path: Path) -> None:
+    config = LoopConfig(steps=2, validate_every=2, optimiser="adamw")
+    loop = Loop(stage(), config, tmp_path, {"toy": examples(1)})
+    scores = loop.run(budget_s=1e9, report=lambda step, total, figures: None)
+    assert {"toy/extraction_snri_db", "toy/improved_share"} <= set(scores)
+    exported = loop.averaged()
+    assert set(exported) == {"ss_model"}  # under which name checkpoints hold it
+    network = build_network(exported["ss_model"], tmp_path)
+    assert network.config == SMALL
+    assert network.state_dict()["base.bn0.num_batches_tracked"] == 2
 
 
 def test_batches_depend_on_the_generator_alone() -> None:
