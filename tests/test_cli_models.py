@@ -213,6 +213,19 @@ def test_json_and_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert [set(reader) for reader in told["readers"]] == [READER_FIELDS] * 3
 
 
+def test_a_checkpoint_of_the_authors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("speechbrain")
+    from tests.speechbrain_lcr import Transformer
+
+    theirs = Transformer(5)
+    theirs.save(tmp_path / "lcr-t" / "CKPT+2023-12-15+01-00-00+00")
+    monkeypatch.setattr(inventory_module, "BLOCKS", ())
+    (found,) = (m for m in take(folders=[tmp_path / "lcr-t"]).models if m.name == "lcr-t")
+    assert found.parameters == sum(p.numel() for p in theirs.parameters())
+    assert found.film_parameters == sum(p.numel() for p in theirs.films.parameters())
+    assert (found.z_dim, found.causal, found.reader_parameters) == (5, False, None)
+
+
 def test_timing_is_told_with_its_threads(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -303,6 +316,18 @@ def test_help_needs_no_torch() -> None:
 def test_the_command_is_installed() -> None:
     (point,) = entry_points(group="console_scripts", name="lcr")
     assert point.load() is main
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    code = (
+        "import sys; from lcr.cli import main; from lcr.cli.commands import models;"
+        "models.run = lambda options: print('x'); sys.stdin.read(); sys.exit(main(['models']))"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        process.stdout.close()
+        assert process.communicate()[1] == b""
+    assert process.returncode == 141
 
 
 def _python(before: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ from lcr.errors import LcrError
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_PIPE_CLOSED = 141
 _OURS = {"lcr", "baselines", "agents", "experiments"}
 
 
@@ -42,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_arguments(parsers.add_parser(name, help=summary, description=help_))
     options = parser.parse_args(arguments)
     try:
-        return known[options.command].run(options)
+        status = known[options.command].run(options)
+        sys.stdout.flush()
+        return status
     except LcrError as error:
         return _fail(options.command, str(error))
     except ModuleNotFoundError as error:
@@ -57,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"lcr {options.command}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE_CLOSED
 
 
 def _commands() -> dict[str, Command]:

@@ -163,7 +163,7 @@ def _checkpoint(folder: Path) -> _Network:
     theirs = checkpoint_folder(folder)
     if theirs is not None:
         config: Config = read_remixer(theirs).config
-        return _Network(name=folder.name, config=config, folder=str(folder))
+        return _Network(name=folder.resolve().name, config=config, folder=str(folder))
     checkpoint = Checkpoint.read(folder)
     try:
         remixer = _network(checkpoint.config["remixer"])
