@@ -3,13 +3,15 @@
 Forward + backward of 2 mixtures of 2 s at 16 kHz (float32, SNR with zero mean) with 2 to 12 sources
 against asteroid's PITLossWrapper, interleaved in one process, and how far the two are apart. The
 wrapper tries all orders of up to 3 sources, uses the Hungarian method from 4 on and refuses 10 and
-more; there its own parts are timed without that check.
+more; there its own parts are timed without that check. Besides the time by the clock it prints the
+processor time of all threads, in which other work on the machine does not count.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -65,6 +67,12 @@ def _step(loss: Loss, estimate: Tensor, reference: Tensor) -> Tensor:
     return found.detach()
 
 
+def _watched(step: Callable[[], Tensor], spent: list[float]) -> None:
+    start = time.process_time()
+    step()
+    spent.append(time.process_time() - start)
+
+
 def _race(sources: int, rounds: int) -> None:
     estimate, reference = pit_inputs(sources)
     peers: dict[str, Loss] = {OURS: our_loss, **asteroid_losses(sources)}
@@ -74,7 +82,12 @@ def _race(sources: int, rounds: int) -> None:
         values.append(step().item())
         assert estimate.grad is not None
         gradients.append(estimate.grad.clone())
-    print_race(f"forward + backward, {sources} sources", interleaved(steps, rounds), OURS)
+    spent: dict[str, list[float]] = {name: [] for name in peers}
+    watched = {name: partial(_watched, step, spent[name]) for name, step in steps.items()}
+    title = f"forward + backward, {sources} sources"
+    print_race(title, interleaved(watched, rounds), OURS)
+    # Without the warm-up.
+    print_race(f"{title}, processor time", {k: v[1:] for k, v in spent.items()}, OURS)
     apart = (gradients[0] - gradients[1]).abs().max() / gradients[1].abs().max()
     print(
         f"  apart by {abs(values[0] - values[1]):.1e} dB; gradients by {float(apart):.1e} of "

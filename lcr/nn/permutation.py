@@ -25,7 +25,7 @@ Measure = Literal["snr", "si_sdr"]
 _FEW = 4
 """Up to so many sources all orders are tried at once, on the device; from 5 on (120 orders) the
 Hungarian method, on the CPU."""
-_BLOCK = 8192
+_BLOCK = 4096
 """Samples at a time that are held in double precision."""
 _LEAST_SHARE = 1e-8
 """Least share of an estimate's power that counts as lying along its reference (-80 dB)."""
@@ -70,10 +70,10 @@ def pit_loss(
     own, shared, true = _powers(estimate.detach(), reference, zero_mean)
     cost = _cost(own.unsqueeze(2), shared, true.unsqueeze(1), measure, ceiling_db)
     chosen = assignment(cost)
-    # References rather than estimates change places: no gradient has to follow.
     own, shared = _OfPairs.apply(  # type: ignore[no-untyped-call]
         estimate,
-        _pick(reference, chosen),
+        reference,
+        chosen,
         own,
         shared.gather(2, chosen.unsqueeze(2)).squeeze(2),
         zero_mean,
@@ -159,8 +159,11 @@ def _powers(estimate: Tensor, reference: Tensor, zero_mean: bool) -> tuple[Tenso
     shared = estimate.new_zeros((*estimate.shape[:2], reference.shape[1]), dtype=precise)
     powers = [x.new_zeros(x.shape[:2], dtype=precise) for x in (estimate, reference)]
     sums = [torch.zeros_like(power) for power in powers]
+    # One buffer for all blocks: fresh memory costs more than arithmetic.
+    room = min(_BLOCK, estimate.shape[-1])
+    held = [x.new_empty((*x.shape[:2], room), dtype=precise) for x in (estimate, reference)]
     for pair in zip(*(torch.split(x, _BLOCK, -1) for x in (estimate, reference)), strict=True):
-        e, r = (x.to(precise) for x in pair)
+        e, r = (h[..., : x.shape[-1]].copy_(x) for h, x in zip(held, pair, strict=True))
         shared += e @ r.mT
         for power, total, x in zip(powers, sums, (e, r), strict=True):
             power += torch.linalg.vector_norm(x, dim=-1).square()
@@ -174,18 +177,19 @@ def _powers(estimate: Tensor, reference: Tensor, zero_mean: bool) -> tuple[Tenso
 
 class _OfPairs(torch.autograd.Function):
     """Hands on two mean products of chosen pairs, `own` of `estimate` (batch, sources, samples)
-    with itself and `shared` with `target`, and back their gradients to `estimate`."""
+    with itself and `shared` with its chosen `reference`, and back their gradients to `estimate`."""
 
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401 (torch's own)
         estimate: Tensor,
-        target: Tensor,
+        reference: Tensor,
+        chosen: Tensor,
         own: Tensor,
         shared: Tensor,
         zero_mean: bool,
     ) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(estimate, target)
+        ctx.save_for_backward(estimate, reference, chosen)
         ctx.zero_mean = zero_mean
         return own.clone(), shared.clone()
 
@@ -195,16 +199,17 @@ class _OfPairs(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401
         to_own: Tensor,
         to_shared: Tensor,
-    ) -> tuple[Tensor, None, None, None, None]:
-        estimate, target = ctx.saved_tensors
+    ) -> tuple[Tensor, None, None, None, None, None]:
+        estimate, reference, chosen = ctx.saved_tensors
         # factor * (estimate - scale * target): a difference, small where the two are alike.
         factor = 2 * to_own / estimate.shape[-1]
         scale = torch.where(to_own == 0, 0, -to_shared / (2 * to_own))
         scale, factor = (x.unsqueeze(-1).to(estimate) for x in (scale, factor))
-        gradient = torch.addcmul(estimate, scale, target, value=-1).mul_(factor)
+        gradient = _pick(reference, chosen).to(estimate)
+        torch.addcmul(estimate, scale, gradient, value=-1, out=gradient).mul_(factor)
         if ctx.zero_mean:
             gradient -= gradient.mean(-1, keepdim=True)
-        return gradient, None, None, None, None
+        return gradient, None, None, None, None, None
 
 
 def _cost(own: Tensor, shared: Tensor, true: Tensor, measure: Measure, ceiling_db: float) -> Tensor:
