@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
 from experiments.environment import code_state
+from lcr.cli.machine import cpu_model
 
 
 def machine_line() -> str:
@@ -19,18 +18,6 @@ def machine_line() -> str:
     state = code_state()
     changed = " with changes" if state["dirty"] else ""
     return f"{cpu_model()}, torch {version('torch')}, commit {state['commit']}{changed}"
-
-
-def cpu_model() -> str:
-    """The processor's name, family and model (the name alone is often generic)."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    named = {key.strip(): value.strip() for key, value in fields.items()}
-    if "model name" not in named:
-        return platform.processor() or platform.machine()
-    family, model = named.get("cpu family", "?"), named.get("model", "?")
-    return f"{named['model name']} (family {family}, model {model})"
 
 
 def interleaved(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 
 from baselines.ideal import ideal_ratio_mask
-from experiments.bench import cpu_model
 from experiments.environment import code_state, environment, resolve_device
 from experiments.examples import Examples, build_bank
 from experiments.limits_figure import Curve, draw, read_curves
@@ -28,6 +27,7 @@ from experiments.progress import Bars
 from experiments.records import locked, write_atomic
 from experiments.suite import SuiteConfig, load_suite
 from experiments.systems import BATCH
+from lcr.cli.machine import cpu_model
 from lcr.data.bank import SPLITS
 from lcr.data.mixtures import Example
 from lcr.errors import LcrError

@@ -92,7 +92,7 @@ class JointRemixer:
             settings = dict(checkpoint.config["reader"])
             settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
             reader = PromptReader(ReaderConfig(**settings))
-            remixer = _network(checkpoint.config["remixer"])
+            remixer = build_network(checkpoint.config["remixer"])
             fill(reader, checkpoint.tensors, "reader.", partial=True)
             fill(remixer, checkpoint.tensors, "remixer.", partial=False)
             _check_filter(reader, remixer, vocabulary)
@@ -193,7 +193,9 @@ class JointRemixer:
         return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
 
 
-def _network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
+def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
+    """The untrained remixer that a checkpoint's config.json describes. Raises KeyError, TypeError
+    or ValueError where it describes none."""
     if "block" in settings:
         return SoundRemixer(SoundRemixerConfig.from_dict(settings))
     if settings.get("kind") != "grounded":

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.clap.laion import _tokenizer_folder, rename, text_settings
+from baselines.clap.laion import rename, text_settings, tokenizer_folder
 from baselines.clap.public import load_tokenizer
 from lcr.joint import WeightsError
 
@@ -83,4 +83,4 @@ def build_query(
         model.load_state_dict(rename(wanted) | computed, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"{path}: its CLAP does not fit RoBERTa: {error}") from error
-    return ClapQuery(model.float(), load_tokenizer(_tokenizer_folder(path, tokenizer)))
+    return ClapQuery(model.float(), load_tokenizer(tokenizer_folder(path, tokenizer)))

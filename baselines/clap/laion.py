@@ -64,7 +64,7 @@ def load_laion(path: Path, tokenizer: Path | None = None) -> tuple[PublicClap, s
         text_config=text_settings(state, path),
         projection_dim=len(_need(state, "audio_projection.2.bias", path)),
     )
-    words = load_tokenizer(_tokenizer_folder(path, tokenizer))
+    words = load_tokenizer(tokenizer_folder(path, tokenizer))
     return build(config, rename(state), words, LAION, path), sha256(path)
 
 
@@ -161,7 +161,9 @@ def _count(state: Mapping[str, Tensor], prefix: str) -> int:
     return len({key[len(prefix) :].split(".")[0] for key in state if key.startswith(prefix)})
 
 
-def _tokenizer_folder(path: Path, given: Path | None) -> Path:
+def tokenizer_folder(path: Path, given: Path | None) -> Path:
+    """Where the tokeniser of checkpoint `path` lies: as given, beside it, or by its name. Raises
+    MissingWeightsError."""
     if given is not None:
         return given
     if any((path.parent / name).is_file() for name in ("tokenizer.json", "vocab.json")):

@@ -16,7 +16,15 @@ from lcr.authors import checkpoint_folder, read_remixer
 from lcr.cli.machine import cpu_model
 from lcr.cli.readers import Reader, find_reader
 from lcr.instruction import Action
-from lcr.joint import CONFIG_FILE, SAMPLE_RATE, WEIGHTS, Checkpoint, WeightsError, _network, fill
+from lcr.joint import (
+    CONFIG_FILE,
+    SAMPLE_RATE,
+    WEIGHTS,
+    Checkpoint,
+    WeightsError,
+    build_network,
+    fill,
+)
 from lcr.nn.cost import Description, describe_network
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.mamba import MambaConfig
@@ -166,7 +174,7 @@ def _checkpoint(folder: Path) -> _Network:
         return _Network(name=folder.resolve().name, config=config, folder=str(folder))
     checkpoint = Checkpoint.read(folder)
     try:
-        remixer = _network(checkpoint.config["remixer"])
+        remixer = build_network(checkpoint.config["remixer"])
         fill(remixer, checkpoint.tensors, "remixer.", partial=False)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
