@@ -11,7 +11,7 @@ import hashlib
 import json
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,8 +20,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+from baselines.pickled import read_pickled
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
 from lcr.nn.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform, MaskHead
 from lcr.nn.base_weights import MissingWeightsError
@@ -230,19 +230,7 @@ def save_separator(separator: Separator, folder: Path, **about: object) -> None:
 
 def _read_asteroid(path: Path) -> dict[str, Any]:
     """What asteroid's `serialize` gave to torch.save: tensors and plain values, or WeightsError."""
-    try:
-        with safe_globals(_PLAIN):
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a dozen types for broken files
-        code = _code_in(path)
-        if code:
-            raise WeightsError(
-                f"{path} holds code ({', '.join(code)}), which is not run; a checkpoint of "
-                "tensors and plain values is needed"
-            ) from error
-        raise WeightsError(
-            f"{path} is no checkpoint of torch, or is damaged or cut short"
-        ) from error
+    content = read_pickled(path)
     keys = sorted(map(str, content)) if isinstance(content, dict) else [type(content).__name__]
     parts = [content.get(k) if isinstance(content, dict) else None for k in _ASTEROID_KEYS]
     if not all(isinstance(part, dict) for part in parts):
@@ -260,16 +248,3 @@ def _read_asteroid(path: Path) -> dict[str, Any]:
 
 
 _ASTEROID_KEYS = ("model_args", "state_dict")
-_PLAIN: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-    torch.torch_version.TorchVersion
-]
-"""Text with a class of its own: asteroid notes the version of torch that wrote a file."""
-
-
-def _code_in(path: Path) -> list[str]:
-    """What a checkpoint would import beyond tensors, looked up without running it."""
-    try:
-        with safe_globals(_PLAIN):
-            return sorted(get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # an older format or no checkpoint at all: nothing can be said
-        return []

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from baselines.audiosep.network import ResUNet30, ResUNetConfig
 from baselines.audiosep.query import IGNORED, PARTS, build_query
-from baselines.clap.pickled import read_pickled
 from baselines.clap.public import read_tensors, sha256
 from baselines.lass_query import LoadedEncoder, QueryEncoder, load_encoder
+from baselines.pickled import read_pickled
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError
 from lcr.nn.base_weights import MissingWeightsError
 from lcr.training.files import write_whole

@@ -16,8 +16,8 @@ from typing import Any
 from torch import Tensor
 
 from baselines.clap.features import LAION
-from baselines.clap.pickled import read_pickled
 from baselines.clap.public import PublicClap, build, load_tokenizer, sha256
+from baselines.pickled import read_pickled
 from lcr.joint import WeightsError
 from lcr.nn.base_weights import MissingWeightsError, find_base
 

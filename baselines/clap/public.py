@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from baselines.clap.features import LogMel, LogMelConfig
 from baselines.clap.model import embed_windows
-from baselines.clap.pickled import read_pickled
+from baselines.pickled import read_pickled
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, WeightsError
 from lcr.nn.base_weights import MissingWeightsError
 

@@ -20,12 +20,14 @@ _HARMLESS: list[Any] = [
     type(np.dtype(np.float64)),
     type(np.dtype(np.float32)),
     type(np.dtype(np.int64)),
+    # Text with a class of its own: asteroid notes the version of torch that wrote a file.
+    torch.torch_version.TorchVersion,
 ]
 
 
 def read_pickled(path: Path) -> Any:  # noqa: ANN401
-    """Tensors, plain values and numpy's numbers. Raises WeightsError for anything else and for a
-    damaged file."""
+    """Tensors, plain values, numpy's numbers and torch's version. Raises WeightsError for
+    anything else and for a damaged file."""
     try:
         with safe_globals(_HARMLESS):
             # Mapped: laion-clap's files hold twice as much for the optimiser as for the model.
