@@ -49,7 +49,7 @@ class GroundedConfig:
     hop: int = 512
     band_bins: tuple[int, ...] = BAND_BINS
     channels: int = 128
-    blocks: int = 3
+    blocks: int = 4
     query_channels: int = 64
     query_blocks: int = 1
     match_dim: int = 64
