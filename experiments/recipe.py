@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import load_file
 
+from baselines.llm_tse_training import SpeakerMixtures
+from experiments import baseline_stages
 from experiments.errors import ConfigError
 from experiments.suite import build, read_toml
 from lcr.data.bank import Bank, Split
@@ -26,6 +28,7 @@ from lcr.nn.slots import SlotVocabulary
 from lcr.nn.sound_remixer import SoundRemixer, Variant, configuration, variant
 from lcr.training.config import LoopConfig
 from lcr.training.data import Blend, MemoryBank, TrainingConfig, TrainingMixtures
+from lcr.training.loader import LoadedMixtures
 from lcr.training.stages import (
     JointStage,
     ReaderStage,
@@ -87,8 +90,8 @@ class SoundRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training stage. `init` maps a module ("reader", "remixer") to the folder of an earlier
-    run or of a shipped checkpoint."""
+    """One training stage. `init` maps a module ("reader", "remixer", "separator") to the folder of
+    an earlier run or of a shipped checkpoint."""
 
     name: str
     stage: StageName
@@ -101,6 +104,8 @@ class Recipe:
     reader: ReaderRecipe = field(default_factory=ReaderRecipe)
     sound: SoundRecipe | None = None
     """Where given, it takes the place of `model`."""
+    system: Mapping[str, Any] = field(default_factory=dict)
+    """A baseline's own settings, in place of `model`: see `experiments.baseline_stages`."""
     objective: StageConfig = field(default_factory=StageConfig)
     init: Mapping[str, str] = field(default_factory=dict)
     validation: int = 96
@@ -130,8 +135,13 @@ def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split
 
 
 def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    """The recipe's stage, on `mixtures` as `open_mixtures` gives them. Raises ConfigError."""
     vocabulary = SlotVocabulary(LABELS)
     torch.manual_seed(recipe.loop.seed)
+    if recipe.stage in baseline_stages.SYSTEMS:
+        return _build_baseline(recipe, mixtures)
+    if recipe.system:
+        raise ConfigError(f"a {recipe.stage} stage has no [system]; that is for baselines")
     if recipe.stage == "reader":
         reader = PromptReader(recipe.reader.build())
         _initialise(reader, recipe, "reader")
@@ -151,6 +161,17 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
         # A remixer that never met this reader knows nothing of its embedding.
         remixer.ignore_embedding(vocabulary.size)
     return JointStage(reader, remixer, vocabulary, mixtures, objective)
+
+
+def _build_baseline(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    stage = baseline_stages.build(recipe, mixtures)
+    for name in recipe.init:
+        if name not in stage.modules:
+            raise ConfigError(
+                f"[init] {name}: a {recipe.stage} stage trains {', '.join(stage.modules)}"
+            )
+        _initialise(stage.modules[name], recipe, name)
+    return stage
 
 
 def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
@@ -201,19 +222,27 @@ def _grown(
     return {prefix + key: value for key, value in remixer.grow_from(own).items()}
 
 
-def open_blends(recipe: Recipe, paths: Mapping[str, Path]) -> list[Blend]:
-    """The recipe's blends of training sources; each bank is opened once."""
+def open_mixtures(
+    recipe: Recipe,
+    paths: Mapping[str, Path],
+    *,
+    workers: int = 0,
+    device: torch.device | None = None,
+) -> TrainingMixtures:
+    """What the recipe's stage learns from; each bank is opened once."""
     banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}
-    return [Blend(banks[b.speech], banks[b.audio], b.share) for b in recipe.blends]
+    blends = [Blend(banks[b.speech], banks[b.audio], b.share) for b in recipe.blends]
+    if recipe.stage == "llm-tse":
+        return SpeakerMixtures(blends, recipe.training)
+    return LoadedMixtures(blends, recipe.training, workers=workers, device=device)
 
 
 def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:
     """Validation examples by bank, the same in every run."""
+    config = MixtureConfig(n_audio=0) if recipe.stage == "llm-tse" else MixtureConfig()
     found = {}
     for name in recipe.banks:
         bank = open_bank(name, recipe, paths, "valid")
-        mixtures = MixtureSet(
-            bank, split="valid", config=MixtureConfig(), seed=0, name=f"{name}-valid"
-        )
+        mixtures = MixtureSet(bank, split="valid", config=config, seed=0, name=f"{name}-valid")
         found[name] = [mixtures.example(i) for i in range(recipe.validation)]
     return found

@@ -1,4 +1,4 @@
-"""Turn a finished run into a checkpoint folder that `lcr` loads: `ship.py RECIPE --run DIR OUT`.
+"""Turn a finished run into a checkpoint that its system loads: `ship.py RECIPE --run DIR OUT`.
 
 Writes config.json and model.safetensors (fp16), and with --curve the validations of the runs it
 was trained by as curve.csv. The card (README.md) is written by hand beside them, from these and
@@ -21,9 +21,11 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
+from torch import Tensor
 
+from experiments import baseline_stages
 from experiments.errors import ConfigError, OutputError
-from experiments.recipe import build_remixer, load_recipe, remixer_settings
+from experiments.recipe import Recipe, build_remixer, load_recipe, remixer_settings
 from lcr.data.studio.classes import LABELS
 from lcr.errors import LcrError
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE
@@ -31,36 +33,61 @@ from lcr.training.files import write_whole
 
 
 def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ()) -> str:
-    """Write `out`; the sha256 of its weights. Raises ConfigError when the run has no weights."""
+    """Write `out`; the sha256 of its weights. Raises ConfigError when the run has no weights or
+    they are not of this recipe, OutputError."""
     recipe = load_recipe(recipe_path, overrides)
-    if recipe.stage != "joint":
+    if recipe.stage in ("reader", "remixer"):
         raise ConfigError(f"{recipe_path}: only a joint stage holds a whole model")
     source = run / "weights.safetensors"
     if not source.exists():
         raise ConfigError(f"no {source}; train first")
     with safe_open(source, framework="pt") as file:
-        tensors = {key: file.get_tensor(key).to(torch.float16) for key in file.keys()}  # noqa: SIM118
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = file.metadata() or {}
+    about = {
+        "recipe": recipe.name,
+        "steps": int(metadata.get("step", 0)),
+        "seconds": int(metadata.get("seconds", 0)),
+    }
+    try:
+        if recipe.stage in baseline_stages.SYSTEMS:
+            scores = _last_scores(run)
+            baseline_stages.ship(recipe, tensors, out, {**about, "scores": scores})
+        else:
+            _check(recipe, tensors, source, recipe_path)
+            _write(recipe, tensors, out, about)
+        return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
+    except OSError as error:
+        raise OutputError.of(out, error) from error
+
+
+def _check(recipe: Recipe, tensors: dict[str, Tensor], source: Path, recipe_path: Path) -> None:
     remixer, _ = build_remixer(recipe)
     expected = {f"remixer.{key}": value.shape for key, value in remixer.state_dict().items()}
     if expected != {k: v.shape for k, v in tensors.items() if k.startswith("remixer.")}:
         raise ConfigError(f"{source} is not of {recipe_path}; repeat the --set of its training")
-    config: dict[str, Any] = {
+
+
+def _write(recipe: Recipe, tensors: dict[str, Tensor], out: Path, about: dict[str, Any]) -> None:
+    config = {
         "schema": 1,
-        "recipe": recipe.name,
-        "steps": int(metadata.get("step", 0)),
-        "seconds": int(metadata.get("seconds", 0)),
+        **about,
         "labels": list(LABELS),
         "reader": asdict(recipe.reader.build()),
         "remixer": remixer_settings(recipe),
     }
-    weights, words = save(tensors), json.dumps(config, indent=1) + "\n"
-    try:
-        write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
-        write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
-    except OSError as error:
-        raise OutputError.of(out, error) from error
-    return hashlib.sha256(weights).hexdigest()
+    weights = save({key: value.to(torch.float16) for key, value in tensors.items()})
+    words = json.dumps(config, indent=1) + "\n"
+    write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
+    write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+
+
+def _last_scores(run: Path) -> dict[str, float]:
+    """Figures of the run's last validation; {} where there was none."""
+    if not (run / "log.csv").exists():
+        return {}
+    row = read_curve([("", run)])[-1]
+    return {k: float(v) for k, v in row.items() if "/" in k and v}
 
 
 def read_curve(runs: Sequence[tuple[str, Path]]) -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from experiments.environment import resolve_device
 from experiments.errors import OutputError
-from experiments.recipe import Recipe, build_stage, load_recipe, open_blends, validation
+from experiments.recipe import Recipe, build_stage, load_recipe, open_mixtures, validation
 from lcr.errors import LcrError
 from lcr.nn.prompt_reader import PromptReader
 from lcr.training.files import write_whole
@@ -67,11 +67,8 @@ def _work(options: argparse.Namespace, recipe: Recipe) -> None:
     accelerator = make_accelerator(cpu=cpu, precision=recipe.loop.precision)
     torch.set_num_threads(options.threads)
     paths = {k: Path(v) for k, v in (("field", options.field), ("studio", options.studio)) if v}
-    mixtures = LoadedMixtures(
-        open_blends(recipe, paths),
-        recipe.training,
-        workers=options.loader_workers,
-        device=accelerator.device,
+    mixtures = open_mixtures(
+        recipe, paths, workers=options.loader_workers, device=accelerator.device
     )
     loop = Loop(
         build_stage(recipe, mixtures),
@@ -79,7 +76,7 @@ def _work(options: argparse.Namespace, recipe: Recipe) -> None:
         options.run,
         validation(recipe, paths),
         accelerator=accelerator,
-        loader=mixtures,
+        loader=mixtures if isinstance(mixtures, LoadedMixtures) else None,
     )
     resumed = loop.resume()
     if accelerator.is_main_process:

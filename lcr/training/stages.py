@@ -26,7 +26,9 @@ from lcr.training.data import Batch, TrainingMixtures
 from lcr.training.grounding import grounding_loss
 from lcr.training.losses import negative_snr, negative_snr_improvement
 
-StageName = Literal["remixer", "reader", "joint"]
+StageName = Literal[
+    "remixer", "reader", "joint", "separator", "clap", "lass", "llm-tse", "audiosep"
+]
 RemixNetwork = GroundedRemixer | SoundRemixer
 
 

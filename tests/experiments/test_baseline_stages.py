@@ -1,0 +1,314 @@
+"""Every baseline: trained from a recipe by `train.py`, shipped by `ship.py`, loaded by its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from baselines.audiosep.checkpoint import load_audiosep
+from baselines.clap.checkpoint import load_clap
+from baselines.clap.model import Clap
+from baselines.lass import load_lass
+from baselines.llm_tse import load_llm_tse
+from baselines.llm_tse_training import SpeakerMixtures
+from baselines.separation import load_separator
+from experiments import ship, train
+from experiments.errors import ConfigError
+from experiments.recipe import (
+    BlendRecipe,
+    Recipe,
+    build_stage,
+    load_recipe,
+    open_mixtures,
+    validation,
+)
+from lcr.nn.prompt_reader import PromptReader
+from tests.experiments import test_train_cli
+from tests.tiny_bert import tiny_bert
+
+bank = test_train_cli.bank
+torch_as_it_was = test_train_cli.torch_as_it_was
+
+BANDS = "n_fft = 128\nhop = 64\nband_bins = [8, 24, 33]\nchannels = 8\nblocks = 1"
+RECIPE = """
+name = "tiny"
+stage = "{stage}"
+validation = 1
+[[blends]]
+speech = "field"
+audio = "field"
+share = 1.0
+[training]
+mixtures = 2
+instructions = 1
+duration_s = 0.5
+[reader]
+base = "{base}"
+[loop]
+steps = 2
+save_every = 2
+validate_every = 2
+optimiser = "adamw"
+[system]
+"""
+SYSTEMS = {
+    "separator": f'kind = "band-split"\n{BANDS}',
+    "clap": """
+kind = "speech"
+base = "{base}"
+clips = {{ residue = 0.25 }}
+[system.towers]
+spec_size = 32
+window = 4
+channels = 8
+depths = [2, 2]
+heads = [2, 2]
+width = 16
+[system.towers.features]
+n_fft = 256
+hop = 160
+mels = 16
+window_s = 0.63
+""",
+    "lass": f"""
+kind = "audio"
+[system.encoder]
+kind = "sentence"
+base = "{{base}}"
+[system.extractor]
+kind = "band-split"
+{BANDS}
+""",
+    "audiosep": """
+widths = [4, 4, 4, 4, 4, 4]
+[system.encoder]
+kind = "sentence"
+base = "{base}"
+""",
+    "llm-tse": f"""
+[system.clues]
+dim = 12
+{BANDS}
+[system.extractor]
+kind = "band-split"
+{BANDS}
+""",
+}
+RECIPES = (
+    *("separator", "clap-speech", "clap-audio", "lass-speech", "lass-audio"),
+    *("audiosep-desk", "llm-tse"),
+)
+FIGURES = {
+    "separator": "source_snri_db",
+    "clap": "recall1",
+    "lass": "extraction_snri_db",
+    "audiosep": "extraction_snri_db",
+    "llm-tse": "extraction_snri_db",
+}
+
+
+def separator_parts(out: Path) -> dict[str, nn.Module]:
+    return {"separator": load_separator(out).separator}
+
+
+def clap_parts(out: Path) -> dict[str, nn.Module]:
+    loaded = load_clap(out)
+    assert loaded.kind == "speech"
+    assert {"field/top1", "field/recall1"} <= set(loaded.scores)
+    assert isinstance(loaded.model, Clap)
+    return {"towers": loaded.model.towers, "reader": loaded.model.reader}
+
+
+def lass_parts(out: Path) -> dict[str, nn.Module]:
+    loaded = load_lass(out)
+    assert loaded.kind == "audio"
+    return {"extractor": loaded.extractor}
+
+
+def audiosep_parts(out: Path) -> dict[str, nn.Module]:
+    return {"ss_model": load_audiosep(out).network}
+
+
+def llm_tse_parts(out: Path) -> dict[str, nn.Module]:
+    loaded = load_llm_tse(out)
+    return {"reader": loaded.reader, "clues": loaded.clues, "extractor": loaded.extractor}
+
+
+PARTS: dict[str, Callable[[Path], dict[str, nn.Module]]] = {
+    "separator": separator_parts,
+    "clap": clap_parts,
+    "lass": lass_parts,
+    "audiosep": audiosep_parts,
+    "llm-tse": llm_tse_parts,
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    """A tiny recipe of a stage, in a file."""
+    base = tiny_bert(tmp_path / "bert")
+
+    def written(stage: str) -> Path:
+        path = tmp_path / f"{stage}.toml"
+        path.write_text(
+            RECIPE.format(stage=stage, base=base) + SYSTEMS.get(stage, "").format(base=base)
+        )
+        return path
+
+    return written
+
+
+@pytest.mark.parametrize("stage", SYSTEMS)
+def test_what_is_trained_ships_and_is_what_its_loader_loads(
+    stage: str,
+    write: Callable[[str], Path],
+    bank: Path,
+    tmp_path: Path,
+    torch_as_it_was: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe, run, out = str(write(stage)), tmp_path / "run", tmp_path / "out"
+    plain = ["--device", "cpu", "--processes", "1"]
+    assert train.main([recipe, "--run", str(run), "--field", str(bank), *plain]) == 0
+    assert f"field/{FIGURES[stage]}" in capsys.readouterr().out
+    assert ship.main([recipe, "--run", str(run), "--curve", f"{stage}={run}", str(out)]) == 0
+    told = json.loads((out / "config.json").read_text())
+    assert (told["recipe"], told["steps"]) == ("tiny", 2)
+    assert f"field/{FIGURES[stage]}" in told["scores"]
+    assert "field/" in (out / "curve.csv").read_text().partition("\n")[0]
+    trained = load_file(run / "weights.safetensors")
+    shipped = load_file(out / "model.safetensors")
+    assert {v.dtype for v in shipped.values() if v.is_floating_point()} == {torch.float16}
+    parts = PARTS[stage](out)
+    loaded = {
+        f"{name}.{key}": value
+        for name, part in parts.items()
+        for key, value in (
+            part.trained_state() if isinstance(part, PromptReader) else part.state_dict()
+        ).items()
+    }
+    assert set(loaded) == set(shipped) == set(trained)
+    for name, value in trained.items():
+        expected = value.half().float() if value.is_floating_point() else value
+        torch.testing.assert_close(loaded[name], expected, rtol=0, atol=0)
+
+
+def opened(path: Path, bank: Path, *overrides: str) -> tuple[Recipe, dict[str, Path]]:
+    return load_recipe(path, overrides), {"field": bank}
+
+
+def test_speakers_alone_are_mixed_for_llm_tse(write: Callable[[str], Path], bank: Path) -> None:
+    recipe, paths = opened(write("llm-tse"), bank)
+    mixtures = open_mixtures(recipe, paths)
+    assert isinstance(mixtures, SpeakerMixtures)
+    ((example,),) = validation(recipe, paths).values()
+    kinds = [d.kind for d in example.instruction.descriptions]
+    assert kinds == ["speech", "speech"]
+
+
+@pytest.mark.parametrize("stage", SYSTEMS)
+def test_every_step_trains_every_parameter(
+    stage: str, write: Callable[[str], Path], bank: Path
+) -> None:
+    """Several processes train one static graph: in each step all of it, or none ever."""
+    recipe, paths = opened(write(stage), bank)
+    learner = build_stage(recipe, open_mixtures(recipe, paths))
+    for seed in range(5):
+        learner.modules.zero_grad()
+        learner.loss(np.random.default_rng(seed))[0].backward()  # type: ignore[no-untyped-call]
+        trained = {n: p.grad for n, p in learner.modules.named_parameters() if p.requires_grad}
+        assert [name for name, gradient in trained.items() if gradient is None] == []
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_build_what_they_say(name: str, bank: Path) -> None:
+    path = Path(train.__file__).parent / "recipes" / f"{name}.toml"
+    # The CLAPs of LASS are trained first.
+    overrides = ["system.encoder.kind=sentence"] if name.startswith("lass-") else []
+    recipe, paths = opened(path, bank, *overrides)
+    recipe = replace(recipe, blends=(BlendRecipe(speech="field", audio="field", share=1.0),))
+    learner = build_stage(recipe, open_mixtures(recipe, paths))
+    assert recipe.loop.minutes == 20.0
+    trained = sum(p.numel() for p in learner.modules.parameters() if p.requires_grad)
+    assert 5e5 < trained < 1e7
+
+
+def test_a_stage_starts_from_an_earlier_one(
+    write: Callable[[str], Path], bank: Path, tmp_path: Path
+) -> None:
+    recipe, paths = opened(write("separator"), bank)
+    mixtures = open_mixtures(recipe, paths)
+    first = build_stage(replace(recipe, loop=replace(recipe.loop, seed=1)), mixtures)
+    run = tmp_path / "run"
+    run.mkdir()
+    state = {f"separator.{k}": v for k, v in first.modules["separator"].state_dict().items()}
+    save_file(state, run / "weights.safetensors")
+    other = build_stage(recipe, mixtures)
+    again = build_stage(replace(recipe, init={"separator": str(run)}), mixtures)
+    assert any(
+        not torch.equal(a, b)
+        for a, b in zip(first.modules.parameters(), other.modules.parameters(), strict=True)
+    )
+    for a, b in zip(first.modules.parameters(), again.modules.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("stage", "override", "words"),
+    [
+        ("separator", "system.kind=tasnet", "no separator is of kind 'tasnet'"),
+        ("separator", "system.chanels=8", "unexpected keyword argument 'chanels'"),
+        ("separator", "system.channels=-8", "negative dimension"),
+        ("separator", "system.sources=3", "mixtures have 4 sources at 16000 Hz"),
+        ("separator", "init.reader=runs/x", "a separator stage trains separator"),
+        ("clap", "system.kind=music", "system: kind is 'music'"),
+        ("clap", "system.width=8", "unknown key 'width'"),
+        ("clap", "system.clips=3", "clips must be a table"),
+        ("clap", "system.clips.residue=3.0", "chances, 0 to 1"),
+        ("clap", "system.towers.heads=[2]", "1 heads for 2 stages"),
+        ("lass", "system.kind=music", "system: kind is 'music'"),
+        ("lass", "system.encoder.kind=oracle", "no query encoder is"),
+        ("lass", "system.extractor.kind=blocks", "system: 'network' is missing"),
+        ("lass", "system.extractor.z_dim=5", "z_dim is 5; what steers it is 16 wide"),
+        ("audiosep", "system.widths=[4]", "six widths"),
+        ("llm-tse", "system.clues.dims=4", "did you mean 'dim'"),
+        ("llm-tse", "reader.preset=gpt", "did you mean gpt2"),
+        ("reader", "system.kind=speech", "a reader stage has no"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_line(
+    stage: str, override: str, words: str, write: Callable[[str], Path], bank: Path
+) -> None:
+    recipe, paths = opened(write(stage), bank, override)
+    with pytest.raises(ConfigError, match=words) as told:
+        build_stage(recipe, open_mixtures(recipe, paths))
+    assert "\n" not in str(told.value)
+
+
+def test_a_run_of_other_settings_does_not_ship(
+    write: Callable[[str], Path], bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = write("separator"), tmp_path / "out"
+    recipe, paths = opened(path, bank)
+    stage = build_stage(recipe, open_mixtures(recipe, paths))
+    state = {f"separator.{k}": v for k, v in stage.modules["separator"].state_dict().items()}
+    weights = tmp_path / "weights.safetensors"
+
+    def shipped(*more: str) -> str:
+        save_file(state, weights)
+        assert ship.main([str(path), "--run", str(tmp_path), *more, str(out)]) == 2
+        assert not out.exists()
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return line
+
+    assert "repeat the --set" in shipped("--set", "system.channels=12")
+    next(iter(state.values())).fill_(1e6)
+    assert "16-bit float" in shipped()
