@@ -1,17 +1,30 @@
-"""Recipes name any remixer: the grounded one, or one of the paper's with a row of Table VII."""
+"""Recipes name any remixer: the grounded one, one of the paper's with a row of Table VII, or a
+baseline."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments.errors import ConfigError
-from experiments.recipe import build_remixer, load_recipe, remixer_settings
+from experiments.recipe import (
+    BlendRecipe,
+    build_remixer,
+    build_stage,
+    load_recipe,
+    open_mixtures,
+    remixer_settings,
+)
 from lcr.nn.grounded import GroundedRemixer
 from lcr.nn.sound_remixer import SoundRemixer, SoundRemixerConfig
+from tests.experiments import test_train_cli
+
+bank = test_train_cli.bank
 
 RECIPES = sorted((Path(__file__).parents[2] / "experiments" / "recipes").glob("*.toml"))
+BASELINES = [path for path in RECIPES if load_recipe(path, []).system]
 REMIXER = next(path for path in RECIPES if path.stem.endswith("remixer"))
 
 
@@ -20,6 +33,18 @@ def test_every_recipe_is_whole(path: Path) -> None:
     recipe = load_recipe(path, [])
     assert recipe.name == path.stem
     assert sum(blend.share for blend in recipe.blends) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("path", BASELINES, ids=lambda path: path.stem)
+def test_recipes_of_baselines_build_what_they_say(path: Path, bank: Path) -> None:
+    recipe = load_recipe(path, [])
+    if recipe.stage == "lass":  # the CLAP is trained before
+        recipe = load_recipe(path, ["system.encoder.kind=sentence"])
+    blends = (BlendRecipe(speech="field", audio="field", share=1.0),)
+    stage = build_stage(recipe, open_mixtures(replace(recipe, blends=blends), {"field": bank}))
+    trained = sum(p.numel() for p in stage.modules.parameters() if p.requires_grad)
+    assert 1e6 < trained < 5e6
+    assert recipe.loop.minutes == 20.0
 
 
 def test_the_shipped_remixer_is_the_grounded_one() -> None:
