@@ -52,7 +52,7 @@ class BandExtractorConfig:
     hop: int = 512
     band_bins: tuple[int, ...] = BAND_BINS
     channels: int = 128
-    blocks: int = 3
+    blocks: int = 4
     film_hidden: int = 128
     mask_hidden: int = 128
 

@@ -70,7 +70,7 @@ class BandSplitConfig:
     hop: int = 512
     band_bins: tuple[int, ...] = BAND_BINS
     channels: int = 128
-    blocks: int = 3
+    blocks: int = 4
     mask_hidden: int = 128
     masks: Literal["softmax", "sigmoid"] = "softmax"
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from baselines.audiosep.checkpoint import save_audiosep
@@ -227,20 +225,10 @@ def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor]:
     return reader, clues, _extractor(settings.extractor, clues.config.dim)
 
 
-class _LlmTseStage(LlmTseStage):
-    """With all parameters in every step's loss, times zero where its clue is not given: processes
-    that train together, as one static graph, must not use different ones."""
-
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        loss, figures = super().loss(rng)
-        trained = [p.sum() for p in self.modules.parameters() if p.requires_grad]
-        return loss + 0 * torch.stack(trained).sum(), figures
-
-
 def _build_llm_tse(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     if not isinstance(mixtures, SpeakerMixtures):
         raise TypeError("llm-tse learns from SpeakerMixtures")
-    return _LlmTseStage(*_llm_tse(recipe), mixtures, recipe.objective)
+    return LlmTseStage(*_llm_tse(recipe), mixtures, recipe.objective)
 
 
 def _ship_llm_tse(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
