@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -232,9 +233,20 @@ def fill(
     module.load_state_dict(state, strict=not partial)
 
 
-def load_default(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> JointRemixer:
+def load_default(
+    *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
+) -> JointRemixer:
     """The system `lcr`: the shipped checkpoint, or any folder given as `weights`."""
     # What ships comes first: a folder of the same name beside the caller must not take its place.
     shipped = WEIGHTS / weights
     folder = Path(weights) if Path(weights).is_dir() and not shipped.is_dir() else shipped
-    return JointRemixer.from_checkpoint(folder, name="lcr", device=device)
+    return JointRemixer.from_checkpoint(folder, name=name, device=device)
+
+
+# The remix blocks under one small budget of training, LCR-G's among them.
+load_lcr_c = partial(load_default, weights="lcr-c", name="lcr-c")
+load_lcr_t = partial(load_default, weights="lcr-t", name="lcr-t")
+load_lcr_m = partial(load_default, weights="lcr-m", name="lcr-m")
+load_lcr_g_small_budget = partial(
+    load_default, weights="lcr-g-small-budget", name="lcr-g-small-budget"
+)
