@@ -71,7 +71,7 @@ def test_every_remixer_is_there(inventory: Inventory) -> None:
 
 def test_parameters_are_those_of_the_state_dict(inventory: Inventory) -> None:
     tensors = Checkpoint.read(SHIPPED).tensors
-    (shipped,) = (m for m in inventory.models if m.folder is not None)
+    (shipped,) = (m for m in inventory.models if m.name == "lcr-g" and m.folder)
     held = {
         part: sum(v.numel() for k, v in tensors.items() if k.startswith(f"{part}."))
         for part in ("remixer", "reader")
@@ -158,9 +158,10 @@ def test_a_checkpoint_of_the_authors(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     from tests.speechbrain_lcr import Transformer
 
     theirs = Transformer(5)
-    theirs.save(tmp_path / "lcr-t" / "CKPT+2023-12-15+01-00-00+00")
+    theirs.save(tmp_path / "lcr-theirs" / "CKPT+2023-12-15+01-00-00+00")
     monkeypatch.setattr(inventory_module, "BLOCKS", ())
-    (found,) = (m for m in take(folders=[tmp_path / "lcr-t"]).models if m.name == "lcr-t")
+    theirs_folder = tmp_path / "lcr-theirs"
+    (found,) = (m for m in take(folders=[theirs_folder]).models if m.name == "lcr-theirs")
     assert found.parameters == sum(p.numel() for p in theirs.parameters())
     assert found.film_parameters == sum(p.numel() for p in theirs.films.parameters())
     assert (found.z_dim, found.causal, found.reader_parameters) == (5, False, None)
@@ -180,10 +181,10 @@ def test_timing_is_told_with_its_threads(
     finally:
         torch.set_num_threads(before)
     assert (told["threads"], told["timing"]) == (1, {"seconds": 0.1, "rounds": 2})
-    factors = [model["real_time_factor"] for model in told["models"]]
-    assert [m["name"] for m in told["models"]] == ["LCR-C", "LCR-G", "lcr-g"]
-    assert all(0 < f["least"] <= f["median"] <= f["most"] for f in factors)
-    assert factors[1] == factors[2]  # one architecture, timed once
+    factors = {model["name"]: model["real_time_factor"] for model in told["models"]}
+    assert set(factors) >= {"LCR-C", "LCR-G", "lcr-g"}
+    assert all(0 < f["least"] <= f["median"] <= f["most"] for f in factors.values())
+    assert factors["LCR-G"] == factors["lcr-g"]  # one architecture, timed once
     assert "1 thread(s), median of 2 rounds" in " ".join(capsys.readouterr().out.split())
 
 
