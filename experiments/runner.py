@@ -225,7 +225,7 @@ class _Job:
             assert outcome.error is not None
             metrics = dict.fromkeys(metrics)
             undefined |= {name: f"not defined: {outcome.error['message']}" for name in metrics}
-        trace = () if outcome.remix is None else outcome.remix.trace
+        trace = outcome.trace
         sound = None
         if outcome.remix is not None and example.index in self.examples.shown:
             path = sound_path(self.examples.digest, example.index, system.stem)

@@ -16,13 +16,23 @@ from experiments.suite import digest_of, suggestion
 from lcr import registry
 from lcr.data.mixtures import Example
 from lcr.instruction import Task
-from lcr.remixer import Audio, BatchRemixer, Oracle, Remix, Remixer, RemixRequest, Step, SystemCard
+from lcr.remixer import (
+    Audio,
+    BatchRemixer,
+    Oracle,
+    RefusedError,
+    Remix,
+    Remixer,
+    RemixRequest,
+    Step,
+    SystemCard,
+)
 
 BATCH = 8
 """Examples handed over at once to systems that batch. Batches start at multiples of it, so that
 a resumed run forms the same ones."""
 
-Status = Literal["ok", "error", "timeout", "not_defined"]
+Status = Literal["ok", "error", "timeout", "refused", "not_defined"]
 
 _MESSAGE_CHARS = 2_000
 _FORM_OF = "system"
@@ -59,6 +69,8 @@ class Outcome:
     peak_bytes: int
     peak_device_bytes: int | None
     batch: int
+    trace: tuple[Step, ...] = ()
+    """What the system did, failed or not: calls of a language model are paid for either way."""
 
 
 def resolve_names(
@@ -172,6 +184,7 @@ def _attempt(
     remixes: list[Remix] = []
     status: Status = "ok"
     problem: dict[str, str] | None = None
+    done: tuple[Step, ...] = ()
     meter.start()
     begun = time.perf_counter()
     try:
@@ -181,8 +194,9 @@ def _attempt(
         status = "timeout"
         problem = {"type": "TimeIsUp", "message": f"took longer than {timeout_s:g} s"}
     except Exception as error:  # whatever a system throws is its result on this example
-        status = "error"
+        status = _status_of(error)
         problem = {"type": type(error).__name__, "message": str(error)[:_MESSAGE_CHARS]}
+        done = _trace_of(error)
     wall_s = (time.perf_counter() - begun) / len(examples)
     peak_bytes = system.load_bytes + meter.growth_bytes()
     peak_device_bytes = meter.device_bytes()
@@ -200,9 +214,23 @@ def _attempt(
                 peak_bytes=peak_bytes,
                 peak_device_bytes=peak_device_bytes,
                 batch=len(examples),
+                trace=remix.trace if remix is not None and not wrong else done,
             )
         )
     return outcomes
+
+
+def _status_of(error: Exception) -> Status:
+    if isinstance(error, RefusedError):
+        return "refused"
+    return "timeout" if isinstance(error, TimeoutError) else "error"
+
+
+def _trace_of(error: Exception) -> tuple[Step, ...]:
+    """What a system did before it failed, where its error tells."""
+    steps = getattr(error, "trace", ())
+    usable = isinstance(steps, tuple) and all(isinstance(step, Step) for step in steps)
+    return steps if usable else ()
 
 
 def _ask(remixer: Remixer, requests: Sequence[RemixRequest]) -> list[Remix]:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from lcr.errors import LcrError
 from lcr.instruction import Instruction, Task
 
 Audio: TypeAlias = NDArray[np.float32]
@@ -41,6 +42,13 @@ class SystemCard:
     """The tasks it is defined for, declared once and for all; None: any. It is never run on
     others, which are no failures of it, and it gets no average and no rank among those that do
     them all."""
+    licence: str = ""
+    """Of its code and weights."""
+    parameters: int | None = None
+    """Trained values, for systems whose networks cannot be counted from outside (see
+    `lcr.cli.costs`)."""
+    macs_per_s: int | None = None
+    """Multiply-accumulates a second of mono audio, likewise."""
 
     def defines(self, task: Task) -> bool:
         return self.tasks is None or task in self.tasks
@@ -89,8 +97,9 @@ class Remixer(Protocol):
     """Anything that remixes by prompt.
 
     `remix` takes `mixture` (channels, samples) float32, read-only to it, and returns audio of
-    the same shape. It may raise ValueError for input it cannot take and
-    `MissingOracleError` when the truth its card names was not given.
+    the same shape. It may raise ValueError for input it cannot take, `MissingOracleError` when
+    the truth its card names was not given, `RefusedError` when it declines a prompt and
+    TimeoutError when it gave up waiting. An error's `trace`, where it has one, is recorded.
     """
 
     @property
@@ -128,6 +137,10 @@ class BatchRemixer(Remixer, Protocol):
 
 class NotDefinedError(ValueError):
     """A system was asked for a task that its card does not name."""
+
+
+class RefusedError(LcrError):
+    """A system understood and declined: what it is asked for, it will not do."""
 
 
 class MissingOracleError(ValueError):
