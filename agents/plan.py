@@ -4,8 +4,8 @@ model hands over, and all that it can bring about is a gain on a source."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -128,11 +128,18 @@ def _reasons(error: ValidationError) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class HeardSource:
-    """One entry of an inventory: `id` ("s1") is what plans name it by; `confidence` from 0 to 1."""
+    """One entry of an inventory: `id` ("s1") is what plans name it by.
+
+    `confidence`, from 0 to 1, is that of its kind and, for a class of sounds, of its label;
+    `confidences` are those of its kind, label or styles one by one. `level_db` is its RMS level
+    re full scale.
+    """
 
     id: str
     description: Description
     confidence: float
+    confidences: Mapping[str, float] = field(default_factory=dict)
+    level_db: float | None = None
 
 
 Find = Callable[[str, Sequence[HeardSource]], int | None]
