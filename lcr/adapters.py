@@ -17,16 +17,18 @@ Three rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lcr.audio import check_audio, resample
+from lcr.audio import Resampler, check_audio, resampled_length
+from lcr.band_gain import Gain, GainEstimate
 from lcr.remixer import Audio, Oracle, Remix, Remixer, Step, SystemCard
-from lcr.spectrum import stft
+from lcr.streams import ArraySource, Queue, Source, Spool
 
 Core: TypeAlias = Callable[[Audio], Audio]
 """(channels, samples) float32 at the native rate -> the same shape; no other promise."""
@@ -73,6 +75,29 @@ class AdapterConfig:
         return (self.overlap + 1) // 2
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A prompt made ready: the core that does what it asks, how to feed it, what was done so far.
+
+    A core may add to `trace` while it runs.
+    """
+
+    core: Core
+    config: AdapterConfig
+    trace: list[Step] = field(default_factory=list)
+
+
+@runtime_checkable
+class PreparedRemixer(Remixer, Protocol):
+    """A Remixer whose prompt is read once and then applies to every chunk of any length of audio:
+    the way to remix recordings that do not fit into memory.
+
+    `run_core(core, mixture, sample_rate, config)` of what `prepare` returns equals `remix`.
+    """
+
+    def prepare(self, prompt: str) -> Prepared: ...
+
+
 def run_core(core: Core, mixture: Audio, sample_rate: int, config: AdapterConfig) -> Audio:
     """Run `core` on `mixture` (channels, samples) at `sample_rate`; same shape and rate back.
 
@@ -80,17 +105,76 @@ def run_core(core: Core, mixture: Audio, sample_rate: int, config: AdapterConfig
     return.
     """
     check_audio(mixture, sample_rate)
-    native = resample(mixture, sample_rate, config.native_rate)
-    output = _run_chunks(core, native, config)
-    if sample_rate == config.native_rate:
-        return output
-    gain = _band_gain(native, output, min(sample_rate, config.native_rate) / 2, config.native_rate)
-    followed = gain.at(native.shape[1], config.native_rate) * native
-    change = resample((output - followed).astype(np.float32), config.native_rate, sample_rate)
-    out = gain.at(mixture.shape[1], sample_rate) * mixture
-    shared = min(change.shape[1], out.shape[1])  # rounding there and back may add a sample
-    out[:, :shared] += change[:, :shared]
-    return out.astype(np.float32)
+    out = np.empty(mixture.shape, np.float32)
+    done = 0
+    for block in stream_core(core, ArraySource(mixture, sample_rate), config):
+        out[:, done : done + block.shape[1]] = block
+        done += block.shape[1]
+    return out
+
+
+def stream_core(
+    core: Core, source: Source, config: AdapterConfig, *, spool_folder: Path | None = None
+) -> Iterator[Audio]:
+    """`run_core` block by block: the same samples, in memory that does not grow with the length.
+
+    At another rate than the native one `source` is read twice, and the core's output waits in
+    between in a file of 4 bytes a sample and channel at the native rate, in `spool_folder`.
+    Raises as `run_core` does, and OSError when that file finds no room.
+    """
+    rate, native = source.sample_rate, config.native_rate
+    if rate == native:
+        chunks = _run_chunks(core, source.blocks(), source.samples, config)
+        yield from (output for _, output in chunks)
+        return
+    samples = resampled_length(source.samples, rate, native)
+    estimate = GainEstimate(min(rate, native) / 2, native)
+    with Spool(source.channels, spool_folder) as spool:
+        for given, output in _run_chunks(core, _resampled(source, native), samples, config):
+            estimate.add(given, output)
+            spool.write(output)
+        spool.rewind()
+        yield from _follow(source, spool, estimate.gain(), native)
+
+
+def _resampled(source: Source, native: int) -> Iterator[Audio]:
+    resampler = Resampler(source.channels, source.sample_rate, native)
+    for block in source.blocks():
+        yield resampler.push(block)
+    yield resampler.finish()
+
+
+def _follow(source: Source, spool: Spool, gain: Gain, native: int) -> Iterator[Audio]:
+    """g(t) * x + resample(v - g(t) * u); see the module. `spool` holds v."""
+    rate, channels = source.sample_rate, source.channels
+    down, up = Resampler(channels, rate, native), Resampler(channels, native, rate)
+    mixture, change = Queue(channels), Queue(channels)
+    heard = done = 0
+
+    def changed(given: Audio) -> Audio:
+        """`given`: the next samples of u."""
+        nonlocal heard
+        followed = gain.at(heard, given.shape[1], native) * given
+        heard += given.shape[1]
+        difference: Audio = (spool.read(given.shape[1]) - followed).astype(np.float32)
+        return difference
+
+    def joined(samples: int) -> Audio:
+        nonlocal done
+        out = gain.at(done, samples, rate) * mixture.take(samples)
+        done += samples
+        # Rounding there and back may leave a sample too few.
+        part = change.take(samples)
+        out[:, : part.shape[1]] += part
+        return out.astype(np.float32)
+
+    for block in source.blocks():
+        mixture.put(block)
+        change.put(up.push(changed(down.push(block))))
+        yield joined(min(len(mixture), len(change)))
+    change.put(up.push(changed(down.finish())))
+    change.put(up.finish())
+    yield joined(len(mixture))
 
 
 def each_channel(mono: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> Core:
@@ -122,6 +206,15 @@ class AnyRateRemixer:
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
     ) -> Remix:
         """As `Remixer.remix`; the trace is that of every chunk in order."""
+        ready = self._prepare(prompt, oracle)
+        audio = run_core(ready.core, mixture, sample_rate, ready.config)
+        return Remix(audio=audio, trace=tuple(ready.trace))
+
+    def prepare(self, prompt: str) -> Prepared:
+        """See `PreparedRemixer`."""
+        return self._prepare(prompt, None)
+
+    def _prepare(self, prompt: str, oracle: Oracle | None) -> Prepared:
         steps: list[Step] = []
 
         def core(audio: Audio) -> Audio:
@@ -129,28 +222,38 @@ class AnyRateRemixer:
             steps.extend(part.trace)
             return part.audio
 
-        audio = run_core(core, mixture, sample_rate, self._config)
-        return Remix(audio=audio, trace=tuple(steps))
+        return Prepared(core=core, config=self._config, trace=steps)
 
 
-def _run_chunks(core: Core, audio: Audio, config: AdapterConfig) -> Audio:
-    samples = audio.shape[1]
+def _run_chunks(
+    core: Core, blocks: Iterable[Audio], samples: int, config: AdapterConfig
+) -> Iterator[tuple[Audio, Audio]]:
+    """Chunk by chunk, what went into the core and what came out, joined: equal parts of both."""
     starts = _chunk_starts(samples, config.chunk, config.overlap)
-    if len(starts) == 1:
-        return _call(core, audio, config.min_samples)
-    out = np.zeros(audio.shape, dtype=np.float32)
-    fade = _fade_in(config.fade)
+    chunk, fade = min(samples, config.chunk), _fade_in(config.fade)
+    incoming = iter(blocks)
+    held = next(incoming)
+    begin = 0  # where in the recording `held` begins
+    faded: Audio | None = None  # how the chunk before fades out
+    first = 0
     for index, start in enumerate(starts):
-        part = _call(core, audio[:, start : start + config.chunk], config.min_samples)
-        first, last = start, start + config.chunk
-        if index > 0:
-            first = _fade_start(starts[index - 1], start, config)
-            part[:, first - start : first - start + fade.size] *= fade
+        parts = [held[:, start - begin :]]
+        begin = start
+        while sum(part.shape[1] for part in parts) < chunk:
+            parts.append(next(incoming))
+        held = np.concatenate(parts, axis=1)
+        part = _call(core, held[:, :chunk], config.min_samples)
+        if faded is not None:
+            joint = part[:, first - start : first - start + fade.size]
+            joint *= fade
+            joint += faded
+        last = start + chunk
         if index + 1 < len(starts):
-            last = _fade_start(start, starts[index + 1], config) + fade.size
-            part[:, last - start - fade.size : last - start] *= fade[::-1]
-        out[:, first:last] += part[:, first - start : last - start]
-    return out
+            last = _fade_start(start, starts[index + 1], config)
+            faded = part[:, last - start : last - start + fade.size] * fade[::-1]
+            faded = faded.astype(np.float32)
+        yield held[:, first - start : last - start], part[:, first - start : last - start]
+        first = last
 
 
 def _chunk_starts(samples: int, chunk: int, overlap: int) -> list[int]:
@@ -181,48 +284,3 @@ def _call(core: Core, audio: Audio, min_samples: int) -> Audio:
     if not np.isfinite(out).all():
         raise CoreOutputError("the core returned NaN or infinite samples for finite input")
     return out[:, :samples].astype(np.float32)
-
-
-@dataclass(frozen=True)
-class _Gain:
-    """Gain (channels, frames) at `times_s` (frames,), linear in between."""
-
-    values: NDArray[np.float64]
-    times_s: NDArray[np.float64]
-
-    def at(self, samples: int, sample_rate: int) -> NDArray[np.float64]:
-        times = np.arange(samples) / sample_rate
-        return np.stack([np.interp(times, self.times_s, row) for row in self.values])
-
-
-_FRAME_S = 0.032
-_BROADBAND = 1e-6
-"""Weight of all frequencies beside the top octave: decides only when that is 60 dB weaker."""
-_WHOLE_CLIP = 1e-4
-"""Weight of the whole clip beside one frame: decides only in frames 40 dB below the average."""
-
-
-def _band_gain(before: Audio, after: Audio, edge_hz: float, rate: int) -> _Gain:
-    """Least-squares gain from `before` to `after` a frame, in the octave below `edge_hz`."""
-    frame = 2 * max(1, round(_FRAME_S * rate / 2))
-    given, got = stft(before, frame), stft(after, frame)
-    frequencies = np.arange(given.shape[-1]) * rate / frame
-    weights = _BROADBAND + ((frequencies >= edge_hz / 2) & (frequencies <= 0.95 * edge_hz))
-    cross = _smooth((got * given.conj()).real @ weights)
-    power = _smooth((given * given.conj()).real @ weights)
-    cross += _WHOLE_CLIP * cross.mean(axis=-1, keepdims=True)
-    power += _WHOLE_CLIP * power.mean(axis=-1, keepdims=True)
-    # Where the core was given nothing, nothing above says what it does: leave that alone.
-    values = np.divide(cross, power, out=np.ones_like(cross), where=power > 0)
-    times = np.arange(values.shape[-1]) * (frame // 2) / rate
-    return _Gain(values, times)
-
-
-def _smooth(frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted mean over five frames (80 ms between the outermost), ends repeated."""
-    padded = np.pad(frames, ((0, 0), (2, 2)), mode="edge")
-    count = frames.shape[-1]
-    out = np.zeros_like(frames)
-    for offset, weight in enumerate((1.0, 2.0, 3.0, 2.0, 1.0)):
-        out += weight * padded[:, offset : offset + count]
-    return out

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from lcr.audio_files import AudioFile
 from lcr.errors import AudioFileError
 from lcr.remixer import Audio
 
 _SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
 """What each suffix is written as: 32-bit float holds any level, 24 bits hold up to full scale."""
-
-_MOST_FRAMES = 2**48
-_OGG_PAGE_BYTES = 65_307  # the longest page there can be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,65 +50,8 @@ def read_audio(path: str | Path) -> Clip:
     Raises AudioFileError when the file is missing, unreadable, cut off (as far as WAV, FLAC and
     Ogg tell), empty, headerless, or holds NaN or infinity.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise AudioFileError(path, "is not a file" if path.exists() else "does not exist")
-    try:
-        with soundfile.SoundFile(path) as file:
-            frames = file.frames
-            if frames > _MOST_FRAMES:  # FLAC from a pipe: libsndfile says 2^63 - 1
-                raise AudioFileError(path, "does not say its length; encode it again from a file")
-            samples = file.read(dtype="float32", always_2d=True)
-            sample_rate, container = file.samplerate, file.format
-        missing = _missing_bytes(path)
-    except TypeError as error:  # soundfile's word for raw samples, whose rate it cannot know
-        raise AudioFileError(path, f"has no header to read it by ({error})") from error
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioFileError(path, f"cannot be read as audio ({error})") from error
-    if missing:
-        raise AudioFileError(path, f"is cut off: {missing} or more bytes are missing at its end")
-    # An MP3's length is an estimate where its header names none.
-    if container != "MP3" and len(samples) < frames:
-        raise AudioFileError(path, f"is cut off: {len(samples)} of {frames} samples can be read")
-    if samples.size == 0:
-        raise AudioFileError(path, "holds no samples")
-    if not np.isfinite(samples).all():
-        bad = int(np.count_nonzero(~np.isfinite(samples)))
-        raise AudioFileError(path, f"holds {bad} samples that are NaN or infinite")
-    return Clip(audio=np.ascontiguousarray(samples.T), sample_rate=int(sample_rate))
-
-
-def _missing_bytes(path: Path) -> int:
-    """How many bytes a WAV's data chunk or an Ogg file's last page lacks; 0 for other formats.
-
-    libsndfile takes what is there for the whole: a download cut short would pass unnoticed.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        magic = file.read(4)
-        if magic in (b"RIFF", b"RIFX"):
-            return _missing_in_wav(file, size, "<I" if magic == b"RIFF" else ">I")
-        if magic != b"OggS":
-            return 0
-        file.seek(max(0, size - _OGG_PAGE_BYTES))
-        tail = file.read()
-    page = tail[tail.rfind(b"OggS") :]
-    segments = page[26] if len(page) > 26 else 0
-    return max(0, 27 + segments + sum(page[27 : 27 + segments]) - len(page))
-
-
-def _missing_in_wav(file: BinaryIO, size: int, word: str) -> int:
-    position = 12
-    while position + 8 <= size:
-        file.seek(position)
-        name, length = file.read(4), struct.unpack(word, file.read(4))[0]
-        position += 8
-        if name == b"data":
-            # Programs that write into a pipe leave a length near 2^31 or 2^32 instead of one.
-            unknown = length >= 0x7FFF_F000
-            return 0 if unknown else max(0, position + length - size)
-        position += length + length % 2
-    return 0
+    file = AudioFile.open(path)
+    return Clip(audio=np.concatenate(list(file.blocks()), axis=1), sample_rate=file.sample_rate)
 
 
 def write_audio(path: str | Path, audio: Audio, sample_rate: int) -> None:
@@ -166,12 +105,34 @@ def resample(audio: Audio, from_hz: int, to_hz: int) -> Audio:
     """
     if from_hz == to_hz:
         return audio
-    samples = resampled_length(audio.shape[1], from_hz, to_hz)
-    # Silence appended so that soxr, which rounds down and drops very short inputs, yields enough.
-    spare = 64 + 2 * -(-from_hz // to_hz)
-    padded = np.pad(audio, ((0, 0), (0, spare)))
-    out = soxr.resample(padded.T, from_hz, to_hz, quality="HQ").T[:, :samples]
-    return np.ascontiguousarray(out, dtype=np.float32)
+    resampler = Resampler(audio.shape[0], from_hz, to_hz)
+    parts = [resampler.push(audio), resampler.finish()]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+class Resampler:
+    """`resample` block by block: the same samples, whatever the blocks' lengths."""
+
+    def __init__(self, channels: int, from_hz: int, to_hz: int) -> None:
+        self._channels, self._from, self._to = channels, from_hz, to_hz
+        self._stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="HQ")
+        self._taken = self._given = 0
+
+    def push(self, block: Audio) -> Audio:
+        """Take (channels, any) and give what is ready, (channels, any or none)."""
+        self._taken += block.shape[1]
+        out: Audio = self._stream.resample_chunk(np.ascontiguousarray(block.T)).T
+        self._given += out.shape[1]
+        return out
+
+    def finish(self) -> Audio:
+        """Give the rest; nothing may be pushed after it."""
+        # Silence, so that soxr, which rounds down and drops very short inputs, yields enough.
+        spare = 64 + 2 * -(-self._from // self._to)
+        end = np.zeros((spare, self._channels), np.float32)
+        length = resampled_length(self._taken, self._from, self._to) - self._given
+        out: Audio = self._stream.resample_chunk(end, last=True).T
+        return out[:, :length]
 
 
 def resampled_length(samples: int, from_hz: int, to_hz: int) -> int:
