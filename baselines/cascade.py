@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -14,13 +14,14 @@ from torch import Tensor
 
 from baselines.planning import OraclePlanner, Plan, Planner
 from baselines.separation import Separator, load_separator
+from baselines.shipped import find_weights
 from lcr.adapters import AdapterConfig, run_core
 from lcr.audio import check_audio
 from lcr.instruction import Description
 from lcr.nn.permutation import assignment, pairwise_cost
+from lcr.registry import with_card
 from lcr.remixer import Audio, MissingOracleError, Oracle, OracleUse, Remix, Step, SystemCard
 
-WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_WEIGHTS = "separator"
 
 
@@ -168,18 +169,19 @@ def _words(row: Sequence[int]) -> str:
     return ", ".join("none" if source < 0 else f"source {source}" for source in row)
 
 
+CARD = SystemCard(
+    name="pit",
+    family="composite",
+    sample_rate=16_000,
+    uses_oracle=PitMatcher.uses_oracle | OraclePlanner.uses_oracle,
+    reference="Jiang et al., arXiv 2402.03710, section VI-A; Kolbaek et al., TASLP 2017",
+    licence="Apache-2.0",
+)
+
+
+@with_card(CARD)
 def pit(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> Cascade:
     """The system `pit`; `weights` names a separator that ships, or is the path of another."""
-    # What ships comes first: a folder of the same name beside the caller must not take its place.
-    shipped = WEIGHTS / weights
-    loaded = load_separator(shipped if shipped.is_dir() else Path(weights))
-    matcher, planner = PitMatcher(), OraclePlanner()
-    card = SystemCard(
-        name="pit",
-        family="composite",
-        sample_rate=loaded.separator.sample_rate,
-        uses_oracle=matcher.uses_oracle | planner.uses_oracle,
-        reference="Jiang et al., arXiv 2402.03710, section VI-A; Kolbaek et al., TASLP 2017",
-        weights=loaded.weights,
-    )
-    return Cascade(loaded.separator, matcher, planner, card, device=device)
+    loaded = load_separator(find_weights(weights))
+    card = replace(CARD, sample_rate=loaded.separator.sample_rate, weights=loaded.weights)
+    return Cascade(loaded.separator, PitMatcher(), OraclePlanner(), card, device=device)

@@ -58,6 +58,9 @@ class IdealMaskRemixer:
             sample_rate=None,
             uses_oracle=frozenset({"instruction", "sources"}),
             reference="Wang, Narayanan and Wang, TASLP 2014",
+            licence="Apache-2.0",
+            parameters=0,
+            macs_per_s=0,
         )
 
     def remix(

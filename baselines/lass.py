@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from baselines.lass_network import SAMPLE_RATE, Extractor, build_extractor
-from baselines.lass_query import WEIGHTS, LoadedEncoder, QueryEncoder, load_encoder, query_of
+from baselines.lass_query import LoadedEncoder, QueryEncoder, load_encoder, query_of
 from baselines.planning import OraclePlanner, Planner
+from baselines.shipped import find_weights
 from lcr.adapters import AdapterConfig, run_core
 from lcr.audio import check_audio
 from lcr.instruction import Description, Kind, Task
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
+from lcr.registry import with_card
 from lcr.remixer import Audio, NotDefinedError, Oracle, Remix, Step, SystemCard
 from lcr.training.files import write_whole
 
@@ -153,39 +155,46 @@ def save_lass(
     write_whole(folder / CONFIG_FILE, lambda file: file.write(words.encode()))
 
 
-def _system(
-    name: str, kind: Kind, weights: str, planner: Planner | None, device: str
-) -> LassRemixer:
-    # What ships comes first: a folder of the same name beside the caller must not take its place.
-    shipped = WEIGHTS / weights
-    folder = shipped if shipped.is_dir() else Path(weights)
-    loaded = load_lass(folder)
-    if loaded.kind != kind:
-        raise WeightsError(f"{folder} extracts {loaded.kind}, and {name} is for {kind}")
-    planner = planner or OraclePlanner()
-    card = SystemCard(
-        name=name,
+def _card(kind: Kind) -> SystemCard:
+    return SystemCard(
+        name=f"lass-{kind}",
         family="composite",
         sample_rate=SAMPLE_RATE,
-        uses_oracle=planner.uses_oracle,
+        uses_oracle=OraclePlanner.uses_oracle,
         reference="Liu et al., Interspeech 2022 and arXiv 2308.05037; trained here",
-        weights=loaded.weights,
         tasks=frozenset({TASKS[kind]}),
+        licence="Apache-2.0",
     )
+
+
+SPEECH_CARD, AUDIO_CARD = _card("speech"), _card("audio")
+
+
+def _system(
+    card: SystemCard, kind: Kind, weights: str, planner: Planner | None, device: str
+) -> LassRemixer:
+    folder = find_weights(weights)
+    loaded = load_lass(folder)
+    if loaded.kind != kind:
+        raise WeightsError(f"{folder} extracts {loaded.kind}, and {card.name} is for {kind}")
+    planner = planner or OraclePlanner()
+    card = replace(card, uses_oracle=planner.uses_oracle, weights=loaded.weights)
     return LassRemixer(
         loaded.extractor, loaded.query.encoder, planner, card, kind=kind, device=device
     )
 
 
+@with_card(SPEECH_CARD)
 def lass_speech(
     *, weights: str = "lass-speech", planner: Planner | None = None, device: str = "cpu"
 ) -> LassRemixer:
     """The system `lass-speech`; `weights` names one that ships, or is the path of another."""
-    return _system("lass-speech", "speech", weights, planner, device)
+    return _system(SPEECH_CARD, "speech", weights, planner, device)
 
 
+@with_card(AUDIO_CARD)
 def lass_audio(
     *, weights: str = "lass-audio", planner: Planner | None = None, device: str = "cpu"
 ) -> LassRemixer:
     """The system `lass-audio`; `weights` names one that ships, or is the path of another."""
-    return _system("lass-audio", "audio", weights, planner, device)
+    return _system(AUDIO_CARD, "audio", weights, planner, device)

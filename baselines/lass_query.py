@@ -13,12 +13,11 @@ from torch.nn import functional
 
 from baselines.clap.checkpoint import load_clap
 from baselines.clap.wording import wordings
+from baselines.shipped import find_weights
 from lcr.instruction import Description
 from lcr.joint import WeightsError
 from lcr.nn.base_weights import MINILM, find_base, weights_sha256
 from lcr.nn.prompt_reader import PromptReader, ReaderConfig
-
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 class QueryEncoder(Protocol):
@@ -77,9 +76,7 @@ def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
         named = {"kind": "sentence", "base": base}
     elif kind == "clap" and "weights" in settings:
         name = str(settings["weights"])
-        # What ships comes first: a folder of the same name beside the caller must not take its
-        # place.
-        loaded = load_clap(WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name))
+        loaded = load_clap(find_weights(name))
         encoder, weights = loaded.model, dict(loaded.weights)
         named = {"kind": "clap", "weights": name}
     else:

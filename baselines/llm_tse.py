@@ -1,12 +1,12 @@
 """LLM-TSE: target speaker extraction by a typed prompt, a recording of the speaker, or both (Hao et
 al., "Typing to Listen at the Cocktail Party", arXiv 2310.07284; Table V).
 
-A re-implementation: its authors released neither code nor weights. As there, a language model's
-last state at the prompt's end (LLaMA-2 with LoRA; at desk scale MiniLM) is the text clue, an
-encoder of the enrolment gives the audio clue, both are projected and fused, and the fused clue
-steers an extractor. Ours are the band-split encoder and extractor in place of their
-time-domain convolutions, FiLM in place of their concatenation, and a learnt vector for a clue that
-is not given.
+A re-implementation of the idea, for its authors released neither code nor weights: a language model
+reads the prompt (theirs is LLaMA 2) and is trained together with the extractor (section II), on the
+text clue alone or with an audio clue beside it (Table V). How it is done here is our own choice,
+not theirs: the reader's embedding (MiniLM at desk scale) and that of a band-split encoder of the
+enrolment are projected and fused, a learnt vector standing for a clue that is not given, and the
+fused clue steers a band-split extractor by FiLM.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from baselines.lass import CHUNK_S, OVERLAP_S, run_extractor
 from baselines.lass_network import SAMPLE_RATE, Extractor, build_extractor
+from baselines.shipped import find_weights
 from lcr.adapters import AdapterConfig, run_core
 from lcr.audio import check_audio, read_audio, resample
 from lcr.instruction import Task
@@ -31,10 +32,10 @@ from lcr.nn.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform
 from lcr.nn.base_weights import find_base, weights_sha256
 from lcr.nn.prompt_reader import PromptReader
 from lcr.nn.reader_config import LoraConfig, ReaderConfig
+from lcr.registry import with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 from lcr.training.files import write_whole
 
-WEIGHTS = Path(__file__).parent / "weights"
 MODULES = ("reader", "clues", "extractor")
 """What training exports, each under its name; of the reader, what training changes."""
 
@@ -237,27 +238,28 @@ def save_llm_tse(
     write_whole(folder / CONFIG_FILE, lambda file: file.write(words.encode()))
 
 
+CARD = SystemCard(
+    name="llm-tse",
+    family="composite",
+    sample_rate=SAMPLE_RATE,
+    reference="after Hao et al., arXiv 2310.07284 (no code or weights were released)",
+    tasks=frozenset({Task.TSE}),
+    licence="Apache-2.0",
+)
+
+
+@with_card(CARD)
 def llm_tse(
     *, weights: str = "llm-tse", enrolment: str | None = None, device: str = "cpu"
 ) -> LlmTse:
     """The system `llm-tse`; `weights` names one that ships, or is the path of another, and
     `enrolment` is the path of a recording of the speaker. Raises AudioFileError for that."""
-    # What ships comes first: a folder of the same name beside the caller must not take its place.
-    shipped = WEIGHTS / weights
-    loaded = load_llm_tse(shipped if shipped.is_dir() else Path(weights))
-    card = SystemCard(
-        name="llm-tse",
-        family="composite",
-        sample_rate=SAMPLE_RATE,
-        reference="after Hao et al., arXiv 2310.07284 (no code or weights were released)",
-        weights=loaded.weights,
-        tasks=frozenset({Task.TSE}),
-    )
+    loaded = load_llm_tse(find_weights(weights))
     return LlmTse(
         loaded.reader,
         loaded.clues,
         loaded.extractor,
-        card,
+        replace(CARD, weights=loaded.weights),
         enrolment=None if enrolment is None else read_enrolment(Path(enrolment)),
         device=device,
     )

@@ -9,7 +9,16 @@ from lcr.remixer import Audio, Oracle, Remix, SystemCard
 class MixtureRemixer:
     """Returns the mixture whatever the prompt says; 0 dB SNR improvement by definition."""
 
-    card = SystemCard(name="mixture", family="reference", sample_rate=None, causal=True)
+    card = SystemCard(
+        name="mixture",
+        family="reference",
+        sample_rate=None,
+        causal=True,
+        reference="the input itself",
+        licence="Apache-2.0",
+        parameters=0,
+        macs_per_s=0,
+    )
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None

@@ -14,6 +14,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,14 +24,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.shipped import find_weights
 from lcr.adapters import AdapterConfig, each_channel, run_core
 from lcr.audio import check_audio
 from lcr.instruction import Task
 from lcr.joint import WeightsError
 from lcr.nn.base_weights import MissingWeightsError
+from lcr.registry import with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 
-WEIGHTS = Path(__file__).parent / "weights"
 PUBLIC = "speechbrain/sepformer-dns4-16k-enhancement"
 HYPERPARAMS = "hyperparams.yaml"
 CHECKPOINTS = ("encoder.ckpt", "masknet.ckpt", "decoder.ckpt")
@@ -45,6 +47,16 @@ _REFERENCE = re.compile(r"<\w+>")
 _LEVEL = 0.05
 """Root mean square that the network hears, -26 dBFS as in the DNS challenge; the input's level is
 restored behind it."""
+
+
+CARD = SystemCard(
+    name="sepformer-denoiser",
+    family="composite",
+    sample_rate=16_000,
+    reference="Subakan et al., ICASSP 2021; trained on DNS4 by SpeechBrain",
+    tasks=frozenset({Task.SE}),
+    licence="Apache-2.0",
+)
 
 
 class Separation(Protocol):
@@ -188,26 +200,22 @@ def load_sepformer(folder: Path, *, device: str = "cpu") -> SepformerDenoiser:
         raise WeightsError(f"{folder} does not fit SpeechBrain's SepFormer: {error}") from error
     finally:
         chatter.setLevel(level)
-    card = SystemCard(
-        name="sepformer-denoiser",
-        family="composite",
+    card = replace(
+        CARD,
         sample_rate=int(network.hparams.sample_rate),
-        reference="Subakan et al., ICASSP 2021; trained on DNS4 by SpeechBrain (Apache-2.0)",
         weights={
             f"{folder.resolve().name}/{name}": hashlib.sha256(
                 (folder / name).read_bytes()
             ).hexdigest()
             for name in CHECKPOINTS
         },
-        tasks=frozenset({Task.SE}),
     )
     return SepformerDenoiser(network, card)
 
 
+@with_card(CARD)
 def sepformer_denoiser(
     *, weights: str = PUBLIC.rpartition("/")[2], device: str = "cpu"
 ) -> SepformerDenoiser:
     """The system `sepformer-denoiser`; `weights` is the path of a folder with its files."""
-    # What ships comes first: a folder of the same name beside the caller must not take its place.
-    shipped = WEIGHTS / weights
-    return load_sepformer(shipped if shipped.is_dir() else Path(weights), device=device)
+    return load_sepformer(find_weights(weights), device=device)

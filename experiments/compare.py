@@ -29,7 +29,8 @@ from experiments.runner import run_suite
 from experiments.suite import SuiteConfig, load_suite, suite_names
 from experiments.summary import summarize
 from experiments.systems import ReadySystem, build_system, check_options, resolve_names
-from lcr import registry
+from lcr.cli.commands.systems import show
+from lcr.cli.systems import take
 from lcr.errors import LcrError
 
 EXIT_OK, EXIT_SYSTEM_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -116,8 +117,9 @@ def _list() -> int:
     for name in suite_names():
         print(f"  {name}")
     print("systems:")
-    for system in registry.available():
-        print(f"  {system.name}  ({system.distribution}: {system.target})")
+    with Console(stderr=True).status("") as status:
+        listing = take(tell=status.update)
+    show(listing, _console())
     return EXIT_OK
 
 

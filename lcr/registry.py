@@ -5,7 +5,8 @@ A system registers in its package's pyproject.toml, with no change here:
     [project.entry-points."lcr.remixers"]
     my-system = "my_package.module:make_remixer"
 
-The object is called with keyword options only and returns a `Remixer`.
+The object is called with keyword options only and returns a `Remixer`. Where it has a `card` (see
+`with_card`), that tells of the system before it is built, on machines too that lack its weights.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
 
 from lcr.errors import LcrError
-from lcr.remixer import Remixer
+from lcr.remixer import Remixer, SystemCard
 
 GROUP = "lcr.remixers"
+Factory = TypeVar("Factory", bound=Callable[..., Any])
 
 
 class RegistryError(LcrError):
@@ -106,13 +109,7 @@ def create(name: str, **options: object) -> Remixer:
     itself passes unchanged.
     """
     system = find(name)
-    point = EntryPoint(name=name, value=system.target, group=GROUP)
-    try:
-        factory = point.load()
-    except Exception as error:
-        raise BrokenSystemError(f"{system} cannot be loaded: {_words(error)}") from error
-    if not callable(factory):
-        raise BrokenSystemError(f"{system} is not callable; expected a factory of a Remixer")
+    factory = _load(system)
     _check_options(system, factory, options)
     try:
         remixer = factory(**options)
@@ -125,6 +122,34 @@ def create(name: str, **options: object) -> Remixer:
             f"{system} built {type(remixer).__name__}, which has no `card` and `remix`"
         )
     return remixer
+
+
+def with_card(card: SystemCard) -> Callable[[Factory], Factory]:
+    """Let a factory carry the card of what it makes, without weights and with default options."""
+
+    def attach(factory: Factory) -> Factory:
+        factory.card = card  # type: ignore[attr-defined]
+        return factory
+
+    return attach
+
+
+def card_of(name: str) -> SystemCard | None:
+    """What the factory of `name` tells of the system, which is not built; None where it tells
+    nothing. Raises UnknownSystemError, or BrokenSystemError when it cannot be imported."""
+    card = getattr(_load(find(name)), "card", None)
+    return card if isinstance(card, SystemCard) else None
+
+
+def _load(system: RegisteredSystem) -> Callable[..., object]:
+    point = EntryPoint(name=system.name, value=system.target, group=GROUP)
+    try:
+        factory = point.load()
+    except Exception as error:
+        raise BrokenSystemError(f"{system} cannot be loaded: {_words(error)}") from error
+    if not callable(factory):
+        raise BrokenSystemError(f"{system} is not callable; expected a factory of a Remixer")
+    return factory  # type: ignore[no-any-return]
 
 
 def _check_options(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from baselines.mixture import MixtureRemixer
 from lcr.errors import LcrError
 from lcr.registry import (
     BrokenSystemError,
@@ -16,8 +17,10 @@ from lcr.registry import (
     SystemOptionError,
     UnknownSystemError,
     available,
+    card_of,
     create,
     find,
+    with_card,
 )
 
 _MODULE = """
@@ -28,6 +31,7 @@ def no_remixer(): return 3
 def fails(): raise RuntimeError("weights are missing")
 def refuses(): raise LcrError("plain words")
 number = 7
+refuses.card = MixtureRemixer.card
 """
 
 
@@ -132,3 +136,17 @@ def test_one_package_seen_twice_is_one(
     copy = distribution(tmp_path / "copy", "plug-in-one", {"zz-works": f"{plugin}:works"})
     monkeypatch.syspath_prepend(str(copy))
     assert [s.name for s in available()].count("zz-works") == 1
+
+
+def test_a_factory_may_tell_what_it_makes(plugin: str) -> None:
+    assert card_of("zz-refuses") == MixtureRemixer.card
+    assert card_of("mixture") == MixtureRemixer.card  # a class with its own is a factory too
+    assert card_of("zz-works") is None
+    with pytest.raises(BrokenSystemError, match="cannot be loaded"):
+        card_of("zz-no-module")
+
+    @with_card(MixtureRemixer.card)
+    def factory(*, loud: bool = False) -> MixtureRemixer:
+        return MixtureRemixer()
+
+    assert factory(loud=True).card == factory.card  # type: ignore[attr-defined]

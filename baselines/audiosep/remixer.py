@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +22,35 @@ from torch import Tensor
 
 from baselines.audiosep.checkpoint import HOW, LoadedAudioSep, load_audiosep
 from baselines.audiosep.network import separate
-from baselines.lass_query import WEIGHTS, query_of
+from baselines.lass_query import query_of
 from baselines.planning import OraclePlanner, Plan, Planner
+from baselines.shipped import find_weights
 from lcr.adapters import AdapterConfig, run_core
 from lcr.audio import check_audio
 from lcr.instruction import Description, Task
 from lcr.nn.base_weights import MissingWeightsError
+from lcr.registry import with_card
 from lcr.remixer import Audio, NotDefinedError, Oracle, Remix, Step, SystemCard
 
 TASKS = frozenset({Task.TSE, Task.TAE, Task.SE, Task.TSR, Task.TAR, Task.SR, Task.ME})
 SPEECH = "speech"
 """The query for everyone who speaks (section VI-C)."""
 VARIABLE = "LCR_AUDIOSEP_CHECKPOINT"
-REFERENCE = "Liu et al., Separate Anything You Describe, arXiv 2308.05037"
+CARD = SystemCard(
+    name="audiosep",
+    family="composite",
+    sample_rate=32_000,
+    uses_oracle=OraclePlanner.uses_oracle,
+    reference="Liu et al., Separate Anything You Describe, arXiv 2308.05037",
+    tasks=TASKS,
+    licence="MIT",
+)
+DESK_CARD = replace(
+    CARD,
+    name="audiosep-desk",
+    reference=f"{CARD.reference}; trained here",
+    licence="Apache-2.0",
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,7 @@ class AudioSepRemixer:
     and length through the adapters; level, length and alignment are the input's."""
 
     def __init__(
-        self, loaded: LoadedAudioSep, planner: Planner, *, name: str, device: str = "cpu"
+        self, loaded: LoadedAudioSep, planner: Planner, card: SystemCard, *, device: str = "cpu"
     ) -> None:
         self._network = loaded.network.to(device).eval()
         self._encoder, self._planner, self._device = loaded.encoder, planner, device
@@ -82,14 +98,11 @@ class AudioSepRemixer:
         self._adapter = AdapterConfig(
             native_rate=config.sample_rate, chunk_s=20.0, overlap_s=2.0, min_samples=config.n_fft
         )
-        self._card = SystemCard(
-            name=name,
-            family="composite",
+        self._card = replace(
+            card,
             sample_rate=config.sample_rate,
             uses_oracle=planner.uses_oracle,
-            reference=REFERENCE + (" (MIT)" if name == "audiosep" else "; trained here"),
             weights=loaded.weights,
-            tasks=TASKS,
         )
 
     @property
@@ -128,6 +141,7 @@ class AudioSepRemixer:
         return run_core(core, mixture, sample_rate, self._adapter)
 
 
+@with_card(CARD)
 def audiosep(
     *,
     weights: str = "",
@@ -146,15 +160,14 @@ def audiosep(
         clap=Path(clap).expanduser() if clap else None,
         tokenizer=Path(tokenizer).expanduser() if tokenizer else None,
     )
-    return AudioSepRemixer(loaded, planner or OraclePlanner(), name="audiosep", device=device)
+    return AudioSepRemixer(loaded, planner or OraclePlanner(), CARD, device=device)
 
 
+@with_card(DESK_CARD)
 def audiosep_desk(
     *, weights: str = "audiosep-desk", planner: Planner | None = None, device: str = "cpu"
 ) -> AudioSepRemixer:
     """The system `audiosep-desk`: one of desk size, trained here; `weights` names one that ships,
     or is the path of another."""
-    # What ships comes first: a folder of the same name beside the caller must not take its place.
-    shipped = WEIGHTS / weights
-    loaded = load_audiosep(shipped if shipped.is_dir() else Path(weights))
-    return AudioSepRemixer(loaded, planner or OraclePlanner(), name="audiosep-desk", device=device)
+    loaded = load_audiosep(find_weights(weights))
+    return AudioSepRemixer(loaded, planner or OraclePlanner(), DESK_CARD, device=device)

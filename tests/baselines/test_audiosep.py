@@ -8,7 +8,7 @@ import torch
 
 from baselines.audiosep.checkpoint import LoadedAudioSep
 from baselines.audiosep.network import ResUNet30
-from baselines.audiosep.remixer import TASKS, AudioSepRemixer, Runs, runs_for
+from baselines.audiosep.remixer import CARD, TASKS, AudioSepRemixer, Runs, runs_for
 from baselines.lass_query import query_of
 from baselines.planning import OraclePlanner, Plan
 from lcr.instruction import (
@@ -43,7 +43,7 @@ class Letters(LetterEncoder):
 
 def system(network: ResUNet30 | None = None) -> AudioSepRemixer:
     loaded = LoadedAudioSep(network or tiny_network(), Letters(), {"x": "0" * 64})
-    return AudioSepRemixer(loaded, OraclePlanner(), name="audiosep")
+    return AudioSepRemixer(loaded, OraclePlanner(), CARD)
 
 
 def remix(

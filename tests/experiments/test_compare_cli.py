@@ -8,6 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from experiments import compare
+from lcr import registry
+
 COMPARE = Path(__file__).parents[2] / "experiments" / "compare.py"
 
 
@@ -57,12 +62,17 @@ def test_one_system_in_two_forms(tmp_path: Path, suite: Path, plugin_folder: Pat
         assert answer in done.stderr
 
 
-def test_it_lists_suites_and_systems(tmp_path: Path, plugin_folder: Path) -> None:
-    done = start(tmp_path, plugin_folder, "--list")
-    assert done.returncode == 0
-    for name in ("studio", "field", "mixture", "ideal-binary-mask", "half", "faulty-systems"):
-        assert name in done.stdout
-    assert not list(tmp_path.iterdir())
+def test_it_lists_suites_and_systems(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    light = {"mixture", "ideal-binary-mask", "half", "unbuildable"}
+    some = tuple(system for system in registry.available() if system.name in light)
+    monkeypatch.setattr(registry, "available", lambda: some)
+    assert compare.main(["--list"]) == 0
+    out = capsys.readouterr().out
+    for name in ("studio", "field", *light, "faulty-systems"):
+        assert name in out
+    assert "unbuildable does not run here: its weights are not on this machine" in out
 
 
 def test_bad_input_ends_with_2(tmp_path: Path, plugin_folder: Path) -> None:
