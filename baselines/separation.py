@@ -106,17 +106,25 @@ class BandSplitSeparator(Separator):
 
     def separate(self, mixture: Tensor) -> Tensor:
         spectrum = self.transform(mixture)
+        return self.mask(spectrum, self.hear(spectrum), mixture.shape[-1])
+
+    def hear(self, spectrum: Tensor) -> Tensor:
+        """What the stem makes of (batch, bins, frames): (batch, bands, frames, channels)."""
         h = self.features(spectrum)
         for block in self.stem:
             h = block(h)
-        h = self.norm(h)
+        heard: Tensor = self.norm(h)
+        return heard
+
+    def mask(self, spectrum: Tensor, h: Tensor, samples: int) -> Tensor:
+        """The sources (batch, sources, samples) of what was heard."""
         parts = [
             head(h[:, i]).unflatten(-1, (self.sources, -1)) for i, head in enumerate(self.heads)
         ]
         logits = torch.cat(parts, -1).float()  # (batch, frames, sources, bins)
         masks = logits.softmax(2) if self.mixture_consistent else logits.sigmoid()
         estimates = masks.permute(0, 2, 3, 1) * spectrum.unsqueeze(1)
-        return self.transform.inverse(estimates, mixture.shape[-1])
+        return self.transform.inverse(estimates, samples)
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "band-split", **asdict(self.config)}

@@ -10,7 +10,9 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import load_file
 
+from baselines.lass_network import BandExtractor
 from baselines.llm_tse_training import SpeakerMixtures
+from baselines.separation import BandSplitSeparator
 from experiments import baseline_stages
 from experiments.errors import ConfigError
 from experiments.suite import build, read_toml
@@ -20,7 +22,7 @@ from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
-from lcr.joint import WEIGHTS_FILE, fill
+from lcr.joint import WEIGHTS_FILE, WeightsError, fill
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import PromptReader
 from lcr.nn.reader_config import ReaderConfig, preset
@@ -38,6 +40,14 @@ from lcr.training.stages import (
     StageConfig,
     StageName,
 )
+
+_EARS = "ears"
+"""Of [init]: features, stem and norm of an LCR-G, for a baseline to listen with."""
+_BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
+    BandSplitSeparator: "stem",
+    BandExtractor: "blocks",
+}
+"""Which of a network's parts has the place of LCR-G's stem."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +176,41 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
 def _build_baseline(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     stage = baseline_stages.build(recipe, mixtures)
     for name in recipe.init:
-        if name not in stage.modules:
+        if name == _EARS:
+            _give_ears(stage.modules, *_initial(recipe, name))
+        elif name in stage.modules:
+            _initialise(stage.modules[name], recipe, name)
+        else:
             raise ConfigError(
                 f"[init] {name}: a {recipe.stage} stage trains {', '.join(stage.modules)}"
             )
-        _initialise(stage.modules[name], recipe, name)
     return stage
+
+
+def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """What LCR-G listens with, into a band-split network of the same sizes. Raises ConfigError."""
+    for module in modules.values():
+        blocks = _BLOCKS_OF.get(type(module))
+        if blocks is None:
+            continue
+        names = {"features": "features", "stem": blocks, "norm": "norm"}
+        own = {
+            f"{names[part]}.{rest}": value
+            for part, rest, value in (
+                (*key.removeprefix("remixer.").split(".", 1), value)
+                for key, value in tensors.items()
+                if key.startswith("remixer.") and key.split(".")[1] in names
+            )
+        }
+        wanted = [k for k in module.state_dict() if k.split(".")[0] in names.values()]
+        if set(wanted) != set(own):
+            raise ConfigError(f"[init] {_EARS}: {path} has another stem (blocks)")
+        try:
+            module.load_state_dict(own, strict=False)
+        except RuntimeError as error:
+            raise ConfigError(f"[init] {_EARS}: {path} has a stem of other sizes") from error
+        return
+    raise ConfigError(f"[init] {_EARS}: only band-split networks have such a stem")
 
 
 def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
@@ -200,18 +239,26 @@ def remixer_settings(recipe: Recipe) -> dict[str, Any]:
 def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
     if name not in recipe.init:
         return
+    path, tensors = _initial(recipe, name)
+    try:
+        if isinstance(module, GroundedRemixer):
+            tensors = _grown(module, tensors, f"{name}.")
+        fill(module, tensors, f"{name}.", partial=isinstance(module, PromptReader))
+    except (RuntimeError, WeightsError) as error:
+        raise ConfigError(f"[init] {name}: {path} does not fit: {error}") from error
+
+
+def _initial(recipe: Recipe, name: str) -> tuple[Path, dict[str, torch.Tensor]]:
+    """The file that [init] names, of a run or of what ships, and its tensors."""
     folder = Path(recipe.init[name])
-    choices = (folder / "weights.safetensors", folder / WEIGHTS_FILE)  # a run, or what ships
+    choices = (folder / "weights.safetensors", folder / WEIGHTS_FILE)
     path = next((choice for choice in choices if choice.exists()), None)
     if path is None:
         raise ConfigError(f"[init] {name}: no {choices[0]}; finish that stage first")
     try:
-        tensors = load_file(path)
-        if isinstance(module, GroundedRemixer):
-            tensors = _grown(module, tensors, f"{name}.")
-        fill(module, tensors, f"{name}.", partial=isinstance(module, PromptReader))
+        return path, load_file(path)
     except Exception as error:  # safetensors raises its own type for a damaged file
-        raise ConfigError(f"[init] {name}: {path} does not fit: {error}") from error
+        raise ConfigError(f"[init] {name}: {path} cannot be read: {error}") from error
 
 
 def _grown(

@@ -15,16 +15,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from lcr.instruction import Description
+from lcr.nn.bands import BandTransform
 from lcr.nn.grounded import GroundedRemixer, Heard
 from lcr.nn.slots import SlotVocabulary
 
 
-def energy_shares(remixer: GroundedRemixer, sources: Tensor) -> tuple[Tensor, Tensor]:
+def energy_shares(transform: BandTransform, sources: Tensor) -> tuple[Tensor, Tensor]:
     """Each source's share of the energy (batch, sources, bands, frames), and the weight of every
     band and frame (batch, bands, frames), mean 1, from `sources` (batch, sources, samples)."""
     level = sources.sum(1).square().mean(-1).add(1e-12).sqrt()
     flat = (sources / level[:, None, None]).flatten(0, 1)
-    power = remixer.transform.band_power(remixer.transform(flat))
+    power = transform.band_power(transform(flat))
     power = power.view(*sources.shape[:2], *power.shape[1:])
     total = power.sum(1).add(1e-8)
     weight = total.pow(0.25)  # loud parts count more, but not as their energy
@@ -45,7 +46,7 @@ def grounding_loss(
     known = torch.from_numpy(np.stack([[sure for _, sure in row] for row in told]))
     columns = remixer.classes
     fits, known = fits[..., :columns].to(sources), known[..., :columns].to(sources)
-    shares, weight = energy_shares(remixer, sources)
+    shares, weight = energy_shares(remixer.transform, sources)
     target = torch.einsum("bskt,bsc->bktc", shares, fits * known)
     sure = torch.einsum("bskt,bsc->bktc", shares, known)
     loss = functional.binary_cross_entropy_with_logits(

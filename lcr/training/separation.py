@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lcr.data.mixtures import Example
-from lcr.nn.permutation import Matched, pit_loss
+from lcr.nn.bands import BandTransform
+from lcr.nn.permutation import pit_loss
 from lcr.training.data import TrainingMixtures
+from lcr.training.grounding import energy_shares
 from lcr.training.losses import negative_snr
 from lcr.training.stages import DEFAULT, Scores, StageConfig
+
+CLUSTER_DIM = 20
+
+
+class BandSeparator(Protocol):
+    """What the deep-clustering loss needs of a separator: its stem on its own."""
+
+    transform: BandTransform
+
+    def hear(self, spectrum: Tensor) -> Tensor: ...
+    def mask(self, spectrum: Tensor, h: Tensor, samples: int) -> Tensor: ...
 
 
 class SeparatorStage:
@@ -20,7 +35,15 @@ class SeparatorStage:
     as `mixtures` have sources, in any order.
 
     The loss is the soft-capped negative SNR in the best order: level counts, for the estimates are
-    scaled and added up later. It needs neither instructions nor prompts.
+    scaled and added up later. It needs neither instructions nor prompts. Two helps, for by itself
+    a small network hardly leaves the plateau on which each output is some of every source:
+
+    - with `pit_groups` (2, 2) orders are tried within the speech and within the other sounds;
+    - with `clustering_weight` a second head on a band-split separator's stem is trained by deep
+      clustering (Hershey et al., 2016; both together: Chimera, Luo et al., 2017), which is
+      indifferent to orders. It is dropped after training.
+
+    Validation tries all orders.
     """
 
     def __init__(
@@ -28,12 +51,41 @@ class SeparatorStage:
     ) -> None:
         self.modules = nn.ModuleDict({"separator": separator})
         self.separator, self.mixtures, self.config = separator, mixtures, config
+        if config.clustering_weight:
+            channels = getattr(getattr(separator, "norm", None), "normalized_shape", None)
+            if channels is None:
+                raise ValueError("clustering_weight is for band-split separators")
+            self.modules["clusters"] = nn.Linear(channels[0], CLUSTER_DIM)
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         sources = self.mixtures.batch(rng).sources
-        found = self._match(sources, ceiling_db=30.0)[1]
-        loss = found.loss.mean()
-        return loss, {"source_snr_db": -float(loss.detach())}
+        estimate, extra = self._estimate_and_cluster(sources)
+        sizes = self.config.pit_groups or (sources.shape[1],)
+        parts = zip(estimate.split(sizes, 1), sources.split(sizes, 1), strict=True)
+        losses = [
+            pit_loss(estimate=e, reference=r, ceiling_db=30.0).loss.mean() * e.shape[1]
+            for e, r in parts
+        ]
+        loss = torch.stack(losses).sum() / sources.shape[1]
+        figures = {"source_snr_db": -float(loss.detach())}
+        if extra is not None:
+            loss = loss + self.config.clustering_weight * extra
+            figures["clustering"] = float(extra.detach())
+        return loss, figures
+
+    def _estimate_and_cluster(self, sources: Tensor) -> tuple[Tensor, Tensor | None]:
+        if not self.config.clustering_weight:
+            return self._estimate(sources), None
+        separator = cast(BandSeparator, self.separator)
+        mixture = sources.sum(1)
+        level = mixture.square().mean(-1, keepdim=True).add(1e-12).sqrt()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.cpu_bfloat16):
+            spectrum = separator.transform(mixture / level)
+            h = separator.hear(spectrum)
+            estimate = separator.mask(spectrum, h, mixture.shape[-1]).float()
+            embedded = self.modules["clusters"](h).float()
+        shares, weight = energy_shares(separator.transform, sources)
+        return estimate * level.unsqueeze(1), clustering_loss(embedded, shares, weight)
 
     def validate(self, examples: Sequence[Example], batch: int = 8) -> Scores:
         """`source_snri_db`: SNR improvement of the sources over the mixture in the best order, and
@@ -43,7 +95,8 @@ class SeparatorStage:
         for start in range(0, len(examples), batch):
             some = examples[start : start + batch]
             sources = torch.from_numpy(np.stack([e.sources for e in some])).to(device)
-            estimate, found = self._match(sources, ceiling_db=100.0)
+            estimate = self._estimate(sources)
+            found = pit_loss(estimate=estimate, reference=sources, ceiling_db=100.0)
             before = negative_snr(
                 estimate=sources.sum(1, keepdim=True), reference=sources, ceiling_db=100.0
             )
@@ -55,8 +108,27 @@ class SeparatorStage:
             values["improved_share"] += float((gained > 0).float().mean(1).sum())
         return Scores(values, len(examples))
 
-    def _match(self, sources: Tensor, *, ceiling_db: float) -> tuple[Tensor, Matched]:
-        """Estimates from the sum of `sources`, and their best order."""
+    def _estimate(self, sources: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.cpu_bfloat16):
-            estimate = self.separator(sources.sum(1)).float()
-        return estimate, pit_loss(estimate=estimate, reference=sources, ceiling_db=ceiling_db)
+            estimate: Tensor = self.separator(sources.sum(1)).float()
+        return estimate
+
+
+def clustering_loss(embedded: Tensor, shares: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean square of how far the affinity of two bands and frames of a mixture, the
+    product of their unit embeddings, is from that of what makes them up (Hershey et al., 2016,
+    eq. 1). Two places of one source alone have affinity 1, of two sources 0.
+
+    `embedded` (batch, bands, frames, dim), `shares` (batch, sources, bands, frames) of energy,
+    `weight` (batch, bands, frames).
+    """
+    root = (weight / weight.sum((1, 2), keepdim=True)).sqrt().flatten(1).unsqueeze(-1)
+    found = functional.normalize(embedded, dim=-1).flatten(1, 2) * root
+    true = shares.clamp_min(0).sqrt().flatten(2).transpose(1, 2) * root
+    # |V V' - Y Y'|^2, without the matrices of all pairs.
+    parts = (
+        (found.mT @ found).square().sum((1, 2)),
+        -2 * (found.mT @ true).square().sum((1, 2)),
+        (true.mT @ true).square().sum((1, 2)),
+    )
+    return torch.stack(parts).sum(0).mean()

@@ -40,6 +40,11 @@ class StageConfig:
     """Of the grounded stem's own loss (nats a band and frame) beside the remixing loss (dB)."""
     permutation_weight: float = 0.0
     """Of the PIT loss (dB) of a multi-mask remixer's parts (Table VII, "MM + PIT")."""
+    pit_groups: tuple[int, ...] = ()
+    """Sizes of the groups of sources within which a separator's outputs are matched in training,
+    such as (2, 2) for speech and audio; (): all sources are one group."""
+    clustering_weight: float = 0.0
+    """Of the deep-clustering loss (0 to 1) on what a band-split separator hears, beside its SNR."""
     slot_weight: float = 0.1
     """Of the reader's own loss (nats a prompt) in the joint stage."""
     reader_batch: int = 32

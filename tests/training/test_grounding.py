@@ -41,7 +41,7 @@ def model() -> GroundedRemixer:
 def test_shares_follow_energy_in_each_band(model: GroundedRemixer) -> None:
     low, high = tone(1000), tone(6000)
     sources = torch.stack([torch.stack([low, high, 0.5 * low])])
-    shares, weight = energy_shares(model, sources)
+    shares, weight = energy_shares(model.transform, sources)
     assert shares.shape == (1, 3, 3, model.transform(low[None]).shape[-1])
     middle = shares[0, :, :, 50]
     torch.testing.assert_close(middle[:, 0], torch.tensor([0.8, 0.0, 0.2]), atol=1e-3, rtol=0)
@@ -53,7 +53,7 @@ def test_the_loss_is_least_at_the_truth(model: GroundedRemixer) -> None:
     sources = torch.stack([torch.stack([tone(1000), tone(6000)])])
     told = [[SpeechDescription(gender="F"), AudioDescription(label="dog barking")]]
     heard = model.hear(sources.sum(1))
-    shares, _ = energy_shares(model, sources)
+    shares, _ = energy_shares(model.transform, sources)
     fits = np.stack([VOCABULARY.describe(d)[0][: model.classes] for d in told[0]])
     right = torch.einsum("bskt,sc->bktc", shares, torch.from_numpy(fits)).clamp(1e-4, 1 - 1e-4)
 

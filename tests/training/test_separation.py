@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from baselines.separation import BandSplitConfig, BandSplitSeparator
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.training.config import LoopConfig
 from lcr.training.data import Blend, TrainingConfig, TrainingMixtures
 from lcr.training.loop import Loop
-from lcr.training.separation import SeparatorStage
+from lcr.training.separation import SeparatorStage, clustering_loss
 from lcr.training.stages import StageConfig
 from tests.data.test_mixtures import ToyBank
 
@@ -115,3 +116,68 @@ def test_the_loop_trains_it(tmp_path: Path) -> None:
     scores = loop.run(budget_s=1e9, report=lambda step, total, figures: None)
     assert {"toy/source_snri_db", "toy/improved_share"} <= set(scores)
     assert set(loop.averaged()) == {"separator"}
+
+
+def all_pairs(embedded: Tensor, shares: Tensor, weight: Tensor) -> float:
+    """The clustering loss, pair by pair."""
+    total = 0.0
+    for e, s, w in zip(embedded, shares, weight, strict=True):
+        vectors = functional.normalize(e.flatten(0, 1), dim=-1)
+        made_of = s.flatten(1).sqrt().t()
+        share = w.flatten() / w.sum()
+        apart = (vectors @ vectors.t() - made_of @ made_of.t()).square()
+        total += float(share @ apart @ share)
+    return total / len(embedded)
+
+
+def test_clustering_loss_is_the_mean_over_all_pairs() -> None:
+    draw = torch.Generator().manual_seed(0)
+    embedded = torch.randn(2, 3, 5, 4, generator=draw)
+    shares = torch.rand(2, 4, 3, 5, generator=draw)
+    shares /= shares.sum(1, keepdim=True)
+    weight = torch.rand(2, 3, 5, generator=draw)
+    found = clustering_loss(embedded, shares, weight).item()
+    assert found == pytest.approx(all_pairs(embedded, shares, weight), abs=1e-6)
+
+
+def test_clustering_loss_is_nothing_where_every_source_has_a_direction_of_its_own() -> None:
+    owner = torch.tensor([[[0, 1, 2, 1], [2, 2, 0, 1]]])
+    shares = functional.one_hot(owner, 3).permute(0, 3, 1, 2).float()
+    turned = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1))).Q
+    weight = torch.ones(1, 2, 4)
+    assert clustering_loss(5 * turned[owner], shares, weight).item() == pytest.approx(0, abs=1e-6)
+    assert clustering_loss(torch.ones(1, 2, 4, 3), shares, weight).item() > 0.3
+
+
+def test_orders_are_tried_within_groups_alone() -> None:
+    batch = mixtures().batch(np.random.default_rng(0)).sources
+    power = batch.square().mean(-1, keepdim=True).sqrt()
+    noise = torch.randn(batch.shape, generator=torch.Generator().manual_seed(0))
+    near = batch + 0.1 * power * noise  # an SNR of 20 dB each
+    groups = StageConfig(pit_groups=(2, 2))
+    snr = {}
+    for name, order in (("within", [1, 0, 3, 2]), ("across", [2, 3, 0, 1])):
+        for way, config in (("all", StageConfig()), ("groups", groups)):
+            stage = SeparatorStage(Fixed(near[:, order]), mixtures(), config)
+            _, figures = stage.loss(np.random.default_rng(0))
+            snr[name, way] = figures["source_snr_db"]
+    assert snr["within", "groups"] == pytest.approx(snr["within", "all"], abs=1e-4)
+    assert snr["across", "all"] == pytest.approx(snr["within", "all"], abs=1e-4)
+    assert snr["across", "groups"] < 5 < snr["across", "all"]
+
+
+def test_clustering_trains_the_stem_and_is_told() -> None:
+    stage = tiny_stage(StageConfig(clustering_weight=1.0))
+    plain = tiny_stage()
+    plain.separator.load_state_dict(stage.separator.state_dict())
+    loss, figures = stage.loss(np.random.default_rng(3))
+    bare, _ = plain.loss(np.random.default_rng(3))
+    assert figures["clustering"] > 0
+    assert loss.item() == pytest.approx(bare.item() + figures["clustering"], abs=1e-4)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None for p in stage.modules.parameters())
+
+
+def test_clustering_needs_a_stem() -> None:
+    with pytest.raises(ValueError, match="band-split"):
+        SeparatorStage(nn.Linear(2, 2), mixtures(), StageConfig(clustering_weight=1.0))
