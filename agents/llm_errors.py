@@ -31,6 +31,10 @@ class ModelFailedError(AgentError):
     """The model or its server failed for good: a wrong key, errors after all retries."""
 
 
+class BrokenAnswerError(ModelFailedError):
+    """An answer broke off, or is none by the protocol: worth one more attempt."""
+
+
 class NoPlanError(AgentError):
     """The model answered, yet with nothing that is a plan."""
 
