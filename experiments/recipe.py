@@ -194,14 +194,11 @@ def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torc
         if blocks is None:
             continue
         names = {"features": "features", "stem": blocks, "norm": "norm"}
-        own = {
-            f"{names[part]}.{rest}": value
-            for part, rest, value in (
-                (*key.removeprefix("remixer.").split(".", 1), value)
-                for key, value in tensors.items()
-                if key.startswith("remixer.") and key.split(".")[1] in names
-            )
-        }
+        own: dict[str, torch.Tensor] = {}
+        for key, value in tensors.items():
+            owner, part, *rest = key.split(".")
+            if owner == "remixer" and part in names:
+                own[".".join([names[part], *rest])] = value
         wanted = [k for k in module.state_dict() if k.split(".")[0] in names.values()]
         if set(wanted) != set(own):
             raise ConfigError(f"[init] {_EARS}: {path} has another stem (blocks)")

@@ -61,7 +61,7 @@ class SeparatorStage:
         sources = self.mixtures.batch(rng).sources
         estimate, extra = self._estimate_and_cluster(sources)
         sizes = self.config.pit_groups or (sources.shape[1],)
-        parts = zip(estimate.split(sizes, 1), sources.split(sizes, 1), strict=True)
+        parts = zip(torch.split(estimate, sizes, 1), torch.split(sources, sizes, 1), strict=True)
         losses = [
             pit_loss(estimate=e, reference=r, ceiling_db=30.0).loss.mean() * e.shape[1]
             for e, r in parts

@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from baselines.lass_network import BandExtractor
+from baselines.separation import BandSplitSeparator
 from experiments.errors import ConfigError
 from experiments.recipe import build_stage
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
@@ -47,10 +49,11 @@ def test_a_baseline_hears_as_its_donor(
     recipe, mixtures = learning(write(stage), bank)
     modules = build_stage(replace(recipe, init={"ears": str(run)}), mixtures).modules
     network = modules["separator" if stage == "separator" else "extractor"]
+    assert isinstance(network, BandSplitSeparator | BandExtractor)
     wave = torch.randn(1, 2_000, generator=torch.Generator().manual_seed(0))
     spectrum = network.transform(wave / wave.square().mean().sqrt())
     h = network.features(spectrum)
-    for block in network.stem if stage == "separator" else network.blocks:
+    for block in network.stem if isinstance(network, BandSplitSeparator) else network.blocks:
         h = block(h)
     torch.testing.assert_close(network.norm(h), remixer.hear(wave).features)
 
