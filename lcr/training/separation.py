@@ -60,7 +60,7 @@ class SeparatorStage:
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         sources = self.mixtures.batch(rng).sources
         estimate, extra = self._estimate_and_cluster(sources)
-        sizes = self.config.pit_groups or (sources.shape[1],)
+        sizes = list(self.config.pit_groups) or [sources.shape[1]]
         parts = zip(torch.split(estimate, sizes, 1), torch.split(sources, sizes, 1), strict=True)
         losses = [
             pit_loss(estimate=e, reference=r, ceiling_db=30.0).loss.mean() * e.shape[1]
