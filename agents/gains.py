@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -181,6 +181,12 @@ class AmountPlanner:
     @property
     def uses_oracle(self) -> frozenset[OracleUse]:
         return self.planner.uses_oracle
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Names and sha256 of what the planner runs with."""
+        found: Mapping[str, str] = getattr(self.planner, "weights", {})
+        return found
 
     def plan(
         self, prompt: str, described: Sequence[Description], *, oracle: Oracle | None = None

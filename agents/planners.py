@@ -1,0 +1,50 @@
+"""Planners by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from agents.gains import AmountPlanner
+from agents.keyword import KeywordPlanner
+from baselines.planning import Planner
+from lcr.nn.base_weights import MissingWeightsError
+from lcr.registry import SystemOptionError
+
+
+def _offline() -> Planner:
+    from agents.offline import load_offline_planner
+
+    return load_offline_planner()
+
+
+def _generative() -> Planner:
+    from agents.generative import load_planner
+
+    return load_planner()
+
+
+PLANNERS: Mapping[str, Callable[[], Planner]] = {
+    "offline": _offline,
+    "generative": _generative,
+    "keyword": KeywordPlanner,
+}
+"""Each reads a prompt against described sources and is told no truth. Their modules are imported
+when they are asked for."""
+DEFAULT_PLANNER = "offline"
+
+
+def load_planner(name: str = "") -> Planner:
+    """A planner with the weights that ship, which heeds the amounts that a prompt states.
+
+    Without a name it is the offline planner, or keywords where its weights are not there. Raises
+    SystemOptionError for an unknown name, MissingWeightsError, WeightsError.
+    """
+    if name and name not in PLANNERS:
+        raise SystemOptionError(f"no planner is called {name!r}; there are {', '.join(PLANNERS)}")
+    try:
+        planner = PLANNERS[name or DEFAULT_PLANNER]()
+    except MissingWeightsError:
+        if name:
+            raise
+        planner = KeywordPlanner()
+    return AmountPlanner(planner)
