@@ -5,7 +5,7 @@
 | `openai:NAME`   | a model of OpenAI, or with `base_url` of any server with its protocol:  |
 |                 | Ollama, vLLM, llama.cpp, `transformers serve`                           |
 | `local:FOLDER`  | a causal language model that transformers loads from that folder        |
-| `planner:NAME`  | a planner of ours that answers as a chat model does: `keyword`          |
+| `planner:NAME`  | one of `agents.planners`, that answers as a chat model does             |
 
 The key comes from OPENAI_API_KEY and nowhere else; it is in no message and no record.
 """
@@ -17,7 +17,7 @@ import contextvars
 import os
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -64,7 +64,7 @@ def chat_model(
 
     `retries` of requests that fail with 408, 409, 429, 5xx or without an answer, with back-off
     or after what Retry-After says; `timeout_s` is what one request may take from first to last
-    byte. Raises MissingModelError where there is no such model, key or server, and ValueError.
+    byte. Raises MissingModelError where there is no such model, key or server.
     """
     budget = budget or Budget()
     provider, _, rest = name.partition(":")
@@ -145,6 +145,13 @@ def check_server(base_url: str) -> None:
             f"no server answers at {base_url} ({type(error).__name__}: {error}); start it, or "
             "give the base_url of one that runs"
         ) from error
+
+
+def weights_of(chat: BaseChatModel) -> dict[str, str]:
+    """Names and sha256 of the weights that a local model or a planner runs with; of a server's
+    model there are none to be known."""
+    known = getattr(chat, "weights", {})
+    return dict(known) if isinstance(known, Mapping) else {}
 
 
 @contextlib.contextmanager

@@ -10,6 +10,10 @@ class MissingModelError(LcrError):
     """No language model can be asked here: no name, no key, no server or no files."""
 
 
+class NothingExtractsError(LcrError):
+    """A sound was to be extracted and nothing does that, or no more of it."""
+
+
 class AgentError(LcrError):
     """The agent ended without a plan. `trace` holds what it did until then, calls and tokens
     included: they were paid for."""

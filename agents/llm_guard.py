@@ -150,6 +150,9 @@ class Guard(AgentMiddleware):
         call = request.tool_call
         began = time.perf_counter()
         try:
+            # LangChain does not check what is sent to tools that take nothing.
+            if request.tool is not None and not request.tool.args and call["args"]:
+                raise ValueError(f"{call['name']} takes no arguments")
             result = handler(request)
         except (LcrError, ValueError) as error:
             result = ToolMessage(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -25,11 +25,11 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from agents.budget import Budget
 from agents.llm_errors import MissingModelError
-from lcr.nn.base_weights import MissingWeightsError, find_base
+from lcr.nn.base_weights import MissingWeightsError, find_base, weights_sha256
 
 _BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _ARGUMENTS = ("arguments", "parameters")
@@ -57,6 +57,7 @@ def load_local(name: str, *, budget: Budget, device: str = "cpu") -> LocalChatMo
         tokenizer=tokenizer,
         answer_tokens=budget.answer_tokens,
         seconds=budget.seconds,
+        weights={folder.name: weights_sha256(folder)},
     )
 
 
@@ -72,6 +73,8 @@ class LocalChatModel(BaseChatModel):
     """Its tokenizer, with a chat template."""
     answer_tokens: int = 1_024
     seconds: float = 90.0
+    weights: Mapping[str, str] = Field(default_factory=dict)
+    """Name and sha256 of its weights."""
 
     @property
     def _llm_type(self) -> str:

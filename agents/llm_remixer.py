@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
+from agents.budget import Budget, price_of
+from agents.chat_models import chat_model, weights_of
+from agents.extractors import load_extractor
+from agents.listen import load_listener
 from agents.llm import LlmAgent, Planned
+from agents.llm_stage import HeardStage
 from agents.plan import RemixPlan
 from agents.tools import Stage
 from lcr.audio import check_audio
+from lcr.registry import SystemOptionError, with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 
 
 class RemixStage(Stage, Protocol):
     """One mixture, taken apart, that can be put together anew."""
 
-    def remix(self, plan: RemixPlan) -> Remix:
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What was done to take it apart."""
+        ...
+
+    def remix(self, plan: RemixPlan) -> Audio:
         """The mixture under `plan`, at its own shape, rate and alignment. Raises PlanError."""
         ...
 
@@ -25,27 +38,20 @@ OpenStage = Callable[[Audio, int], RemixStage]
 """From a mixture (channels, samples) and its rate in Hz; it does the hearing."""
 
 
+CARD = SystemCard(
+    name="agent-llm",
+    family="composite",
+    sample_rate=16_000,
+    reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; LangChain's create_agent",
+    licence="Apache-2.0; the language model's own",
+)
+
+
 class LlmRemixer:
     """Any chat model with tools (see `LlmAgent`) over any separator (see `RemixStage`)."""
 
-    def __init__(
-        self,
-        agent: LlmAgent,
-        open_stage: OpenStage,
-        *,
-        name: str = "agent-llm",
-        sample_rate: int | None = None,
-        reference: str = "",
-        weights: Mapping[str, str] | None = None,
-    ) -> None:
-        self._agent, self._open = agent, open_stage
-        self._card = SystemCard(
-            name=name,
-            family="composite",
-            sample_rate=sample_rate,
-            reference=reference,
-            weights=weights or {},
-        )
+    def __init__(self, agent: LlmAgent, open_stage: OpenStage, card: SystemCard = CARD) -> None:
+        self._agent, self._open, self._card = agent, open_stage, card
 
     @property
     def card(self) -> SystemCard:
@@ -68,20 +74,80 @@ class LlmRemixer:
         """
         stage, planned = self._decide(mixture, sample_rate, prompt)
         began = time.perf_counter()
-        done = stage.remix(planned.plan)
-        told = Step(
-            name="execute", detail=planned.plan.words(), seconds=time.perf_counter() - began
-        )
-        return Remix(audio=done.audio, trace=(*planned.trace, told, *done.trace))
+        audio = stage.remix(planned.plan)
+        mixed = Step(name="mix", detail=planned.plan.words(), seconds=time.perf_counter() - began)
+        return Remix(audio=audio, trace=(*planned.trace, mixed))
 
     def _decide(self, mixture: Audio, sample_rate: int, prompt: str) -> tuple[RemixStage, Planned]:
         check_audio(mixture, sample_rate)
-        began = time.perf_counter()
         stage = self._open(mixture, sample_rate)
-        heard = Step(
-            name="listen",
-            detail=f"{len(stage.sources)} sources",
-            seconds=time.perf_counter() - began,
-        )
         planned = self._agent.plan(prompt, stage)
-        return stage, Planned(plan=planned.plan, trace=(heard, *planned.trace))
+        return stage, Planned(plan=planned.plan, trace=(*stage.steps, *planned.trace))
+
+
+@with_card(CARD)
+def agent_llm(
+    *,
+    model: str = "",
+    base_url: str = "",
+    steps: int = Budget.steps,
+    tool_calls: int = Budget.tool_calls,
+    tokens: int = Budget.tokens,
+    answer_tokens: int = Budget.answer_tokens,
+    seconds: float = Budget.seconds,
+    usd: float | None = None,
+    prices: Mapping[str, Mapping[str, float]] | None = None,
+    retries: int = 2,
+    timeout_s: float = 60.0,
+    stream: bool = False,
+    temperature: float | None = None,
+    tool: str = "lcr",
+    separator: str = "separator",
+    clap_speech: str = "clap-speech",
+    clap_audio: str = "clap-audio",
+    device: str = "cpu",
+) -> LlmRemixer:
+    """The system `agent-llm`: a language model, named as in `agents.chat_models`, over the
+    listener of `agent-offline`.
+
+    The next options are the limits of `agents.budget.Budget`; `prices` are of `price_of`. `tool`
+    extracts what the listener did not find, "" for nothing; the rest is as in `agent_offline`.
+    There is no default model, so that no run costs money unasked.
+
+    Raises MissingModelError, BudgetError, SystemOptionError, MissingWeightsError, WeightsError.
+    """
+    try:
+        budget = Budget(
+            steps=steps,
+            tool_calls=tool_calls,
+            tokens=tokens,
+            answer_tokens=answer_tokens,
+            seconds=seconds,
+            usd=usd,
+        )
+    except ValueError as error:
+        raise SystemOptionError(str(error)) from error
+    chat = chat_model(
+        model,
+        base_url=base_url,
+        budget=budget,
+        retries=retries,
+        timeout_s=timeout_s,
+        stream=stream,
+        temperature=temperature,
+        device=device,
+    )
+    price = price_of(model.partition(":")[2], prices or {}, budget)
+    agent = LlmAgent(chat, budget=budget, price=price, retries=retries)
+    listener = load_listener(
+        separator=separator, speech=clap_speech, audio=clap_audio, device=device
+    )
+    extractor = load_extractor(tool, device=device) if tool else None
+    extracting = {} if extractor is None else extractor.weights
+    card = replace(
+        CARD,
+        sample_rate=listener.sample_rate,
+        reference=f"{CARD.reference}; {model}",
+        weights={**listener.weights, **extracting, **weights_of(chat)},
+    )
+    return LlmRemixer(agent, partial(HeardStage, listener, extractor), card)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -16,23 +16,18 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from agents.keyword import KeywordPlanner
-from agents.llm_errors import MissingModelError
 from agents.plan import LEAST_DB, MOST_DB, SourceChange
+from agents.planners import load_planner
 from agents.tools import OTHERS, read_description
-from baselines.planning import Planner
 from lcr.instruction import Action
-
-PLANNERS: dict[str, Callable[[], Planner]] = {"keyword": KeywordPlanner}
 
 
 def planner_chat(name: str) -> PlannerChatModel:
-    """The chat model of a planner by name. Raises MissingModelError."""
-    if name not in PLANNERS:
-        raise MissingModelError(f"no planner is {name!r}; there are: {', '.join(PLANNERS)}")
-    return PlannerChatModel(planner=PLANNERS[name](), name=name)
+    """The chat model of a planner by name. Raises as `agents.planners.load_planner` does."""
+    planner = load_planner(name)
+    return PlannerChatModel(planner=planner, weights=dict(getattr(planner, "weights", {})))
 
 
 class PlannerChatModel(BaseChatModel):
@@ -45,6 +40,8 @@ class PlannerChatModel(BaseChatModel):
 
     planner: Any
     """A `baselines.planning.Planner` that needs no truth."""
+    weights: Mapping[str, str] = Field(default_factory=dict)
+    """Names and sha256 of the planner's weights."""
 
     @property
     def _llm_type(self) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from agents.plan import HeardSource, PlanError, RemixPlan, settle
 from agents.tools import Listened, Preview
 from lcr.instruction import AudioDescription, Description, SpeechDescription
-from lcr.remixer import Remix
+from lcr.remixer import Audio, Step
 
 RATE = 8_000
 DESCRIPTIONS: tuple[Description, ...] = (
@@ -29,6 +29,8 @@ DESCRIPTIONS: tuple[Description, ...] = (
 
 class MadeStage:
     """Sources that are known exactly: tones whose sum is the mixture."""
+
+    steps: tuple[Step, ...] = ()
 
     def __init__(self, descriptions: Sequence[Description] = DESCRIPTIONS) -> None:
         t = np.arange(RATE // 4) / RATE
@@ -60,9 +62,10 @@ class MadeStage:
             for one, gain in zip(self.sources, gains, strict=True)
         ]
 
-    def remix(self, plan: RemixPlan) -> Remix:
+    def remix(self, plan: RemixPlan) -> Audio:
         gains = np.float32(settle(plan, self.sources).gains[: len(self.audio)])
-        return Remix(audio=np.einsum("s,sct->ct", gains, self.audio))
+        out: Audio = np.einsum("s,sct->ct", gains, self.audio)
+        return out
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
