@@ -111,7 +111,12 @@ class Cascade:
             sample_rate,
             self._adapter,
         )
-        told = Step(name="plan", detail=", ".join(f"{g:g}" for g in plan.gains), seconds=planned)
+        told = Step(
+            name="plan",
+            detail=", ".join(f"{gain:g}" for gain in plan.gains),
+            seconds=planned,
+            data={"gains": list(plan.gains), "rest": plan.rest},
+        )
         return Remix(audio=audio[: len(mixture)], trace=(*plan.steps, told, *steps))
 
     def _true_sources(self, mixture: Audio, oracle: Oracle | None) -> Audio | None:
