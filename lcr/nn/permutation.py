@@ -156,23 +156,23 @@ def _powers(estimate: Tensor, reference: Tensor, zero_mean: bool) -> tuple[Tenso
     of the waveforms less their means."""
     # Apple's GPUs have no doubles: there, errors some 60 dB below a source are lost.
     precise = torch.float32 if estimate.device.type == "mps" else torch.float64
-    shared = estimate.new_zeros((*estimate.shape[:2], reference.shape[1]), dtype=precise)
-    powers = [x.new_zeros(x.shape[:2], dtype=precise) for x in (estimate, reference)]
-    sums = [torch.zeros_like(power) for power in powers]
+    batch, count, samples = estimate.shape
+    waves = count + reference.shape[1]
+    shared = estimate.new_zeros((batch, count, reference.shape[1]), dtype=precise)
+    powers, sums = estimate.new_zeros((2, batch, waves), dtype=precise)
     # One buffer for all blocks: fresh memory costs more than arithmetic.
-    room = min(_BLOCK, estimate.shape[-1])
-    held = [x.new_empty((*x.shape[:2], room), dtype=precise) for x in (estimate, reference)]
-    for pair in zip(*(torch.split(x, _BLOCK, -1) for x in (estimate, reference)), strict=True):
-        e, r = (h[..., : x.shape[-1]].copy_(x) for h, x in zip(held, pair, strict=True))
-        shared += e @ r.mT
-        for power, total, x in zip(powers, sums, (e, r), strict=True):
-            power += torch.linalg.vector_norm(x, dim=-1).square()
-            if zero_mean:
-                total += x.sum(-1)
-    samples = estimate.shape[-1]
-    own, true = (p / samples - (t / samples).square() for p, t in zip(powers, sums, strict=True))
-    of_means = (sums[0] / samples).unsqueeze(2) * (sums[1] / samples).unsqueeze(1)
-    return own, shared / samples - of_means, true
+    held = estimate.new_empty((batch, waves, min(_BLOCK, samples)), dtype=precise)
+    for e, r in zip(*(torch.split(x, _BLOCK, -1) for x in (estimate, reference)), strict=True):
+        both = held[..., : e.shape[-1]]
+        both[:, :count].copy_(e)
+        both[:, count:].copy_(r)
+        shared += both[:, :count] @ both[:, count:].mT
+        powers += torch.linalg.vector_norm(both, dim=-1).square()
+        if zero_mean:
+            sums += both.sum(-1)
+    means = sums / samples
+    own, true = (powers / samples - means.square()).split([count, waves - count], 1)
+    return own, shared / samples - means[:, :count, None] * means[:, None, count:], true
 
 
 class _OfPairs(torch.autograd.Function):
