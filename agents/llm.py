@@ -8,6 +8,9 @@ from a failure.
 
 from __future__ import annotations
 
+import contextlib
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,8 +102,9 @@ class LlmAgent:
             middleware=[self._retry(), guard, *self._limits()],
         )
         try:
-            # One tool at a time, in the order in which the model called them.
-            agent.invoke({"messages": [HumanMessage(prompt)]}, config={"max_concurrency": 1})
+            with _global_random_kept():
+                # One tool at a time, in the order in which the model called them.
+                agent.invoke({"messages": [HumanMessage(prompt)]}, config={"max_concurrency": 1})
             return Planned(plan=desk.plan, trace=tuple(guard.steps))
         except Exception as error:
             known = _known(error)
@@ -124,6 +128,16 @@ class LlmAgent:
             ModelCallLimitMiddleware(run_limit=budget.steps, exit_behavior="error"),
             ToolCallLimitMiddleware(run_limit=budget.tool_calls, exit_behavior="error"),
         ]
+
+
+@contextlib.contextmanager
+def _global_random_kept() -> Iterator[None]:
+    """langgraph draws the ids of its steps from Python's global generator, which is not ours."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def _known(error: Exception) -> AgentError | None:

@@ -28,7 +28,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field
 
 from agents.budget import Budget
-from agents.llm_errors import MissingModelError
+from agents.llm_errors import MissingModelError, ModelFailedError
 from lcr.nn.base_weights import MissingWeightsError, find_base, weights_sha256
 
 _BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
@@ -107,7 +107,7 @@ class LocalChatModel(BaseChatModel):
         read = int(inputs["input_ids"].shape[1])
         longest = getattr(self.model.config, "max_position_embeddings", None)
         if longest is not None and read >= longest:
-            raise ValueError(f"the conversation has {read} tokens; the model reads {longest}")
+            raise ModelFailedError(f"the conversation has {read} tokens; the model reads {longest}")
         room = self.answer_tokens if longest is None else min(self.answer_tokens, longest - read)
         with torch.inference_mode():
             ids = self.model.generate(

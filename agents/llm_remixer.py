@@ -13,6 +13,7 @@ from agents.chat_models import chat_model, weights_of
 from agents.extractors import load_extractor
 from agents.listen import load_listener
 from agents.llm import LlmAgent, Planned
+from agents.llm_errors import AgentError
 from agents.llm_stage import HeardStage
 from agents.plan import RemixPlan
 from agents.tools import Stage
@@ -81,7 +82,13 @@ class LlmRemixer:
     def _decide(self, mixture: Audio, sample_rate: int, prompt: str) -> tuple[RemixStage, Planned]:
         check_audio(mixture, sample_rate)
         stage = self._open(mixture, sample_rate)
-        planned = self._agent.plan(prompt, stage)
+        if not stage.sources:  # whatever is asked for, there is nothing to do it to
+            return stage, Planned(plan=RemixPlan(changes=()), trace=stage.steps)
+        try:
+            planned = self._agent.plan(prompt, stage)
+        except AgentError as error:
+            error.trace = (*stage.steps, *error.trace)
+            raise
         return stage, Planned(plan=planned.plan, trace=(*stage.steps, *planned.trace))
 
 
