@@ -11,7 +11,7 @@ import pytest
 
 from baselines.planning import Plan
 from experiments import planner_accuracy
-from experiments.planner_accuracy import groups_of, interval, main, read_all
+from experiments.planner_accuracy import groups_of, interval, main, read_all, read_audit
 from lcr.data.paper_set import read_paper_set
 from lcr.instruction import Description
 from lcr.remixer import Oracle, OracleUse
@@ -43,6 +43,63 @@ def test_right_and_wrong_are_counted(tmp_path: Path) -> None:
     half = read_all(Fixed(0.0, 1.0, 2.0, 0.7), mixtures)
     assert half.exact.tolist() == [0, 0, 0]
     assert half.sources.tolist() == [0.5, 0.5, 0]
+
+
+class InBatches(Fixed):
+    """Right for prompts of the first mixture only, and only when read in batches."""
+
+    def plan_many(
+        self, prompts: Sequence[str], described: Sequence[Sequence[Description]]
+    ) -> list[Plan]:
+        right, wrong = (0.0, 1.0, 0.0, 1.0), (1.0, 1.0, 1.0, 1.0)
+        return [
+            Plan(descriptions=tuple(sources), gains=wrong if p == "refuse" else right, rest=1.0)
+            for p, sources in zip(prompts, described, strict=True)
+        ]
+
+
+def test_planners_that_read_in_batches_are_scored_in_order(tmp_path: Path) -> None:
+    mixtures = list(read_paper_set(written(tmp_path, row(), row(id="m2", prompts=["refuse"]))))
+    reading = read_all(InBatches(1.0, 1.0, 1.0, 1.0), mixtures)
+    assert reading.exact.tolist() == [1, 1, 0]
+    assert reading.sources.tolist() == [1, 1, 0.5]
+    assert reading.wording.tolist() == [0, 1, 0]
+    assert len(reading.seconds) == 3
+
+
+def test_judged_prompts_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(planner_accuracy.PLANNERS, "right", lambda: Fixed(0.0, 1.0, 0.0, 1.0))
+    audit = tmp_path / "audit.csv"
+    audit.write_text("id,prompt,verdict\nm1,0,c\nm2,0,w\nelsewhere,0,c\n")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    path = str(written(folder, row(id="m1"), row(id="m2", prompts=["refuse"])))
+    command = ["--prompts", path, "--planners", "right", "--audit", str(audit)]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "| right | judged by hand (2) | 50.0 %" in out
+    assert "| right | judged clear (1) | 100.0 %" in out
+    assert "| right | judged wrong (1) | 0.0 %" in out
+    assert "of 2 prompts judged by hand (1 clear, 0 ambiguous, 1 wrong): 50.0 %" in out
+    assert main([*command, "--skip", "1"]) == 0
+    assert "judged clear" not in capsys.readouterr().out
+    assert main([*command, "--skip", "2"]) == 2
+    assert "no mixtures are left" in capsys.readouterr().err
+    audit.write_text("id,prompt,verdict\nm1,0,x\n")
+    assert main(command) == 2
+    assert "verdict 'x'" in capsys.readouterr().err
+    audit.write_text("id,verdict\nm1,c\n")
+    assert main(command) == 2
+    assert "is no audit" in capsys.readouterr().err
+
+
+def test_the_shipped_audit_holds_ids_and_verdicts_only() -> None:
+    verdicts = read_audit(planner_accuracy.AUDIT)
+    assert len(verdicts) == 200
+    with planner_accuracy.AUDIT.open() as file:
+        assert all(len(line.split(",")) == 3 for line in file)
 
 
 def test_the_interval_is_over_mixtures() -> None:

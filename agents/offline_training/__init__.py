@@ -1,0 +1,1 @@
+"""What the offline planner learns from: prompts of its own generator, and a training stage."""
