@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.pickled import read_pickled
 from baselines.shipped import find_weights
 from lcr.adapters import AdapterConfig, each_channel, run_core
 from lcr.audio import check_audio
@@ -179,6 +180,18 @@ def _nodes(node: Any, seen: set[int]) -> Iterator[Any]:  # noqa: ANN401 (ruamel 
                 yield from _nodes(part, seen)
 
 
+def _check_filled(network: Separation, folder: Path) -> None:
+    """SpeechBrain leaves what a checkpoint lacks as it was drawn, and says so in its log alone."""
+    for name in CHECKPOINTS:
+        held = read_pickled(folder / name)
+        module = network.mods[name.partition(".")[0]]
+        odd = sorted(held.keys() ^ module.state_dict().keys())
+        if odd:
+            raise WeightsError(
+                f"{folder / name}: {len(odd)} tensors are missing or unknown, such as {odd[0]}"
+            )
+
+
 def load_sepformer(folder: Path, *, device: str = "cpu") -> SepformerDenoiser:
     """From a folder in SpeechBrain's format. Raises as `check_folder` does, WeightsError for
     checkpoints that do not fit it, ModuleNotFoundError without SpeechBrain."""
@@ -200,6 +213,7 @@ def load_sepformer(folder: Path, *, device: str = "cpu") -> SepformerDenoiser:
         raise WeightsError(f"{folder} does not fit SpeechBrain's SepFormer: {error}") from error
     finally:
         chatter.setLevel(level)
+    _check_filled(network, folder)
     card = replace(
         CARD,
         sample_rate=int(network.hparams.sample_rate),

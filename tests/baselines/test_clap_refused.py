@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from baselines.clap.checkpoint import load_clap
 from lcr.joint import WeightsError
@@ -89,6 +90,22 @@ def _cut(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-50])
 
 
+def _changed(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], None]:
+    def harm(folder: Path) -> None:
+        state = load_file(folder / "model.safetensors")
+        change(state)
+        save_file(state, folder / "model.safetensors")
+
+    return harm
+
+
+def _cut_pickled(folder: Path) -> None:
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    path = folder / "pytorch_model.bin"
+    path.write_bytes(path.read_bytes()[:-500])
+
+
 def _code(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     torch.save({"x": Evil()}, folder / "pytorch_model.bin")
@@ -109,6 +126,22 @@ def _code(folder: Path) -> None:
         (_write("preprocessor_config.json", "{}"), WeightsError, "sampling_rate"),
         (_fused, WeightsError, "feature fusion"),
         (_cut, WeightsError, "cut short"),
+        (_cut_pickled, WeightsError, "cut short"),
+        (
+            _changed(lambda s: s.pop("text_projection.linear1.bias")),
+            WeightsError,
+            "lacks 1 tensors, such as text_projection.linear1.bias",
+        ),
+        (
+            _changed(lambda s: s.update({"text_projection.linear3.bias": torch.zeros(1)})),
+            WeightsError,
+            "has unknown 1 tensors, such as text_projection.linear3.bias",
+        ),
+        (
+            _changed(lambda s: s.update({"text_projection.linear1.bias": torch.zeros(1)})),
+            WeightsError,
+            "has of another shape 1 tensors",
+        ),
         (_code, WeightsError, "holds code .*system"),
     ],
 )

@@ -239,7 +239,10 @@ class _Code:
         return (print, ("this was run",))
 
 
-@pytest.mark.parametrize("content", ["code", "cut short", "another size", "two outputs"])
+@pytest.mark.parametrize(
+    "content",
+    ["code", "code in a zip", "cut short", "another size", "two outputs", "short", "unknown"],
+)
 def test_other_checkpoints_are_refused(
     tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -252,8 +255,20 @@ def test_other_checkpoints_are_refused(
         path.write_bytes(pickle.dumps(_Code()))
     elif content == "cut short":
         path.write_bytes(path.read_bytes()[:-200])
+    elif content == "code in a zip":
+        torch.save({"conv1d.weight": _Code()}, path)
     elif content == "another size":
         torch.save({"conv1d.weight": torch.zeros(8, 1, 16)}, path)
-    with pytest.raises(WeightsError):
+    words = None
+    if content in ("short", "unknown"):
+        path = broken / "masknet.ckpt"
+        state = torch.load(path, weights_only=True)
+        if content == "short":
+            state.pop("norm.weight")
+        else:
+            state["norms.weight"] = torch.zeros(1)
+        torch.save(state, path)
+        words = r"masknet\.ckpt: 1 tensors are missing or unknown, such as norms?\.weight"
+    with pytest.raises(WeightsError, match=words):
         loaded(broken)
     assert "this was run" not in capsys.readouterr().out
