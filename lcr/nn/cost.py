@@ -90,7 +90,7 @@ def _without_scans() -> Iterator[None]:
     counter one of the paper's LCR-M takes 40 s."""
     names = vars(mamba)
     scan = names["selective_scan"]
-    names["selective_scan"] = lambda u, *rest: torch.empty_like(u)
+    names["selective_scan"] = lambda u, *rest: torch.zeros_like(u)
     try:
         yield
     finally:

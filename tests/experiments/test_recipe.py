@@ -44,7 +44,7 @@ def test_recipes_of_baselines_build_what_they_say(path: Path, bank: Path) -> Non
     stage = build_stage(recipe, open_mixtures(replace(recipe, blends=blends), {"field": bank}))
     trained = sum(p.numel() for p in stage.modules.parameters() if p.requires_grad)
     assert 1e6 < trained < 5e6
-    assert recipe.loop.minutes == 20.0
+    assert recipe.loop.minutes == 14.0
 
 
 def test_the_shipped_remixer_is_the_grounded_one() -> None:
