@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -147,20 +147,29 @@ class Listener:
         order = sorted(range(len(stems)), key=lambda i: -levels[i])
         least = rms_db(mixture) + self.config.quiet_db
         kept = [i for i in order if np.isfinite(levels[i]) and levels[i] >= least]
-        audio = stems[kept]
-        embedded = self.embed(audio, sample_rate)
+        inventory = self.describe(stems[kept], sample_rate)
+        step = Step(name="separate", detail=f"{len(stems)} outputs", seconds=separated - began)
+        return replace(inventory, steps=(step, *inventory.steps))
+
+    def describe(self, parts: NDArray[np.float32], sample_rate: int) -> Inventory:
+        """The inventory of sounds (sources, channels, samples) that are apart, in their order.
+
+        Raises ValueError for silent ones, which have no level.
+        """
+        began = time.perf_counter()
+        levels = [rms_db(part) for part in parts]
+        if not np.isfinite(levels).all():
+            raise ValueError("a silent part is no source; leave it out")
+        embedded = self.embed(parts, sample_rate)
         beliefs = self.beliefs(embedded)
-        heard = tuple(b.heard(n + 1, levels[kept[n]]) for n, b in enumerate(beliefs))
-        steps = (
-            Step(name="separate", detail=f"{len(stems)} outputs", seconds=separated - began),
-            Step(
-                name="listen",
-                detail="; ".join(map(in_words, heard)) or "nothing is heard",
-                seconds=time.perf_counter() - separated,
-                data={one.id: dict(one.confidences) for one in heard},
-            ),
+        heard = tuple(b.heard(n + 1, levels[n]) for n, b in enumerate(beliefs))
+        step = Step(
+            name="listen",
+            detail="; ".join(map(in_words, heard)) or "nothing is heard",
+            seconds=time.perf_counter() - began,
+            data={one.id: dict(one.confidences) for one in heard},
         )
-        return Inventory(heard=heard, audio=audio, embedded=embedded, steps=steps)
+        return Inventory(heard=heard, audio=parts, embedded=embedded, steps=(step,))
 
     @torch.inference_mode()
     def embed(self, audio: NDArray[np.float32], sample_rate: int) -> dict[Kind, Tensor]:
