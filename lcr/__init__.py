@@ -1,24 +1,31 @@
-"""Text-guided sound remixing. `load` gives a trained model; `lcr.registry` knows every system."""
+"""Text-guided sound remixing. `load` gives a system; `lcr.registry` knows which there are."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lcr.joint import JointRemixer
+    from lcr.api import LoadedRemixer
 
 __all__ = ["load"]
 
 
-def load(folder: str | Path, *, base: str | None = None, device: str = "cpu") -> JointRemixer:
-    """The joint model in a folder: a checkpoint of lcr, or one that the paper's authors released
-    (SpeechBrain's `.ckpt` files), for which `base` names another language model or folder than
-    LLaMA-2-7B-chat on the hub.
+def load(
+    system: str | os.PathLike[str] = "lcr",
+    *,
+    base: str | None = None,
+    device: str | None = None,
+    **options: object,
+) -> LoadedRemixer:
+    """A system by its name (`lcr systems` lists them) with its own `options`, or the joint model in
+    a folder: a checkpoint of lcr, or one that the paper's authors released (SpeechBrain's `.ckpt`
+    files), for which `base` names another language model or folder than LLaMA-2-7B-chat on the hub.
 
-    Raises `lcr.errors.LcrError` when files are missing, damaged or do not fit.
+    Raises `lcr.errors.LcrError` when there is none of that name, or when files are missing,
+    damaged or do not fit.
     """
-    # torch takes seconds to import, and `import lcr` must not.
-    from lcr.authors import load_any
+    # The rest takes a second to import, torch several, and `import lcr` must not.
+    from lcr.api import load
 
-    return load_any(Path(folder), base=base, device=device)
+    return load(system, base=base, device=device, **options)

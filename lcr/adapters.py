@@ -250,8 +250,8 @@ def _run_chunks(
         last = start + chunk
         if index + 1 < len(starts):
             last = _fade_start(start, starts[index + 1], config)
-            faded = part[:, last - start : last - start + fade.size] * fade[::-1]
-            faded = faded.astype(np.float32)
+            leaving = part[:, last - start : last - start + fade.size]
+            faded = (leaving * fade[::-1]).astype(np.float32)
         yield held[:, first - start : last - start], part[:, first - start : last - start]
         first = last
 

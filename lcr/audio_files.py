@@ -66,7 +66,7 @@ class AudioFile:
                     container=file.format,
                     subtype=file.subtype,
                     endian=file.endian,
-                    tags=file.copy_metadata(),
+                    tags={k: v for k, v in file.copy_metadata().items() if v.strip()},
                 )
             missing = _missing_bytes(path)
         except TypeError as error:  # soundfile's word for raw samples, whose rate it cannot know

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from lcr.adapters import AdapterConfig, run_core
+from lcr.adapters import AdapterConfig, Core, Prepared, run_core
 from lcr.audio import check_audio
 from lcr.errors import LcrError
 from lcr.nn.base_weights import MissingWeightsError, find_base, weights_sha256
@@ -148,13 +148,19 @@ class JointRemixer:
             for each, row in zip(audio, z, strict=True)
         ]
 
+    def prepare(self, prompt: str) -> Prepared:
+        """Read `prompt` once, for audio of any length; see `lcr.adapters.PreparedRemixer`."""
+        start = time.perf_counter()
+        z = self.read([prompt])
+        told = self._told(z[0], time.perf_counter() - start)
+        return Prepared(core=self._by(z), config=self._adapter, trace=[told])
+
+    def _by(self, z: torch.Tensor) -> Core:
+        """The core that gives every channel the one filter z (1, z_dim)."""
+        return lambda audio: self._core(audio, z.expand(len(audio), -1))
+
     def _one(self, request: RemixRequest, z: torch.Tensor) -> Audio:
-        return run_core(
-            lambda audio: self._core(audio, z.expand(len(audio), -1)),
-            request.mixture,
-            request.sample_rate,
-            self._adapter,
-        )
+        return run_core(self._by(z), request.mixture, request.sample_rate, self._adapter)
 
     def remix_by(self, requests: Sequence[RemixRequest], z: torch.Tensor) -> list[Audio]:
         """Remix mixtures of one shape and rate by filters (requests, z_dim), whatever their

@@ -88,7 +88,8 @@ class Spool:
 
     def __init__(self, channels: int, folder: Path | None = None) -> None:
         self._channels = channels
-        self._file = tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY, dir=folder)  # noqa: SIM115
+        where = None if folder is None else str(folder)
+        self._file = tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY, dir=where)  # noqa: SIM115
 
     def __enter__(self) -> Spool:
         return self

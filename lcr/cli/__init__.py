@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from lcr.cli import commands
+from lcr.cli.status import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, MEANINGS
 from lcr.errors import LcrError
 
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
-EXIT_PIPE_CLOSED = 141
 _OURS = {"lcr", "baselines", "agents", "experiments"}
 
 
@@ -35,14 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lcr ARGUMENTS` and return its exit status: 2, with one line on standard error, for
     whatever the caller can put right, a missing package included."""
     known = _commands()
-    parser = argparse.ArgumentParser(prog="lcr", description="Remix sound by text.")
-    parser.add_argument("--version", action="version", version=f"lcr {version('lcr')}")
-    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in known.items():
-        help_ = " ".join((command.__doc__ or "").split())
-        summary = help_.partition(". ")[0].rstrip(".")
-        command.add_arguments(parsers.add_parser(name, help=summary, description=help_))
-    options = parser.parse_args(arguments)
+    options = make_parser(known).parse_args(arguments)
     try:
         status = known[options.command].run(options)
         sys.stdout.flush()
@@ -64,6 +55,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE_CLOSED
+
+
+def make_parser(known: Mapping[str, Command] | None = None) -> argparse.ArgumentParser:
+    """The parser of `lcr` with the subcommands `known`, by default all."""
+    parser = argparse.ArgumentParser(
+        prog="lcr", description="Remix sound by text.", epilog=MEANINGS
+    )
+    parser.add_argument("--version", action="version", version=f"lcr {version('lcr')}")
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in (_commands() if known is None else known).items():
+        help_ = " ".join((command.__doc__ or "").split())
+        summary = help_.partition(". ")[0].rstrip(".")
+        command.add_arguments(parsers.add_parser(name, help=summary, description=help_))
+    return parser
 
 
 def _commands() -> dict[str, Command]:

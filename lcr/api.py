@@ -1,0 +1,169 @@
+"""`lcr.load`: a system by name, for arrays, tensors and files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcr import registry
+from lcr.audio import Clip, read_audio, write_audio
+from lcr.audio_files import AudioFile
+from lcr.remix_files import FileRemix, remix_file
+from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+Sound = TypeVar("Sound")
+_MOST_CHANNELS = 64
+"""More than this in an array that is longer the other way is one that lies on its side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemixedSound(Generic[Sound]):
+    """What came out: `audio` is of the kind, shape, type and device of what went in, for a file
+    (channels, samples) float32; `trace` says what the system did and why."""
+
+    audio: Sound
+    sample_rate: int
+    trace: tuple[Step, ...]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as .wav (32-bit float) or .flac (24 bits); see `lcr.audio.write_audio`."""
+        audio, _ = _to_audio(self.audio)
+        write_audio(Path(path), audio, self.sample_rate)
+
+
+class LoadedRemixer:
+    """A system ready to use. `remixer` is the bare one (see `lcr.remixer.Remixer`)."""
+
+    def __init__(self, remixer: Remixer) -> None:
+        self.remixer = remixer
+
+    @property
+    def card(self) -> SystemCard:
+        return self.remixer.card
+
+    @overload
+    def remix(
+        self, sound: str | os.PathLike[str] | Clip, prompt: str, /
+    ) -> RemixedSound[Audio]: ...
+
+    @overload
+    def remix(
+        self, sound: FloatArray, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> RemixedSound[FloatArray]: ...
+
+    @overload
+    def remix(
+        self, sound: Tensor, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> RemixedSound[Tensor]: ...
+
+    def remix(
+        self,
+        sound: Any,
+        sample_rate: int | str,
+        prompt: str | None = None,
+        *,
+        oracle: Oracle | None = None,
+    ) -> RemixedSound[Any]:
+        """Remix `sound` as `prompt` asks: `remix("street.wav", "mute the dog")` for a file or a
+        `Clip`, `remix(array, 44_100, "mute the dog")` for a NumPy array or a tensor of floats,
+        (samples,) or (channels, samples), 1.0 being full scale.
+
+        Raises `lcr.errors.LcrError` for a file that cannot be read, TypeError or ValueError for
+        what is no sound, and what the system raises.
+        """
+        if isinstance(sound, str | os.PathLike):
+            sound = read_audio(Path(sound))
+        if isinstance(sound, Clip):
+            if prompt is not None:
+                raise TypeError("a file knows its sample rate: remix(file, prompt)")
+            sound, sample_rate, prompt = sound.audio, sound.sample_rate, str(sample_rate)
+        if prompt is None or isinstance(sample_rate, str):
+            raise TypeError("an array needs its sample rate: remix(array, sample_rate, prompt)")
+        audio, mono = _to_audio(sound)
+        done = self.remixer.remix(audio, sample_rate, prompt, oracle=oracle)
+        out = _like(sound, done.audio[0] if mono else done.audio)
+        return RemixedSound(audio=out, sample_rate=sample_rate, trace=done.trace)
+
+    def remix_file(
+        self,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        prompt: str,
+        *,
+        gain_db: float = 0.0,
+    ) -> FileRemix:
+        """Remix a file of any length from disk to disk; see `lcr.remix_files.remix_file`."""
+        file = AudioFile.open(Path(source))
+        return remix_file(self.remixer, file, Path(target), prompt, gain_db=gain_db)
+
+
+def load(
+    system: str | os.PathLike[str] = "lcr",
+    *,
+    base: str | None = None,
+    device: str | None = None,
+    **options: object,
+) -> LoadedRemixer:
+    """See `lcr.load`."""
+    if isinstance(system, str) and (not _is_path(system) or _is_registered(system)):
+        if base is not None:
+            options["base"] = base
+        if device is not None:
+            options["device"] = device
+        return LoadedRemixer(registry.create(system, **options))
+    if options:
+        raise TypeError(f"a checkpoint folder takes no {', '.join(options)}")
+    from lcr.authors import load_any  # torch takes seconds to import
+
+    return LoadedRemixer(load_any(Path(system), base=base, device=device or "cpu"))
+
+
+def _is_path(name: str) -> bool:
+    return os.sep in name or "/" in name or Path(name).is_dir()
+
+
+def _is_registered(name: str) -> bool:
+    return any(system.name == name for system in registry.available())
+
+
+def _to_audio(sound: object) -> tuple[Audio, bool]:
+    """(channels, samples) float32 of an array or tensor, and whether it had no channel axis."""
+    torch: Any = sys.modules.get("torch")  # who has a tensor has imported it
+    if torch is not None and isinstance(sound, torch.Tensor):
+        tensor: Any = sound
+        tensor = tensor.detach().cpu()
+        sound = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    if not isinstance(sound, np.ndarray):
+        raise TypeError(
+            f"expected a path, a Clip, an array or a tensor; got {type(sound).__name__}"
+        )
+    if not np.issubdtype(sound.dtype, np.floating):
+        raise TypeError(
+            f"expected floats with full scale at 1.0; got {sound.dtype} (divide 16-bit integers "
+            "by 32768)"
+        )
+    if sound.ndim not in (1, 2):
+        raise ValueError(f"expected (samples,) or (channels, samples); got {sound.shape}")
+    if sound.ndim == 2 and sound.shape[0] > max(_MOST_CHANNELS, sound.shape[1]):
+        raise ValueError(f"expected (channels, samples); got {sound.shape}: give its transpose")
+    audio: Audio = np.ascontiguousarray(np.atleast_2d(sound), dtype=np.float32)
+    return audio, sound.ndim == 1
+
+
+def _like(sound: object, audio: Audio) -> object:
+    """`audio` as an array or tensor of the type, and on the device, of `sound`."""
+    if isinstance(sound, np.ndarray):
+        return audio.astype(sound.dtype, copy=False)
+    torch: Any = sys.modules["torch"]
+    tensor: object = torch.from_numpy(np.ascontiguousarray(audio)).to(sound)
+    return tensor

@@ -1,0 +1,275 @@
+"""Remix audio files as a text asks. Of any rate, channel count, bit depth and length: the output
+has the samples, the format and the tags of the input. Several files, folders (searched to the
+bottom) and patterns go into a folder; a batch that was stopped goes on where it stood when the same
+command is given again. Exit status: 0 all done, 3 some files failed, 2 nothing could be done."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from lcr.cli.bars import Bars
+from lcr.cli.status import EXIT_BAD_INPUT, EXIT_PARTIAL
+from lcr.errors import AudioFileError, LcrError
+
+if TYPE_CHECKING:
+    from lcr.audio_files import AudioFile
+    from lcr.cli.batch import Job, Ledger, Plan
+    from lcr.cli.outcomes import Outcome, Status
+    from lcr.remix_files import FileRemix
+    from lcr.remixer import Remixer
+
+EXTRA = "model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="file, folder or pattern; - reads a WAV from standard input",
+    )
+    parser.add_argument("prompt", metavar="PROMPT", help='such as "turn the siren down"')
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT|DIR",
+        help="file (its suffix may name another format), folder, or - for a WAV on standard output "
+        "(default: NAME.remixed.SUFFIX beside the input)",
+    )
+    parser.add_argument(
+        "--system",
+        default="lcr",
+        metavar="NAME",
+        help="registered system or checkpoint folder (default: lcr)",
+    )
+    parser.add_argument(
+        "--gain-db", type=_decibels, default=0.0, metavar="DB", help="change the output's level"
+    )
+    parser.add_argument("--explain", action="store_true", help="tell what the system did and why")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the system's choice)")
+    parser.add_argument("--force", action="store_true", help="make again what a batch has made")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="tell what would be made; load and write nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def run(options: argparse.Namespace) -> int:
+    from lcr.cli.batch import make_plan
+    from lcr.cli.outcomes import Teller
+
+    _check_prompt(options)
+    plan = make_plan(options.inputs, options.output)
+    _check_standard_output(plan, options)
+    outcomes: list[Outcome] = []
+    with contextlib.ExitStack() as stack:
+        plan = _spool_input(plan, stack)
+        bars = stack.enter_context(Bars("lcr remix", total=len(plan.jobs)))
+        say = Teller(options, plan, bars)
+        work = _dry(plan, options) if options.dry_run else _work(plan, options, bars)
+        try:
+            for outcome in work:
+                outcomes.append(outcome)
+                say.outcome(outcome)
+        except KeyboardInterrupt:
+            if plan.root is not None:
+                bars.line("stopped; give the same command again to finish the rest")
+            raise
+    say.summary(outcomes)
+    failed = sum(outcome.status == "failed" for outcome in outcomes)
+    if failed == len(outcomes):
+        return EXIT_BAD_INPUT
+    return EXIT_PARTIAL if failed else 0
+
+
+def _work(plan: Plan, options: argparse.Namespace, bars: Bars) -> Iterator[Outcome]:
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: bars.line(f"warning: {message}")
+        from lcr.api import load
+        from lcr.cli.batch import Ledger
+
+        remixer = load(options.system, device=options.device).remixer
+        ledger = None
+        if plan.root is not None:
+            weights = dict(remixer.card.weights)
+            ledger = Ledger(plan.root, settings=_settings(options), weights=weights)
+        for job in plan.jobs:
+            with bars.step(job.name) as tell:
+                yield _attempt(job, remixer, ledger, options, tell)
+
+
+def _attempt(
+    job: Job,
+    remixer: Remixer,
+    ledger: Ledger | None,
+    options: argparse.Namespace,
+    tell: Callable[[float], object],
+) -> Outcome:
+    from lcr.audio_files import AudioFile
+
+    try:
+        if ledger is not None and not options.force and ledger.has(job):
+            return _outcome(job, "kept")
+        if job.problem is not None:
+            return _outcome(job, "failed", error=job.problem)
+        assert job.source is not None
+        file = AudioFile.open(job.source)
+        done = _remix(job, file, remixer, ledger, options, tell)
+        return _outcome(job, "done", file=file, remix=done)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # one bad file, or a system's fault with it, must not stop a batch
+        return _outcome(job, "failed", error=_words(job, error))
+
+
+def _remix(
+    job: Job,
+    file: AudioFile,
+    remixer: Remixer,
+    ledger: Ledger | None,
+    options: argparse.Namespace,
+    tell: Callable[[float], object],
+) -> FileRemix:
+    from lcr.audio_writer import encoding_like
+    from lcr.remix_files import remix_file, write_remix
+
+    def count(samples: int) -> None:
+        tell(samples / file.samples)
+
+    if job.target is None:
+        with tempfile.TemporaryFile() as spool:
+            encoding = encoding_like(file, Path("standard output.wav"))
+            done = write_remix(
+                remixer,
+                file,
+                spool,
+                options.prompt,
+                encoding=encoding,
+                gain_db=options.gain_db,
+                tell=count,
+            )
+            spool.seek(0)
+            shutil.copyfileobj(spool, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        return done
+    state = os.stat(file.path)
+
+    def note(written: IO[bytes]) -> None:
+        if ledger is not None:
+            ledger.add(job, state, written)
+
+    return remix_file(
+        remixer,
+        file,
+        job.target,
+        options.prompt,
+        gain_db=options.gain_db,
+        tell=count,
+        before_rename=note,
+    )
+
+
+def _dry(plan: Plan, options: argparse.Namespace) -> Iterator[Outcome]:
+    from lcr.audio_files import AudioFile
+    from lcr.audio_writer import encoding_like
+    from lcr.cli.batch import Ledger
+
+    ledger = None
+    if plan.root is not None and not options.force:
+        ledger = Ledger(plan.root, settings=_settings(options), weights=None)
+    for job in plan.jobs:
+        try:
+            if ledger is not None and ledger.has(job):
+                yield _outcome(job, "kept")
+            elif job.problem is not None or job.source is None:
+                yield _outcome(job, "failed", error=job.problem)
+            else:
+                file = AudioFile.open(job.source)
+                encoding_like(file, job.target or Path("standard output.wav"))
+                yield _outcome(job, "to do", file=file)
+        except LcrError as error:
+            yield _outcome(job, "failed", error=_words(job, error))
+
+
+def _outcome(
+    job: Job,
+    status: Status,
+    *,
+    error: str | None = None,
+    file: AudioFile | None = None,
+    remix: FileRemix | None = None,
+) -> Outcome:
+    from lcr.cli.outcomes import Outcome
+
+    return Outcome(
+        source=job.name,
+        target="standard output" if job.target is None else str(job.target),
+        status=status,
+        error=error,
+        duration_s=None if file is None else file.duration_s,
+        sample_rate=None if file is None else file.sample_rate,
+        channels=None if file is None else file.channels,
+        remix=remix,
+    )
+
+
+def _words(job: Job, error: Exception) -> str:
+    if isinstance(error, AudioFileError):
+        return error.problem if error.path == job.source else str(error)
+    if isinstance(error, LcrError | ValueError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _settings(options: argparse.Namespace) -> str:
+    from lcr.cli.batch import settings_digest
+
+    return settings_digest(system=options.system, prompt=options.prompt, gain_db=options.gain_db)
+
+
+def _check_prompt(options: argparse.Namespace) -> None:
+    if not options.prompt.strip():
+        raise LcrError('the prompt is empty; say what to do, such as "turn the siren down"')
+    with contextlib.suppress(OSError, ValueError):  # a long text is no possible file name
+        if Path(options.prompt).exists():
+            raise LcrError(
+                f"the prompt comes last, and {options.prompt} is a file; "
+                'add what to do, such as "turn the siren down"'
+            )
+
+
+def _check_standard_output(plan: Plan, options: argparse.Namespace) -> None:
+    if all(job.target is not None for job in plan.jobs) or options.dry_run:
+        return
+    if options.json:
+        raise LcrError("--json and the audio both want standard output; give -o FILE")
+    if sys.stdout.isatty():
+        raise LcrError("the audio would go to the terminal; give -o FILE, or pipe it on")
+
+
+def _spool_input(plan: Plan, stack: contextlib.ExitStack) -> Plan:
+    """Standard input as a file: how long it is must be known first, and it is read twice."""
+    if plan.jobs[0].source is not None:
+        return plan
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    path = Path(folder) / "standard input"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return dataclasses.replace(plan, jobs=(dataclasses.replace(plan.jobs[0], source=path),))
+
+
+def _decibels(text: str) -> float:
+    value = float(text)
+    if not -200 <= value <= 200:
+        raise argparse.ArgumentTypeError(f"{text} is not from -200 to 200 dB")
+    return value

@@ -1,0 +1,99 @@
+"""What became of the files that `lcr remix` was given, told to a person or a program."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lcr.cli.bars import Bars
+from lcr.cli.batch import Plan
+from lcr.remix_files import FileRemix
+from lcr.remixer import Step
+
+SCHEMA = 1
+Status = Literal["done", "kept", "failed", "to do"]
+_WORDS = {"done": "remixed", "kept": "there already", "to do": "to do", "failed": "failed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a file; `to do` in a dry run."""
+
+    source: str
+    target: str
+    status: Status
+    error: str | None = None
+    duration_s: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    remix: FileRemix | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        fields = dataclasses.asdict(self)
+        fields |= fields.pop("remix") or {}
+        if self.remix is not None:
+            fields |= fields.pop("encoding")
+            fields["real_time_factor"] = self.remix.seconds / (self.duration_s or 1)
+        return fields
+
+
+class Teller:
+    """What a person or a program is told: problems on standard error, the rest on standard output,
+    or on standard error as well where the audio goes to standard output."""
+
+    def __init__(self, options: argparse.Namespace, plan: Plan, bars: Bars) -> None:
+        self._options, self._bars = options, bars
+        self._batch = plan.root is not None
+        self._out = sys.stderr if any(job.target is None for job in plan.jobs) else sys.stdout
+
+    def outcome(self, outcome: Outcome) -> None:
+        if outcome.status == "failed":
+            self._bars.line(f"{outcome.source}: {outcome.error}")
+        if outcome.remix is not None:
+            for text in outcome.remix.warnings:
+                self._bars.line(f"warning: {outcome.source}: {text}")
+        if self._options.json or outcome.status == "failed":
+            return
+        explained = self._options.explain and outcome.remix is not None
+        if explained or self._options.dry_run or not self._batch:
+            self._bars.print(self._told(outcome), self._out)
+        if explained and outcome.remix is not None:
+            for step in outcome.remix.trace:
+                self._bars.print(f"  {_step(step)}", self._out)
+
+    def _told(self, outcome: Outcome) -> str:
+        text = f"{outcome.source} -> {outcome.target}"
+        if outcome.status == "kept":
+            return f"{text}: there already"
+        if outcome.duration_s is not None:
+            text += f": {outcome.duration_s:.1f} s of audio"
+        if outcome.remix is not None:
+            text += f" in {outcome.remix.seconds:.1f} s"
+        return text
+
+    def summary(self, outcomes: Sequence[Outcome]) -> None:
+        if self._options.json:
+            told = {
+                "schema": SCHEMA,
+                "system": self._options.system,
+                "prompt": self._options.prompt,
+                "gain_db": self._options.gain_db,
+                "dry_run": self._options.dry_run,
+                "files": [outcome.as_json() for outcome in outcomes],
+            }
+            print(json.dumps(told, indent=1))
+        elif self._batch:
+            counts = Counter(str(outcome.status) for outcome in outcomes)
+            parts = [f"{counts[key]} {word}" for key, word in _WORDS.items() if counts[key]]
+            print(f"{len(outcomes)} files: {', '.join(parts)}", file=self._out)
+
+
+def _step(step: Step) -> str:
+    seconds = "" if step.seconds is None else f" ({step.seconds:.2f} s)"
+    return f"{step.name}: {step.detail}{seconds}" if step.detail else f"{step.name}{seconds}"

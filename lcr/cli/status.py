@@ -1,0 +1,16 @@
+"""The exit statuses of `lcr`."""
+
+from __future__ import annotations
+
+EXIT_BAD_INPUT = 2
+"""Nothing was done: bad arguments, a missing package, or no file that could be remixed."""
+EXIT_PARTIAL = 3
+"""Some files failed and the others are done."""
+EXIT_INTERRUPTED = 130
+EXIT_PIPE_CLOSED = 141
+
+MEANINGS = (
+    "exit status: 0 all done; 2 nothing could be done (a line on standard error says why and what "
+    "to do); 3 some files failed; 130 interrupted; 141 the reader of the output has gone; 1 a "
+    "fault of lcr itself"
+)
