@@ -121,6 +121,7 @@ def _openai(
         base_url=base_url or OPENAI,
         api_key=SecretStr(key or _NO_KEY),
         http_client=client,
+        http_socket_options=(),  # with options of its own langchain-openai ignores proxies
         timeout=timeout_s,
         max_retries=retries,
         max_completion_tokens=budget.answer_tokens,
