@@ -254,6 +254,8 @@ def _run_chunks(
             faded = (leaving * fade[::-1]).astype(np.float32)
         yield held[:, first - start : last - start], part[:, first - start : last - start]
         first = last
+    for _ in incoming:  # a source says at its end whether it was whole
+        pass
 
 
 def _chunk_starts(samples: int, chunk: int, overlap: int) -> list[int]:

@@ -90,6 +90,7 @@ class AudioFile:
         done = 0
         try:
             with soundfile.SoundFile(self.path) as file:
+                _read_on(file)
                 while len(block := file.read(length, dtype="float32", always_2d=True)):
                     _check_finite(self.path, block, done / self.sample_rate)
                     done += len(block)
@@ -108,11 +109,18 @@ def _length(file: soundfile.SoundFile) -> int:
     libsndfile tells is an estimate."""
     if file.format != "MP3":
         return int(file.frames)
+    _read_on(file)
     buffer = np.empty((BLOCK, file.channels), np.float32)
     count = 0
     while len(part := file.read(out=buffer)):
         count += len(part)
     return count
+
+
+def _read_on(file: soundfile.SoundFile) -> None:
+    """soundfile seeks to where it is after every read, if it can; in an MP3 that spoils what comes
+    next, by up to full scale."""
+    file.seekable = lambda: False
 
 
 def _check_finite(path: Path, block: np.ndarray, start_s: float) -> None:

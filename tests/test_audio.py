@@ -22,6 +22,7 @@ from lcr.audio import (
     rms_db,
     write_audio,
 )
+from lcr.audio_files import AudioFile
 from lcr.errors import AudioFileError
 
 
@@ -65,6 +66,30 @@ def test_common_formats_are_read_at_their_own_rate(tmp_path: Path, suffix: str) 
     middle = slice(5000, 15_000)
     np.testing.assert_allclose(clip.audio[0, middle], tone[middle], atol=0.02)
     np.testing.assert_allclose(clip.audio[1, middle], -tone[middle], atol=0.02)
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg"])
+def test_blocks_are_the_whole(tmp_path: Path, suffix: str) -> None:
+    times = np.arange(100_001) / 44_100
+    tone = 0.5 * np.sin(2 * np.pi * 440 * times)
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, np.stack([tone, -tone], axis=1), 44_100)
+    whole, _ = soundfile.read(path, dtype="float32")
+    np.testing.assert_array_equal(read_audio(path).audio, whole.T)
+    blocks = list(AudioFile.open(path).blocks(997))
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole.T)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write_audio(path, noise(1, 500), 8_000)
+    file = AudioFile.open(path)
+    write_audio(path, noise(1, 600), 8_000)
+    with pytest.raises(AudioFileError, match="has grown"):
+        list(file.blocks())
+    write_audio(path, noise(1, 400), 8_000)
+    with pytest.raises(AudioFileError, match="400 of 500 samples"):
+        list(file.blocks())
 
 
 @pytest.mark.parametrize(
