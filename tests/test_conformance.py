@@ -42,8 +42,8 @@ def _subject(name: str) -> Subject:
             raise
         pytest.skip(str(error))
     except LcrError as error:
-        # By name: its module needs torch, which need not be installed here.
-        if type(error).__name__ != "MissingWeightsError":
+        # By name: their modules need torch and langchain, which need not be installed here.
+        if type(error).__name__ not in ("MissingWeightsError", "MissingModelError"):
             raise
         pytest.skip(f"{name}: {error}")
     return subject
