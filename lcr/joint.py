@@ -107,6 +107,7 @@ class JointRemixer:
             causal=isinstance(remixer, SoundRemixer) and remixer.config.is_causal,
             reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710"
             + ("; grounded mask" if isinstance(remixer, GroundedRemixer) else ""),
+            licence="Apache-2.0",
             weights={
                 folder.name: checkpoint.sha256,
                 Path(base).name: weights_sha256(find_base(base)),
