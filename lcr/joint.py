@@ -154,7 +154,12 @@ class JointRemixer:
         start = time.perf_counter()
         z = self.read([prompt])
         told = self._told(z[0], time.perf_counter() - start)
-        return Prepared(core=self._by(z), config=self._adapter, trace=[told])
+
+        def core(audio: Audio) -> Audio:
+            # One after another, so that memory does not grow with the number of channels.
+            return np.concatenate([self._core(channel[None], z) for channel in audio])
+
+        return Prepared(core=core, config=self._adapter, trace=[told])
 
     def _by(self, z: torch.Tensor) -> Core:
         """The core that gives every channel the one filter z (1, z_dim)."""

@@ -14,7 +14,7 @@ import numpy as np
 from lcr.remixer import Audio
 
 _BLOCK = 2**20
-_KEPT_IN_MEMORY = 2**26
+_KEPT_IN_MEMORY = 2**24
 """Bytes of a `Spool` beyond which it lies on the disk."""
 
 

@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 import lcr
+from lcr.adapters import PreparedRemixer
 from lcr.api import LoadedRemixer
 from lcr.audio import Clip, read_audio
 from lcr.errors import AudioFileError
@@ -87,6 +88,15 @@ def test_load_knows_names_and_their_options(tmp_path: Path, monkeypatch) -> None
         lcr.load("mixture", device="cpu")
     with pytest.raises(TypeError, match="takes no weights"):
         lcr.load(tmp_path, weights="x")
+
+
+def test_lcr_gives_a_file_what_it_gives_an_array(tmp_path: Path) -> None:
+    source = recording(tmp_path / "a.wav", 1.0, subtype="FLOAT")
+    loaded = lcr.load("lcr")
+    assert isinstance(loaded.remixer, PreparedRemixer)
+    loaded.remix_file(source.path, tmp_path / "b.wav", "turn the rain down")
+    expected = loaded.remix(source.path, "turn the rain down").audio
+    np.testing.assert_allclose(read_audio(tmp_path / "b.wav").audio, expected, rtol=0, atol=1e-5)
 
 
 def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     short = peak(10)
     whole = 120 * 48_000 * 2 * 4
     assert short < whole / 4
-    # What waits at the native rate does so in memory up to 64 MiB, here 15 of them.
+    # What waits at the native rate does so in memory up to 16 MiB, here 15 of them.
     assert peak(120) < short + 20e6
     assert list(tmp_path.iterdir()) == []
 
