@@ -53,7 +53,7 @@ def test_what_is_broken_is_told(
 
 
 def test_help_needs_no_heavy_library() -> None:
-    heavy = ("torch", "scipy", "soundfile", "transformers")
+    heavy = ("numpy", "torch", "scipy", "soundfile", "transformers")
     code = (
         "import sys\nfrom lcr.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"

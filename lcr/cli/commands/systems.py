@@ -7,12 +7,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lcr.cli.systems import Listing, System, take
+if TYPE_CHECKING:
+    from lcr.cli.systems import Listing, System
 
 EXTRA = "all"
 _UNKNOWN = "unknown"
@@ -29,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from lcr.cli.systems import take  # numpy, which `lcr --help` must not wait for
+
     with Console(stderr=True).status("") as status:
         listing = take(count=options.count, tell=status.update)
     if options.json:
