@@ -90,8 +90,7 @@ def judge_ids(written: Written, asked: Instruction) -> Verdict:
     except UnheardSourceError:
         return Verdict(outcome=UNHEARD, sources=0.0)
     except PlanError as error:
-        twice = "two changes" in str(error)
-        return Verdict(outcome=UNSETTLED if twice else MALFORMED, sources=0.0)
+        return _refused(error)
     return _compared(gains, asked)
 
 
@@ -100,8 +99,8 @@ def judge_words(written: Written, asked: Instruction) -> Verdict:
     everything rightly, know what is meant?"""
     try:
         planned = read_plan(written.text, ())
-    except PlanError:
-        return Verdict(outcome=MALFORMED, sources=0.0)
+    except PlanError as error:
+        return _refused(error)
     named = [description_of(change.source) for change in planned.changes]
     gains = [planned.others_gain] * len(asked.descriptions)
     for said, change in zip(named, planned.changes, strict=True):
@@ -115,6 +114,11 @@ def judge_words(written: Written, asked: Instruction) -> Verdict:
         for i in meant:
             gains[i] = change.gain
     return _compared(gains, asked)
+
+
+def _refused(error: PlanError) -> Verdict:
+    twice = "two changes to one source" in str(error)
+    return Verdict(outcome=UNSETTLED if twice else MALFORMED, sources=0.0)
 
 
 def _means(said: Description, source: Description) -> bool:
@@ -158,7 +162,7 @@ def summary(cases: Sequence[Case], written: Sequence[Written], *, ids: bool) -> 
         "mode": "with an inventory" if ids else "without an inventory",
         "prompts": len(cases),
         "mixtures": len(set(mixture.tolist())),
-        "valid_json": sum(_valid(one.text) for one in written) / len(written),
+        "valid_plans": sum(_valid(one.text) for one in written) / len(written),
         "exact": [round(value, 4) for value in interval(exact, mixture)],
         "sources": [round(value, 4) for value in interval(sources, mixture)],
         "outcomes": {name: count / len(cases) for name, count in outcomes.most_common()},
@@ -208,7 +212,7 @@ def _shown(row: dict[str, Any]) -> str:
     for key in ("exact", "sources"):
         mean, low, high = (100 * value for value in row[key])
         lines.append(f"  {key:10} {mean:5.1f} % [{low:.1f}, {high:.1f}]")
-    lines.append(f"  valid JSON {100 * row['valid_json']:5.1f} %")
+    lines.append(f"  valid plans {100 * row['valid_plans']:5.1f} %")
     lines += [f"    {name:40} {100 * share:5.1f} %" for name, share in row["outcomes"].items()]
     lines.append(f"  tokens a prompt: {row['tokens_in']:.1f} read, {row['tokens_out']:.1f} written")
     return "\n".join(lines)
