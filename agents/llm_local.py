@@ -38,12 +38,17 @@ _ARGUMENTS = ("arguments", "parameters")
 def load_local(name: str, *, budget: Budget, device: str = "cpu") -> LocalChatModel:
     """From a folder, or a name that `lcr.nn.base_weights.find_base` finds. No code of the folder
     is run. Raises MissingModelError for one without a model, tokenizer or chat template."""
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    # Checkpoints in half precision decode slowly on a CPU.
+    dtype = torch.float32 if device == "cpu" else "auto"
     try:
         folder = find_base(name)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=dtype
+        )
     except MissingWeightsError as error:
         raise MissingModelError(str(error)) from error
     except (OSError, ValueError, KeyError) as error:
