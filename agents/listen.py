@@ -40,11 +40,13 @@ KINDS: tuple[Kind, ...] = ("speech", "audio")
 class ListenerConfig:
     """`quiet_db`: outputs of a separator that much below the mixture are nothing. `labels`: the
     classes that a sound can be. `speech_nats` is added to the log-odds of an output's being speech:
-    two models scored it, and nothing ties the one's scale to the other's."""
+    two models scored it, and nothing ties the scale of one to the other. `kinds_right`: how often a
+    separator that tells kinds is right."""
 
     quiet_db: float = -25.0
     labels: tuple[str, ...] = tuple(PARAPHRASES)
     speech_nats: float = 0.0
+    kinds_right: float = 0.99
 
     def __post_init__(self) -> None:
         if not self.labels:
@@ -95,13 +97,14 @@ class Beliefs:
 class Inventory:
     """Sources heard in a recording, with their audio (sources, channels, samples), loudest first.
 
-    `embedded` (sources, width) are the sounds as the CLAP of each kind hears them; `steps` what
-    was done, with seconds.
+    `embedded` (sources, width) are the sounds as the CLAP of each kind hears them; `kinds` what the
+    separator says they are, where it does; `steps` what was done, with seconds.
     """
 
     heard: tuple[HeardSource, ...]
     audio: NDArray[np.float32]
     embedded: Mapping[Kind, Tensor] = field(default_factory=dict)
+    kinds: tuple[Kind, ...] = ()
     steps: tuple[Step, ...] = ()
 
     @property
@@ -119,15 +122,18 @@ class Listener:
         models: Mapping[Kind, TextAudioModel],
         config: ListenerConfig | None = None,
         *,
+        kinds: Sequence[Kind] = (),
         weights: Mapping[str, str] | None = None,
         device: str = "cpu",
     ) -> None:
-        """Raises ValueError unless there is a CLAP for each kind."""
+        """`kinds` are those of the separator's outputs, where its training kept them apart.
+
+        Raises ValueError unless there is a CLAP for each kind."""
         lacking = [kind for kind in KINDS if kind not in models]
         if lacking:
             raise ValueError(f"a listener needs a CLAP for {' and for '.join(lacking)}")
         self._separator = separator.to(device).eval()
-        self._models, self._device = dict(models), device
+        self._models, self._device, self._kinds = dict(models), device, tuple(kinds)
         self.config = config or ListenerConfig()
         self.weights = dict(weights or {})
         self._text = lru_cache(maxsize=4096)(self._embed_text)
@@ -147,12 +153,16 @@ class Listener:
         order = sorted(range(len(stems)), key=lambda i: -levels[i])
         least = rms_db(mixture) + self.config.quiet_db
         kept = [i for i in order if np.isfinite(levels[i]) and levels[i] >= least]
-        inventory = self.describe(stems[kept], sample_rate)
+        kinds = [self._kinds[i] for i in kept] if self._kinds else ()
+        inventory = self.describe(stems[kept], sample_rate, kinds=kinds)
         step = Step(name="separate", detail=f"{len(stems)} outputs", seconds=separated - began)
         return replace(inventory, steps=(step, *inventory.steps))
 
-    def describe(self, parts: NDArray[np.float32], sample_rate: int) -> Inventory:
-        """The inventory of sounds (sources, channels, samples) that are apart, in their order.
+    def describe(
+        self, parts: NDArray[np.float32], sample_rate: int, *, kinds: Sequence[Kind] = ()
+    ) -> Inventory:
+        """The inventory of sounds (sources, channels, samples) that are apart, in their order, of
+        these `kinds`, where they are known.
 
         Raises ValueError for silent ones, which have no level.
         """
@@ -161,7 +171,7 @@ class Listener:
         if not np.isfinite(levels).all():
             raise ValueError("a silent part is no source; leave it out")
         embedded = self.embed(parts, sample_rate)
-        beliefs = self.beliefs(embedded)
+        beliefs = self.beliefs(embedded, kinds=kinds)
         heard = tuple(b.heard(n + 1, levels[n]) for n, b in enumerate(beliefs))
         step = Step(
             name="listen",
@@ -169,7 +179,9 @@ class Listener:
             seconds=time.perf_counter() - began,
             data={one.id: dict(one.confidences) for one in heard},
         )
-        return Inventory(heard=heard, audio=parts, embedded=embedded, steps=(step,))
+        return Inventory(
+            heard=heard, audio=parts, embedded=embedded, kinds=tuple(kinds), steps=(step,)
+        )
 
     @torch.inference_mode()
     def embed(self, audio: NDArray[np.float32], sample_rate: int) -> dict[Kind, Tensor]:
@@ -187,9 +199,14 @@ class Listener:
 
     @torch.inference_mode()
     def beliefs(
-        self, embedded: Mapping[Kind, Tensor], further: Sequence[str] = ()
+        self,
+        embedded: Mapping[Kind, Tensor],
+        further: Sequence[str] = (),
+        *,
+        kinds: Sequence[Kind] = (),
     ) -> list[Beliefs]:
-        """What each of the sounds of `embed` is. `further` are classes beside the config's.
+        """What each of the sounds of `embed` is. `further` are classes beside the config's;
+        `kinds` are of a separator that knows, whose word counts for more than the CLAPs'.
 
         At the optimum of its loss a CLAP's scaled similarity is log p(sound | words) / p(sound)
         and a constant. So the softmax over the values of a style, or over classes, is their
@@ -208,6 +225,9 @@ class Listener:
         # Without the further ones: who asks must not change what is heard.
         others = _log_mean_exp(labels[:, : len(self.config.labels)])
         speech = (evidence - others + self.config.speech_nats).sigmoid().tolist()
+        if kinds:
+            sure = self.config.kinds_right
+            speech = [sure if kind == "speech" else 1 - sure for kind in kinds]
         return [
             Beliefs(
                 speech=p,
@@ -224,7 +244,7 @@ class Listener:
         """The number of the description that each entry is, NONE where it is none of them: the
         likeliest assignment in which no two entries are one source."""
         named = [d.label for d in descriptions if isinstance(d, AudioDescription)]
-        beliefs = self.beliefs(inventory.embedded, named)
+        beliefs = self.beliefs(inventory.embedded, named, kinds=inventory.kinds)
         tiny = np.finfo(np.float64).tiny
         scores = np.log([[max(b.of(d), tiny) for d in descriptions] for b in beliefs])
         chosen = np.full(len(beliefs), NONE)
@@ -291,6 +311,7 @@ def load_listener(
         loaded.separator,
         {kind: clap.model for kind, clap in matcher.claps.items()},
         config,
+        kinds=loaded.kinds,
         weights={**loaded.weights, **matcher.weights},
         device=device,
     )

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.pickled import read_pickled
+from lcr.instruction import Kind
 from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
 from lcr.nn.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform, MaskHead
 from lcr.nn.base_weights import MissingWeightsError
@@ -193,10 +194,14 @@ def build_separator(settings: Mapping[str, Any]) -> Separator:
 
 @dataclass(frozen=True)
 class LoadedSeparator:
-    """A separator in eval mode, and the name and sha256 of its weights, as cards hold them."""
+    """A separator in eval mode, and the name and sha256 of its weights, as cards hold them.
+
+    `kinds` says which kind of source each output is for, where its training kept kinds apart
+    (`pit_groups`); else it is empty."""
 
     separator: Separator
     weights: Mapping[str, str]
+    kinds: tuple[Kind, ...] = ()
 
 
 def load_separator(path: Path) -> LoadedSeparator:
@@ -211,19 +216,23 @@ def load_separator(path: Path) -> LoadedSeparator:
         if not isinstance(settings, dict):
             raise WeightsError(f"{path} is no separator: its {CONFIG_FILE} has no `separator`")
         tensors, digest = checkpoint.tensors, checkpoint.sha256
+        kinds = tuple(checkpoint.config.get("kinds", ()))
     elif path.is_file():
         content = _read_asteroid(path)
         settings = {"kind": "conv-tasnet", **content["model_args"]}
         tensors = {f"{PREFIX}network.{k}": v for k, v in content["state_dict"].items()}
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        kinds = ()
     else:
         raise MissingWeightsError(f"no checkpoint of a separator at {path}")
     try:
         separator = build_separator(settings)
         fill(separator, tensors, PREFIX, partial=False)
+        if kinds and (len(kinds) != separator.sources or not set(kinds) <= {"speech", "audio"}):
+            raise ValueError(f"kinds {kinds} are not those of {separator.sources} outputs")
     except (TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path} does not fit: {error}") from error
-    return LoadedSeparator(separator.eval(), {path.name: digest})
+    return LoadedSeparator(separator.eval(), {path.name: digest}, kinds)
 
 
 def save_separator(separator: Separator, folder: Path, **about: object) -> None:

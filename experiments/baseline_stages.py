@@ -150,6 +150,9 @@ def _build_separator(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
 
 
 def _ship_separator(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
+    drawn = MixtureConfig()
+    if recipe.objective.pit_groups == (drawn.n_speech, drawn.n_audio):
+        about = {**about, "kinds": ["speech"] * drawn.n_speech + ["audio"] * drawn.n_audio}
     save_separator(_filled(_separator(recipe), tensors, "separator"), out, **about)
 
 

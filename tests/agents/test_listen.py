@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from agents.listen import Beliefs, Inventory, Listener, ListenerConfig, load_lis
 from agents.plan import PlanError, parse_plan, settle
 from baselines.clap.checkpoint import save_clap
 from baselines.separation import save_separator
-from lcr.instruction import STYLE_VALUES, AudioDescription, Description, SpeechDescription
+from lcr.instruction import (
+    STYLE_VALUES,
+    AudioDescription,
+    Description,
+    Kind,
+    SpeechDescription,
+)
 from lcr.joint import WeightsError
 from lcr.nn.base_weights import MissingWeightsError
 from tests.agents.hearing import DOG, MAN, RAIN, TRUTH, WOMAN, BandClap, at_levels, listener
@@ -137,6 +144,34 @@ def test_words_find_the_entry_that_sounds_like_them() -> None:
     assert find("the rain", only_speech) is None
     with pytest.raises(PlanError, match="no source 'the man'"):
         settle(plan, found.heard)
+
+
+def test_the_word_of_a_separator_that_tells_kinds_counts_for_more_than_a_claps() -> None:
+    one = listener()
+    found, parts = inventory(one)
+    swapped: list[Kind] = ["audio", "audio", "speech", "speech"]
+    told = one.describe(parts, 16_000, kinds=swapped)
+    assert [s.description.kind for s in told.heard] == swapped
+    assert {s.confidences["kind"] for s in told.heard} == {one.config.kinds_right}
+    assert told.kinds == tuple(swapped)
+    # The man and the woman can only be among the last two, the rain and the dog among the first.
+    assert {told.heard[i].description.kind for i in range(2)} == {"audio"}
+    matched = one.match(told, TRUTH)
+    assert all((i < 2) == (TRUTH[m].kind == "audio") for i, m in enumerate(matched))
+    assert one.match(found, TRUTH) == (0, 1, 2, 3)
+
+
+def test_kinds_ship_with_the_separator(weights: dict[str, str]) -> None:
+    folder = Path(weights["separator"])
+    plain = (folder / "config.json").read_text()
+    kinds = ["speech", "speech", "audio", "audio"]
+    (folder / "config.json").write_text(json.dumps({**json.loads(plain), "kinds": kinds}))
+    try:
+        sound = np.random.default_rng(0).standard_normal((1, 16_000)).astype(np.float32)
+        heard = load_listener(**weights).listen(sound, 16_000).heard
+        assert sorted(one.description.kind for one in heard) == sorted(kinds)
+    finally:
+        (folder / "config.json").write_text(plain)
 
 
 def test_both_claps_are_needed() -> None:

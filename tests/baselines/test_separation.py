@@ -253,6 +253,7 @@ def test_a_wrong_folder_is_refused(tmp_path: Path) -> None:
         ('"sources": 3', '"sources": 0', "at least one source"),
         ('"sources": 3', '"sources": 4', "size mismatch"),
         ('"blocks": 1', '"depth": 1', "depth"),
+        ('"schema": 1', '"schema": 1, "kinds": ["speech"]', "are not those of 3 outputs"),
     ):
         assert old in whole
         (folder / "config.json").write_text(whole.replace(old, new))
