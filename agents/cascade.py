@@ -9,7 +9,7 @@ the sources are speakers.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +39,7 @@ from lcr.registry import SystemOptionError, with_card
 from lcr.remixer import MissingOracleError, Oracle, OracleUse, Step
 
 CARD = replace(CLAP_CASCADE_CARD, name="cascade", uses_oracle=frozenset())
+DEFAULT_READER = "lcr-g"
 PLANNERS = ("reader", "keyword")
 SPEAKERS = 2
 """In the mixtures that the shipped separator was trained on."""
@@ -122,10 +123,17 @@ class ReaderPlanner:
     uses_oracle: frozenset[OracleUse] = frozenset()
 
     def __init__(
-        self, reader: SlotReader, vocabulary: SlotVocabulary, *, speakers: int = SPEAKERS
+        self,
+        reader: SlotReader,
+        vocabulary: SlotVocabulary,
+        *,
+        speakers: int = SPEAKERS,
+        weights: Mapping[str, str] | None = None,
     ) -> None:
-        """`speakers`: how many a mixture holds, named or not, where nothing is described."""
+        """`speakers`: how many a mixture holds, named or not, where nothing is described.
+        `weights` are names and sha256 of what the reader runs with."""
         self._reader, self._vocabulary, self._speakers = reader, vocabulary, speakers
+        self.weights = dict(weights or {})
 
     def plan(
         self, prompt: str, described: Sequence[Description], *, oracle: Oracle | None = None
@@ -187,9 +195,11 @@ class ToldDescriptions:
         return self._planner.plan(prompt, described)
 
 
-def load_planner(name: str) -> tuple[ReaderPlanner, dict[str, str]]:
-    """The planner of a joint model that ships under `name` or lies there, and the names and sha256
-    of its weights. Raises MissingWeightsError, WeightsError."""
+def load_planner(name: str = DEFAULT_READER) -> ReaderPlanner:
+    """The planner of a joint model that ships under `name` or lies there.
+
+    Raises MissingWeightsError, WeightsError.
+    """
     shipped = WEIGHTS / name
     folder = shipped if shipped.is_dir() else Path(name)
     checkpoint = Checkpoint.read(folder)
@@ -206,17 +216,18 @@ def load_planner(name: str) -> tuple[ReaderPlanner, dict[str, str]]:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{folder} holds no reader of slots: {error}") from error
     base = reader.config.base
-    return ReaderPlanner(reader.eval(), vocabulary), {
+    weights = {
         f"{folder.name} (reader)": checkpoint.sha256,
         Path(base).name: weights_sha256(find_base(base)),
     }
+    return ReaderPlanner(reader.eval(), vocabulary, weights=weights)
 
 
 @with_card(CARD)
 def cascade(
     *,
     planner: str | Planner = "reader",
-    reader: str = "lcr-g",
+    reader: str = DEFAULT_READER,
     weights: str = DEFAULT_WEIGHTS,
     clap_speech: str = "clap-speech",
     clap_audio: str = "clap-audio",
@@ -227,8 +238,8 @@ def cascade(
     card says so. Raises SystemOptionError for other names."""
     card = CARD
     if planner == "reader":
-        planner, used = load_planner(reader)
-        card = replace(card, weights=used)
+        planner = load_planner(reader)
+        card = replace(card, weights=planner.weights)
     elif planner == "keyword":
         planner = ToldDescriptions(KeywordPlanner())
         card = replace(

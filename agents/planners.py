@@ -23,9 +23,16 @@ def _generative() -> Planner:
     return load_planner()
 
 
+def _reader() -> Planner:
+    from agents.cascade import load_planner
+
+    return load_planner()
+
+
 PLANNERS: Mapping[str, Callable[[], Planner]] = {
     "offline": _offline,
     "generative": _generative,
+    "reader": _reader,
     "keyword": KeywordPlanner,
 }
 """Each reads a prompt against described sources and is told no truth. Their modules are imported

@@ -224,17 +224,18 @@ def agent_oracle_plan(
 @with_card(QUERY_CARD)
 def agent_query(
     *,
-    planner: str = "",
+    planner: str = "reader",
     tool: str = "lcr",
-    listen: bool = True,
+    listen: bool = False,
     separator: str = "separator",
     clap_speech: str = "clap-speech",
     clap_audio: str = "clap-audio",
     device: str = "cpu",
 ) -> QueryAgent:
-    """The system `agent-query`. `tool` is one of "lcr", "lass", "audiosep", "audiosep-desk"; with
-    `listen` false the planner must find in the prompt alone what is to change, as the generative
-    one can. The rest is as in `agent_offline`."""
+    """The system `agent-query`. `tool` is one of "lcr", "lass", "audiosep", "audiosep-desk". The
+    planner finds in the prompt alone what is to change, as LCR's own reader ("reader") and the
+    generative one can; with `listen` it reads against an inventory, and every planner can. The
+    rest is as in `agent_offline`."""
     listener = (
         load_listener(separator=separator, speech=clap_speech, audio=clap_audio, device=device)
         if listen

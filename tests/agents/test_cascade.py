@@ -214,7 +214,7 @@ def test_wrong_planners_and_readers_are_refused(parts: dict[str, str], tmp_path:
 @pytest.fixture(scope="module")
 def shipped() -> Callable[[str], tuple[float, ...]]:
     try:
-        planner, _ = load_planner("lcr-g")
+        planner = load_planner("lcr-g")
     except MissingWeightsError as error:
         pytest.skip(str(error))
     return lambda prompt: planner.plan(prompt, SOURCES).gains

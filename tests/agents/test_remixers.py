@@ -219,7 +219,7 @@ def test_unknown_options_and_missing_weights_are_told(weights: dict[str, str]) -
     with pytest.raises(SystemOptionError, match="no tool is called 'scissors'; there are lcr"):
         load_extractor("scissors")
     with pytest.raises(MissingWeightsError, match="nowhere"):
-        agent_query(separator="nowhere")
+        agent_query(separator="nowhere", listen=True)
 
 
 def test_without_its_weights_the_default_planner_is_keywords(
