@@ -34,12 +34,14 @@ from lcr.errors import LcrError
 from lcr.instruction import STYLE_VALUES, AudioDescription
 
 SEPARATED, APART = "separated", "true sources"
+KIND, KIND_BY_CLAPS = "kind", "kind, by the CLAPs alone"
+"""Some separators tell the kinds of their outputs; those of true sources only the CLAPs can tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """One question about one source: `right` or not, with what `confidence`, and `chance`, the
-    share of the candidates that would be right. Of `kind`, `odds` are the log-odds of speech."""
+    share of the candidates that would be right. `odds` are the CLAPs' log-odds of speech."""
 
     question: str
     of: str
@@ -77,22 +79,25 @@ def answers_of(listener: Listener, example: Example) -> Iterator[Answer]:
 def _judged(
     listener: Listener, example: Example, of: str, inventory: Inventory, truth: Sequence[int]
 ) -> Iterator[Answer]:
-    for beliefs, source in zip(listener.beliefs(inventory.embedded), truth, strict=True):
+    by_claps = listener.beliefs(inventory.embedded)
+    by_all = listener.beliefs(inventory.embedded, kinds=inventory.kinds)
+    for beliefs, scored, source in zip(by_all, by_claps, truth, strict=True):
         if source == NONE:
             continue
         about = {"of": of, "index": example.index, "clip": example.clips[source]}
         description = example.instruction.descriptions[source]
         speech = description.kind == "speech"
-        p = min(max(beliefs.speech, 1e-12), 1 - 1e-12)
-        yield Answer(
-            question="kind",
-            right=(p >= 0.5) == speech,
-            confidence=max(p, 1 - p),
-            chance=0.5,
-            odds=math.log(p / (1 - p)),
-            speech=speech,
-            **about,  # type: ignore[arg-type]
-        )
+        for question, p in ((KIND, beliefs.speech), (KIND_BY_CLAPS, scored.speech)):
+            p = min(max(p, 1e-12), 1 - 1e-12)
+            yield Answer(
+                question=question,
+                right=(p >= 0.5) == speech,
+                confidence=max(p, 1 - p),
+                chance=0.5,
+                odds=math.log(p / (1 - p)) if question == KIND_BY_CLAPS else None,
+                speech=speech,
+                **about,  # type: ignore[arg-type]
+            )
         for question, shares, true in _choices(beliefs, description):
             best = max(shares, key=shares.__getitem__)
             yield Answer(
@@ -131,7 +136,7 @@ def best_nats(answers: Sequence[Answer]) -> tuple[float, float]:
 def table(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     """One row a question and input: share right with its interval, clustered by clip."""
     rows: list[dict[str, Any]] = []
-    for question in ("found", "kind", *STYLE_VALUES, "label"):
+    for question in ("found", KIND, KIND_BY_CLAPS, *STYLE_VALUES, "label"):
         for of in (SEPARATED, APART):
             some = [a for a in answers if (a.question, a.of) == (question, of)]
             if not some:
@@ -176,8 +181,8 @@ def to_markdown(whole: dict[str, Any]) -> str:
     nats, best = whole["best_speech_nats"], whole["kind_right_with_it"]
     lines = [
         *grid_to_markdown(grid),
-        f"- Adding {nats:+.2f} nats to the log-odds of speech would make {share(best)} of the "
-        "kinds of separated sources right, on these mixtures.",
+        f"- Adding {nats:+.2f} nats to the CLAPs' log-odds of speech would make {share(best)} of "
+        "the kinds of separated sources right by them alone, on these mixtures.",
         "- Intervals: BCa bootstrap clustered by source clip.",
         *(f"- {cell(name)}: {cell(str(value))}" for name, value in whole["run"].items()),
     ]

@@ -11,6 +11,8 @@ import pytest
 
 from experiments.listener_accuracy import (
     APART,
+    KIND,
+    KIND_BY_CLAPS,
     SEPARATED,
     Answer,
     answers_of,
@@ -32,7 +34,9 @@ def shares(answers: list[Answer]) -> dict[tuple[str, str], float]:
 def test_perfect_ears_hear_all() -> None:
     got = shares(list(answers_of(listener(), example("0111"))))
     assert got.keys() == {
-        (question, of) for question in ("kind", "gender", "label") for of in (SEPARATED, APART)
+        (question, of)
+        for question in (KIND, KIND_BY_CLAPS, "gender", "label")
+        for of in (SEPARATED, APART)
     } | {("found", SEPARATED)}
     assert set(got.values()) == {1.0}
 
@@ -43,6 +47,15 @@ def test_wrong_ears_are_wrong_where_they_are() -> None:
     got = shares(list(answers_of(deaf, example("0111"))))
     for of in (SEPARATED, APART):
         assert (got["kind", of], got["gender", of], got["label", of]) == (1, 0, 0)
+
+
+def test_the_separator_s_word_is_what_counts_where_it_tells_kinds() -> None:
+    """It takes speakers for sounds; the CLAPs know better, and are told apart from it."""
+    told = listener()
+    told._kinds = ("audio", "audio", "audio", "audio")
+    got = shares(list(answers_of(told, example("0111"))))
+    assert (got[KIND, SEPARATED], got[KIND_BY_CLAPS, SEPARATED]) == (0.5, 1)
+    assert got[KIND, APART] == got[KIND_BY_CLAPS, APART] == 1
 
 
 def kind(odds: float, speech: bool) -> Answer:
@@ -79,7 +92,7 @@ def test_it_runs_on_a_suite(
     assert "What the listener hears rightly" in capsys.readouterr().out
     whole = json.loads((out / "listener.json").read_text())
     questions = {row["question"] for row in whole["rows"]}
-    assert questions == {"found", "kind", "gender", "pitch", "label"}
+    assert questions == {"found", KIND, KIND_BY_CLAPS, "gender", "pitch", "label"}
     assert all(0 <= row["right"]["mean"] <= 1 for row in whole["rows"])
     assert math.isfinite(whole["best_speech_nats"])
     assert to_markdown(whole) == (out / "listener.md").read_text()
