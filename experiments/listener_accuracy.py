@@ -35,7 +35,7 @@ from lcr.instruction import STYLE_VALUES, AudioDescription
 
 SEPARATED, APART = "separated", "true sources"
 KIND, KIND_BY_CLAPS = "kind", "kind, by the CLAPs alone"
-"""Some separators tell the kinds of their outputs; those of true sources only the CLAPs can tell."""
+"""Some separators tell the kinds of their outputs; of true sources only the CLAPs can tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
