@@ -34,10 +34,11 @@ from lcr.training.files import write_whole
 from lcr.training.loop import Loop
 
 
-def loop_config(steps: int) -> LoopConfig:
-    """The recipe: AdamW on LoRA, learnt tokens and head, the rate falling from half-way on."""
+def loop_config(steps: int, processor_minutes: float | None = None) -> LoopConfig:
+    """The recipe: AdamW on LoRA, learnt tokens and head, the rate falling over the last 60 %."""
     return LoopConfig(
         steps=steps,
+        minutes=processor_minutes,
         optimiser="adamw",
         rate=1e-3,
         betas=(0.9, 0.98),
@@ -89,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--minutes", type=float, default=1e9, help="stop this call after so long")
     found.add_argument("--base", default=MINILM, help="encoder: a folder or a name (%(default)s)")
     found.add_argument("--steps", type=int, default=1000, help="the rate falls towards this step")
+    found.add_argument(
+        "--processor-minutes", type=float, help="train by processor time instead of --steps"
+    )
     found.add_argument("--threads", type=int, default=1)
     found.add_argument("--bfloat16", action="store_true", help="matrix products on the CPU")
     found.add_argument(
@@ -107,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             PlannerNetwork(PlannerConfig(base=options.base)),
             PlannerStageConfig(cpu_bfloat16=options.bfloat16),
         )
-        loop = Loop(stage, loop_config(options.steps), options.run, {})
+        loop = Loop(stage, loop_config(options.steps, options.processor_minutes), options.run, {})
         resumed = loop.resume()
         if options.ship is not None:
             ship(loop, options.ship, hints=options.hints)
