@@ -85,7 +85,7 @@ def summarise(findings: Sequence[Finding]) -> dict[str, Any]:
             for words, a, b in DIFFERENCES
             if a in names and b in names
         },
-        "right": {name: _mean(without, of) for name, of in _RIGHT.items()},
+        "right": {name: share_json(_mean(without, of)) for name, of in _RIGHT.items()},
         "failed": {
             stage: sum(f.failed == stage for f in findings) for stage in ("reading", "listening")
         },
@@ -96,6 +96,12 @@ def summarise(findings: Sequence[Finding]) -> dict[str, Any]:
             if (some := [f for f in findings if f.task == task.value])
         },
     }
+
+
+def share_json(interval: dict[str, Any]) -> dict[str, Any]:
+    """Within 0 and 1: stratifying spreads values a little beyond them."""
+    bounds = {key: interval[key] for key in ("low", "high") if interval[key] is not None}
+    return interval | {key: min(max(bound, 0.0), 1.0) for key, bound in bounds.items()}
 
 
 def _gain(name: str, over: str | None = None) -> Callable[[Finding], float]:

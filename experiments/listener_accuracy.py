@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from agents.listen import Beliefs, Inventory, Listener, load_listener
 from baselines.clap.assign import NONE
-from experiments.agent_failures import add_suite_options, facts_of, suite_of
+from experiments.agent_failures import add_suite_options, facts_of, share_json, suite_of
 from experiments.agent_failures_measure import parts_of
 from experiments.examples import Examples, build_bank
 from experiments.progress import Bars
@@ -150,7 +150,7 @@ def table(answers: Sequence[Answer]) -> list[dict[str, Any]]:
                 {
                     "question": question,
                     "of": of,
-                    "right": interval_json(mean_interval(values)),
+                    "right": share_json(interval_json(mean_interval(values))),
                     "confidence": math.fsum(sure) / len(sure) if sure else None,
                     "chance": math.fsum(guess) / len(guess) if guess else None,
                 }

@@ -167,6 +167,8 @@ def test_the_summary_tells_the_paired_differences() -> None:
     assert whole["differences"]["matching, after the true plan: PIT"]["mean"] == pytest.approx(0)
     assert whole["failed"] == {"reading": 4, "listening": 0}
     assert whole["right"]["reading: true gains from the true descriptions"]["mean"] == 0
+    for row in summarise([*examined(), *examined(planner=Reversed())])["right"].values():
+        assert 0 <= row["low"] <= row["mean"] <= row["high"] <= 1
     facts = {"suite": "bands", "split": "test", "n_examples": 4}
     text = to_markdown({"run": facts, **whole})
     assert "reading 4, listening 0, of 4" in text
