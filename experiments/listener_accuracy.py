@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.listen import Beliefs, Inventory, Listener, load_listener
+from agents.listen import Inventory, Listener, load_listener
+from agents.listen_beliefs import Beliefs
 from baselines.clap.assign import NONE
 from experiments.agent_failures import add_suite_options, facts_of, share_json, suite_of
 from experiments.agent_failures_measure import parts_of

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.listen import Beliefs, Inventory, Listener, ListenerConfig, load_listener
+from agents.listen import Inventory, Listener, ListenerConfig, load_listener
+from agents.listen_beliefs import Beliefs
 from agents.plan import PlanError, parse_plan, settle
 from baselines.clap.checkpoint import save_clap
 from baselines.separation import save_separator
