@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from agents.offline import OfflinePlanner, keyword_hints
+from agents.offline import WEIGHTS, OfflinePlanner, keyword_hints, load_offline_planner
 from agents.offline_network import (
     ACTIONS,
     MOST_SOURCES,
@@ -23,7 +23,7 @@ from agents.offline_network import (
     PlannerNetwork,
     Question,
 )
-from lcr.instruction import Action, AudioDescription, Description, SpeechDescription
+from lcr.instruction import Action, AudioDescription, Description, SpeechDescription, parse_pattern
 from lcr.joint import WeightsError
 from lcr.nn.base_weights import MissingWeightsError
 from tests.tiny_bert import tiny_bert
@@ -149,3 +149,52 @@ def test_any_text_and_any_label_give_a_plan(config: PlannerConfig, text: str, la
     planner = OfflinePlanner(network(config), hints=True)
     plan = planner.plan(text, (SpeechDescription(), AudioDescription(label=label)))
     assert {*plan.gains, plan.rest} <= {0.0, 0.5, 1.0, 2.0}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> OfflinePlanner:
+    try:
+        return load_offline_planner()
+    except MissingWeightsError as error:
+        if (WEIGHTS / "offline-planner").is_dir():
+            pytest.skip(str(error))  # MiniLM is not installed
+        raise
+
+
+@pytest.mark.parametrize(
+    ("prompt", "pattern"),
+    [
+        ("Remove the dog", "1101"),
+        ("turn up the man and get rid of the piano", "U110"),
+        ("Could you isolate the woman?", "0100"),
+        ("keep only the speaker with a deep voice and the pianist", "1001"),
+        ("make the unhappy speaker louder", "1U11"),
+        ("turn the piano down and the dog up", "11UD"),
+        ("lower the volume of both speakers", "DD11"),
+        ("reduce everything", "DDDD"),
+        ("mute the background noise", "1100"),
+        ("I want the man gone", "0111"),
+        ("remove everything except the dog and the cheerful guy", "1010"),
+        ("The lady should be quieter and the piano louder.", "1D1U"),
+    ],
+)
+def test_plain_requests(shipped: OfflinePlanner, prompt: str, pattern: str) -> None:
+    gains = shipped.plan(prompt, SOURCES).gains
+    assert gains == tuple(action.gain for action in parse_pattern(pattern))
+
+
+def test_what_is_not_asked_for_stays(shipped: OfflinePlanner) -> None:
+    plan = shipped.plan("good morning", SOURCES)
+    assert (*plan.gains, plan.rest) == (1.0,) * 5
+    assert shipped.plan("keep only the dog", SOURCES).rest == 0.0
+    assert shipped.plan("remove the dog", SOURCES).rest == 1.0
+
+
+def test_an_inventory_as_a_listener_makes_it(shipped: OfflinePlanner) -> None:
+    """Unknown styles, other numbers of sources, and names that nobody trained on."""
+    unsure = (SpeechDescription(gender="F"), AudioDescription(label="Steam whistle; calliope"))
+    assert shipped.plan("get rid of the steam whistle", unsure).gains == (1.0, 0.0)
+    assert shipped.plan("make the lady louder", unsure).gains == (2.0, 1.0)
+    six = (MAN, WOMAN, DOG, PIANO, RAIN, AudioDescription(label="police siren"))
+    assert shipped.plan("mute the rain", six).gains == (1.0, 1.0, 1.0, 1.0, 0.0, 1.0)
+    assert shipped.plan("turn down the siren", six[2:]).gains == (1.0, 1.0, 1.0, 0.5)
