@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.separation import Separator
-from lcr.adapters import AdapterConfig, _chunk_starts, run_core
+from lcr.adapters import AdapterConfig, chunk_starts, run_core
 from lcr.audio import check_audio, resampled_length
 from lcr.nn.permutation import assignment, pairwise_cost
 from lcr.remixer import Audio
@@ -30,7 +30,7 @@ def separate_stems(
     check_audio(mixture, sample_rate)
     config = AdapterConfig(native_rate=separator.sample_rate, chunk_s=CHUNK_S, overlap_s=OVERLAP_S)
     samples = resampled_length(mixture.shape[1], sample_rate, separator.sample_rate)
-    starts = _chunk_starts(samples, config.chunk, config.overlap)
+    starts = chunk_starts(samples, config.chunk, config.overlap)
     core = _Stems(separator, len(mixture), starts, device)
     # To the adapter the stems are channels, each of which begins as the mixture.
     stems = run_core(core, np.tile(mixture, (separator.sources, 1)), sample_rate, config)

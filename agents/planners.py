@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from agents.gains import AmountPlanner
 from agents.keyword import KeywordPlanner
 from baselines.planning import Planner
-from lcr.nn.base_weights import MissingWeightsError
 from lcr.registry import SystemOptionError
 
 
@@ -40,18 +39,11 @@ when they are asked for."""
 DEFAULT_PLANNER = "offline"
 
 
-def load_planner(name: str = "") -> Planner:
+def load_planner(name: str = DEFAULT_PLANNER) -> Planner:
     """A planner with the weights that ship, which heeds the amounts that a prompt states.
 
-    Without a name it is the offline planner, or keywords where its weights are not there. Raises
-    SystemOptionError for an unknown name, MissingWeightsError, WeightsError.
+    Raises SystemOptionError for an unknown name, MissingWeightsError, WeightsError.
     """
-    if name and name not in PLANNERS:
+    if name not in PLANNERS:
         raise SystemOptionError(f"no planner is called {name!r}; there are {', '.join(PLANNERS)}")
-    try:
-        planner = PLANNERS[name or DEFAULT_PLANNER]()
-    except MissingWeightsError:
-        if name:
-            raise
-        planner = KeywordPlanner()
-    return AmountPlanner(planner)
+    return AmountPlanner(PLANNERS[name]())

@@ -18,7 +18,7 @@ from dataclasses import replace
 from agents.execute import extract_and_mix, mix, queries_for
 from agents.extractors import Extractor, load_extractor
 from agents.listen import Inventory, Listener, load_listener
-from agents.planners import load_planner
+from agents.planners import DEFAULT_PLANNER, load_planner
 from baselines.clap.assign import NONE
 from baselines.planning import OraclePlanner, Plan, Planner
 from lcr.audio import check_audio
@@ -178,7 +178,7 @@ def _inventory_agent(
 @with_card(OFFLINE_CARD)
 def agent_offline(
     *,
-    planner: str = "",
+    planner: str = DEFAULT_PLANNER,
     separator: str = "separator",
     clap_speech: str = "clap-speech",
     clap_audio: str = "clap-audio",

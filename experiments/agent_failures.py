@@ -21,7 +21,7 @@ from typing import Any
 
 from agents.extractors import load_extractor
 from agents.listen import load_listener
-from agents.planners import PLANNERS, load_planner
+from agents.planners import DEFAULT_PLANNER, PLANNERS, load_planner
 from experiments.agent_failures_measure import (
     AGENT,
     IDEAL_MASKS,
@@ -39,11 +39,10 @@ from experiments.errors import ConfigError
 from experiments.examples import Examples, build_bank
 from experiments.progress import Bars
 from experiments.records import locked, write_atomic
-from experiments.suite import SuiteConfig, load_suite
+from experiments.suite import SuiteConfig, add_mixture_options, suite_of
 from experiments.summary import Value, interval_json, mean_interval
 from experiments.tables import Grid, cell, grid_to_markdown
 from lcr.cli.machine import cpu_model
-from lcr.data.bank import SPLITS
 from lcr.errors import LcrError
 from lcr.instruction import Task
 
@@ -172,26 +171,12 @@ def to_csv(findings: Sequence[Finding]) -> str:
     return buffer.getvalue()
 
 
-def add_suite_options(p: argparse.ArgumentParser) -> None:
+def add_listening_options(p: argparse.ArgumentParser) -> None:
     """Which mixtures, and by what weights they are heard."""
-    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio")
-    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
-    p.add_argument("--split", choices=SPLITS, default="valid", help="default: valid")
-    p.add_argument("--per-task", type=int, default=8, metavar="N", help="examples of each task")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    add_mixture_options(p, per_task=8)
     p.add_argument("--separator", default="separator", metavar="NAME|DIR")
     p.add_argument("--clap-speech", default="clap-speech", metavar="NAME|DIR")
     p.add_argument("--clap-audio", default="clap-audio", metavar="NAME|DIR")
-
-
-def suite_of(options: argparse.Namespace) -> SuiteConfig:
-    """The suite with these options on top. Raises ConfigError."""
-    given = {"split": options.split, "per_task": options.per_task}
-    if options.bank is not None:
-        given["bank.path"] = options.bank
-    # JSON's strings and integers are TOML's.
-    overrides = [f"{key}={json.dumps(value)}" for key, value in given.items()]
-    return load_suite(options.suite, overrides=[*overrides, *options.overrides])
 
 
 def facts_of(config: SuiteConfig, examples: Examples, weights: object) -> dict[str, Any]:
@@ -216,8 +201,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
         description="Find which stage of an agent fails, by the truth in the place of each.",
     )
-    add_suite_options(p)
-    p.add_argument("--planner", default="", metavar="NAME", help=f"of {', '.join(PLANNERS)}")
+    add_listening_options(p)
+    p.add_argument(
+        "--planner", default=DEFAULT_PLANNER, metavar="NAME", help=f"of {', '.join(PLANNERS)}"
+    )
     p.add_argument("--tool", default="", metavar="NAME", help="extractor of the query form")
     p.add_argument("--out", type=Path, default=Path("results/agent-failures"), metavar="DIR")
     options = p.parse_args(argv)

@@ -25,10 +25,9 @@ from experiments.limits_report import to_csv, to_markdown
 from experiments.limits_summary import summarize_findings
 from experiments.progress import Bars
 from experiments.records import locked, write_atomic
-from experiments.suite import SuiteConfig, load_suite
+from experiments.suite import add_mixture_options, suite_of
 from experiments.systems import BATCH
 from lcr.cli.machine import cpu_model
-from lcr.data.bank import SPLITS
 from lcr.data.mixtures import Example
 from lcr.errors import LcrError
 from lcr.instruction import patterns
@@ -120,13 +119,9 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         description="Split what a joint model loses to the ideal ratio mask into its errors.",
     )
-    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio")
-    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
-    p.add_argument("--split", choices=SPLITS, default="valid", help="default: valid")
-    p.add_argument("--per-task", type=int, default=16, metavar="N", help="examples of each task")
+    add_mixture_options(p, per_task=16)
     p.add_argument("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|DIR", help="a checkpoint")
     p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     p.add_argument(
         "--curve",
         action="append",
@@ -159,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     curves = [curve for name, path in options.curve for curve in read_curves(name, path)]
-    config = _config(options)
+    config = suite_of(options)
     device = resolve_device(options.device)
     shipped = WEIGHTS / options.weights
     subject = JointSubject(shipped if shipped.is_dir() else Path(options.weights), device=device)
@@ -184,16 +179,6 @@ def _run(options: argparse.Namespace) -> None:
         write(options.out, summary=summary, findings=findings, facts=facts, curves=curves)
     print(summary["verdict"])
     print(f"limits.md, limits.json, limits.csv, limits.svg: {options.out.resolve()}")
-
-
-def _config(options: argparse.Namespace) -> SuiteConfig:
-    """The suite with the command's options on top. Raises ConfigError."""
-    given = {"split": options.split, "per_task": options.per_task}
-    if options.bank is not None:
-        given["bank.path"] = options.bank
-    # JSON's strings and integers are TOML's.
-    overrides = [f"{key}={json.dumps(value)}" for key, value in given.items()]
-    return load_suite(options.suite, overrides=[*overrides, *options.overrides])
 
 
 if __name__ == "__main__":

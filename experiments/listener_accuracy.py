@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from agents.listen import Inventory, Listener, load_listener
 from agents.listen_beliefs import Beliefs
 from baselines.clap.assign import NONE
-from experiments.agent_failures import add_suite_options, facts_of, share_json, suite_of
+from experiments.agent_failures import add_listening_options, facts_of, share_json
 from experiments.agent_failures_measure import parts_of
 from experiments.examples import Examples, build_bank
 from experiments.progress import Bars
 from experiments.records import locked, write_atomic
+from experiments.suite import suite_of
 from experiments.summary import Value, interval_json, mean_interval
 from experiments.tables import Grid, cell, grid_to_markdown
 from lcr.data.mixtures import Example
@@ -197,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
         description="Measure what a listener hears rightly of a suite's sources.",
     )
-    add_suite_options(p)
+    add_listening_options(p)
     p.add_argument("--out", type=Path, default=Path("results/listener"), metavar="DIR")
     options = p.parse_args(argv)
     try:

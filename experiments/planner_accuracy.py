@@ -29,7 +29,7 @@ if __name__ == "__main__":  # run as a file: import the package, not modules tha
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p).resolve() != _HERE)]
 
-from agents.keyword import KeywordPlanner
+from agents.planners import PLANNERS as BY_NAME
 from baselines.planning import Plan, Planner
 from experiments.errors import ConfigError
 from lcr.data.paper_set import PaperMixture, read_paper_set
@@ -66,8 +66,7 @@ def _probe() -> Planner:
 
 
 PLANNERS: dict[str, Callable[[], Planner]] = {
-    "keyword": KeywordPlanner,
-    "offline": _offline,
+    **BY_NAME,
     "offline-alone": partial(_offline, hints=False),
     "offline-hinted": partial(_offline, hints=True),
     "reader-probe": _probe,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import difflib
 import hashlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from experiments.errors import ConfigError
-from lcr.data.bank import Split
+from lcr.data.bank import SPLITS, Split
 from lcr.data.mixtures import MixtureConfig
 
 if sys.version_info >= (3, 11):
@@ -196,3 +197,24 @@ def _coerce(value: object, hint: Any, *, where: str) -> object:  # noqa: ANN401 
     words = {int: "an integer", str: "text", bool: "true or false", float: "a number"}
     expected = words.get(hint, "a list" if origin is tuple else "a table")
     raise ConfigError(f"{where} must be {expected}; got {value!r}")
+
+
+def add_mixture_options(p: argparse.ArgumentParser, *, per_task: int) -> None:
+    """Which mixtures a program measures on; `suite_of` reads these options."""
+    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio")
+    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
+    p.add_argument("--split", choices=SPLITS, default="valid", help="default: valid")
+    p.add_argument(
+        "--per-task", type=int, default=per_task, metavar="N", help="examples of each task"
+    )
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+
+
+def suite_of(options: argparse.Namespace) -> SuiteConfig:
+    """The suite with these options on top. Raises ConfigError."""
+    given = {"split": options.split, "per_task": options.per_task}
+    if options.bank is not None:
+        given["bank.path"] = options.bank
+    # JSON's strings and integers are TOML's.
+    overrides = [f"{key}={json.dumps(value)}" for key, value in given.items()]
+    return load_suite(options.suite, overrides=[*overrides, *options.overrides])

@@ -229,7 +229,7 @@ def _run_chunks(
     core: Core, blocks: Iterable[Audio], samples: int, config: AdapterConfig
 ) -> Iterator[tuple[Audio, Audio]]:
     """Chunk by chunk, what went into the core and what came out, joined: equal parts of both."""
-    starts = _chunk_starts(samples, config.chunk, config.overlap)
+    starts = chunk_starts(samples, config.chunk, config.overlap)
     chunk, fade = min(samples, config.chunk), _fade_in(config.fade)
     incoming = iter(blocks)
     held = next(incoming)
@@ -258,7 +258,7 @@ def _run_chunks(
         pass
 
 
-def _chunk_starts(samples: int, chunk: int, overlap: int) -> list[int]:
+def chunk_starts(samples: int, chunk: int, overlap: int) -> list[int]:
     """Evenly spread starts of the fewest chunks that cover `samples` and overlap enough."""
     if samples <= chunk:
         return [0]

@@ -222,13 +222,12 @@ def test_unknown_options_and_missing_weights_are_told(weights: dict[str, str]) -
         agent_query(separator="nowhere", listen=True)
 
 
-def test_without_its_weights_the_default_planner_is_keywords(
+def test_no_other_planner_takes_the_place_of_one_without_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing() -> Any:
         raise MissingWeightsError("not here")
 
     monkeypatch.setattr("agents.planners.PLANNERS", {"offline": missing})
-    assert load_planner() == keyword()
     with pytest.raises(MissingWeightsError, match="not here"):
-        load_planner("offline")
+        load_planner()
