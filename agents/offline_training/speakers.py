@@ -11,6 +11,8 @@ _WRAPS = words.options(
 )
 _SPEAKING = ("speaking", "talking", "who is talking", "who is speaking", "that speaks", "heard")
 
+_LEVELS = frozenset(level for style in styles.STYLES.values() for level in style.levels)
+
 
 def speaker_phrase(attributes: tuple[tuple[str, str], ...], dice: Dice) -> str:
     """Words that state exactly these style values, with an article."""
@@ -36,7 +38,8 @@ def speaker_phrase(attributes: tuple[tuple[str, str], ...], dice: Dice) -> str:
             if "voice" in h
         ]
     text = " ".join([*before, noun])
-    if having and dice.chance(0.12):
+    # Only a level of one word can follow its noun so: not "taken aback".
+    if having and dice.chance(0.12) and _level(having[-1]) in _LEVELS:
         first = having.pop()
         text += f" whose {_bare_noun(first)} is {_level(first)}"
     if having:
