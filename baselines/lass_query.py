@@ -34,21 +34,26 @@ class QueryEncoder(Protocol):
 class SentenceEncoder:
     """A frozen sentence encoder, MiniLM unless told otherwise: it has read much and heard nothing.
 
-    Raises MissingWeightsError where its weights are not on this machine.
+    `width` keeps as many of the embedding's values, the first, so that what they steer is smaller.
+    Raises MissingWeightsError where its weights are not on this machine, ValueError for a width
+    that the encoder does not have.
     """
 
-    def __init__(self, base: str = MINILM) -> None:
+    def __init__(self, base: str = MINILM, width: int | None = None) -> None:
         self.base = base
         config = ReaderConfig(base=base, slots=0, mode="frozen", lora=None)
         self._reader = PromptReader(config).eval()
+        self._width = self._reader.z_dim if width is None else width
+        if not 1 <= self._width <= self._reader.z_dim:
+            raise ValueError(f"width must be 1 to {self._reader.z_dim}; got {width}")
 
     @property
     def width(self) -> int:
-        return self._reader.z_dim
+        return self._width
 
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Tensor:
-        return functional.normalize(self._reader(texts), dim=-1)
+        return functional.normalize(self._reader(texts)[:, : self._width], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,13 @@ class LoadedEncoder:
     which it is, for a checkpoint's config.json."""
 
     encoder: QueryEncoder
-    settings: Mapping[str, str]
+    settings: Mapping[str, Any]
     weights: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
-    """{"kind": "sentence", "base": ...} or {"kind": "clap", "weights": ...}: a CLAP that ships or
-    the path of another, whose text tower is used.
+    """{"kind": "sentence", "base": ..., "width": ...} or {"kind": "clap", "weights": ...}: a CLAP
+    that ships or the path of another, whose text tower is used.
 
     Where `settings` have the `sha256` of the weights that an extractor was trained with, others
     raise WeightsError; so do settings that name no encoder. Raises MissingWeightsError.
@@ -71,9 +76,12 @@ def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
     kind = settings.get("kind")
     if kind == "sentence":
         base = str(settings.get("base", MINILM))
-        encoder: QueryEncoder = SentenceEncoder(base)
+        width = settings.get("width")
+        encoder: QueryEncoder = SentenceEncoder(base, width)
         weights = {Path(base).name: weights_sha256(find_base(base))}
-        named = {"kind": "sentence", "base": base}
+        named: dict[str, Any] = {"kind": "sentence", "base": base}
+        if width is not None:
+            named["width"] = width
     elif kind == "clap" and "weights" in settings:
         name = str(settings["weights"])
         loaded = load_clap(find_weights(name))
