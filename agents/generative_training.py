@@ -33,10 +33,10 @@ _EMBEDDING_SCALE = 0.05
 class GenerativeConfig:
     """The network's size and what a step sees of the lessons."""
 
-    vocabulary: int = 4096
-    width: int = 192
-    layers: int = 6
-    heads: int = 6
+    vocabulary: int = 1280
+    width: int = 88
+    layers: int = 4
+    heads: int = 4
     positions: int = 256
     batch: int = 64
     """Lessons a step."""
