@@ -1,4 +1,5 @@
-"""The command `lcr`; its subcommands are the modules of `lcr.cli.commands`."""
+"""The command `lcr`; its subcommands are the modules of `lcr.cli.commands`, and of the packages
+that the entry-point group `lcr.commands` names: what builds on more than `lcr`, such as agents."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
@@ -15,11 +16,12 @@ from lcr.cli import commands
 from lcr.cli.status import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, MEANINGS
 from lcr.errors import LcrError
 
+_GROUP = "lcr.commands"
 _OURS = {"lcr", "baselines", "agents", "experiments"}
 
 
 class Command(Protocol):
-    """What a module of `lcr.cli.commands` holds."""
+    """What a module of such a package holds."""
 
     __doc__: str | None
     EXTRA: str
@@ -72,8 +74,13 @@ def make_parser(known: Mapping[str, Command] | None = None) -> argparse.Argument
 
 
 def _commands() -> dict[str, Command]:
-    names = sorted(module.name for module in iter_modules(commands.__path__))
-    return {name: cast(Command, import_module(f"{commands.__name__}.{name}")) for name in names}
+    packages = [commands, *(point.load() for point in entry_points(group=_GROUP))]
+    found = {
+        module.name: f"{package.__name__}.{module.name}"
+        for package in packages
+        for module in iter_modules(package.__path__)
+    }
+    return {name: cast(Command, import_module(found[name])) for name in sorted(found)}
 
 
 def _fail(command: str, message: str) -> int:

@@ -1,0 +1,1 @@
+"""Subcommands of `lcr` that work with agents; see `lcr.cli`."""
