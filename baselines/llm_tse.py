@@ -6,7 +6,8 @@ reads the prompt (theirs is LLaMA 2) and is trained together with the extractor 
 text clue alone or with an audio clue beside it (Table V). How it is done here is our own choice,
 not theirs: the reader's embedding (MiniLM at desk scale) and that of a band-split encoder of the
 enrolment are projected and fused, a learnt vector standing for a clue that is not given, and the
-fused clue steers a band-split extractor by FiLM.
+fused clue steers a band-split extractor by FiLM. Both listen with the ears of LCR-G where a recipe
+says so: they are borrowed, as the paper fine-tunes LCR itself for Table V.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from baselines.ears import Ears, borrow_ears, is_ear, load_ears
 from baselines.lass import CHUNK_S, OVERLAP_S, run_extractor
 from baselines.lass_network import SAMPLE_RATE, Extractor, build_extractor
 from baselines.shipped import find_weights
@@ -192,9 +194,16 @@ class LoadedLlmTse:
     weights: Mapping[str, str]
 
 
+def borrow(clues: Clues, extractor: Extractor, ears: Ears) -> None:
+    """Let both listen with `ears`, which training leaves alone. Raises ValueError, RuntimeError for
+    networks of other sizes."""
+    for module in (clues, extractor):
+        borrow_ears(module, ears)
+
+
 def load_llm_tse(folder: Path) -> LoadedLlmTse:
-    """Raises MissingWeightsError where files or the language model are absent, WeightsError where
-    they are damaged or do not fit each other."""
+    """Raises MissingWeightsError where files, ears or the language model are absent, WeightsError
+    where they are damaged or do not fit each other."""
     checkpoint = Checkpoint.read(folder)
     settings = checkpoint.config.get("llm-tse")
     if not isinstance(settings, dict):
@@ -207,23 +216,45 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
         clues = Clues(CluesConfig(**{**settings["clues"], "band_bins": bands}))
         extractor = build_extractor(settings["extractor"])
         check_parts(reader, clues, extractor)
-        for name, module in zip(MODULES, (reader, clues, extractor), strict=True):
-            fill(module, checkpoint.tensors, f"{name}.", partial=module is reader)
+        ears = load_ears(settings["ears"]) if settings.get("ears") else None
+        if ears is not None:
+            borrow(clues, extractor, ears)
+        modules = dict(zip(MODULES, (reader, clues, extractor), strict=True))
+        for name, module in modules.items():
+            tensors = {**checkpoint.tensors, **_borrowed(module, f"{name}.", ears)}
+            fill(module, tensors, f"{name}.", partial=module is reader)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{folder} does not fit: {error}") from error
     base = reader.config.base
     weights = {folder.name: checkpoint.sha256, Path(base).name: weights_sha256(find_base(base))}
+    if ears is not None:
+        weights[ears.name] = ears.sha256
     return LoadedLlmTse(reader.eval(), clues.eval(), extractor.eval(), weights)
 
 
+def _borrowed(module: nn.Module, prefix: str, ears: Ears | None) -> dict[str, Tensor]:
+    """What a checkpoint leaves out of a module's state."""
+    if ears is None or isinstance(module, PromptReader):
+        return {}
+    return {prefix + key: value for key, value in module.state_dict().items() if is_ear(key)}
+
+
 def save_llm_tse(
-    reader: PromptReader, clues: Clues, extractor: Extractor, folder: Path, **about: object
+    reader: PromptReader,
+    clues: Clues,
+    extractor: Extractor,
+    folder: Path,
+    *,
+    ears: Ears | None = None,
+    **about: object,
 ) -> None:
-    """Write what `load_llm_tse` reads; `about` goes into config.json. Raises OSError."""
+    """Write what `load_llm_tse` reads, without the `ears` that are borrowed; `about` goes into
+    config.json. Raises OSError."""
     settings = {
         "reader": asdict(reader.config),
         "clues": asdict(clues.config),
         "extractor": extractor.settings(),
+        **({"ears": ears.settings} if ears is not None else {}),
     }
     states = (reader.trained_state(), clues.state_dict(), extractor.state_dict())
     weights = save(
@@ -231,6 +262,7 @@ def save_llm_tse(
             f"{name}.{key}": value.contiguous()
             for name, state in zip(MODULES, states, strict=True)
             for key, value in state.items()
+            if ears is None or name == MODULES[0] or not is_ear(key)
         }
     )
     words = json.dumps({"schema": 1, **about, "llm-tse": settings}, indent=1) + "\n"

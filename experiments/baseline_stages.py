@@ -25,11 +25,12 @@ from baselines.audiosep.training import AudioSepStage, desk_config
 from baselines.clap.checkpoint import save_clap
 from baselines.clap.model import Clap, ClapConfig
 from baselines.clap.training import ClapStage, ClapStageConfig
+from baselines.ears import Ears, load_ears
 from baselines.lass import save_lass
 from baselines.lass_network import Extractor, build_extractor
 from baselines.lass_query import LoadedEncoder, load_encoder
 from baselines.lass_training import LassStage
-from baselines.llm_tse import Clues, CluesConfig, save_llm_tse
+from baselines.llm_tse import Clues, CluesConfig, borrow, save_llm_tse
 from baselines.llm_tse_training import LlmTseStage, SpeakerMixtures
 from baselines.separation import Separator, build_separator, save_separator
 from experiments import suite
@@ -71,10 +72,11 @@ class AudioSepSettings:
 @dataclass(frozen=True, kw_only=True)
 class LlmTseSettings:
     """Fields of `CluesConfig`, where text_dim is the reader's, and what `build_extractor` takes,
-    where z_dim is the clues' dim."""
+    where z_dim is the clues' dim. `ears` names an LCR-G whose ears both borrow."""
 
     clues: Mapping[str, Any] = field(default_factory=dict)
     extractor: Mapping[str, Any] = field(default_factory=lambda: {"kind": "band-split"})
+    ears: str | None = None
 
 
 def build(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
@@ -220,27 +222,33 @@ def _ship_audiosep(recipe: Recipe, tensors: Tensors, out: Path, about: About) ->
     save_audiosep(_filled(network, tensors, "ss_model"), query, out, **about)
 
 
-def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor]:
+def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor, Ears | None]:
     settings = suite.build(LlmTseSettings, recipe.system, where="system")
     reader = PromptReader(replace(recipe.reader.build(), slots=0))
     table = {"text_dim": reader.z_dim, **settings.clues}
     clues = Clues(suite.build(CluesConfig, table, where="system: clues"))
-    return reader, clues, _extractor(settings.extractor, clues.config.dim)
+    extractor = _extractor(settings.extractor, clues.config.dim)
+    ears = None if settings.ears is None else load_ears({"weights": settings.ears})
+    if ears is not None:
+        borrow(clues, extractor, ears)
+    return reader, clues, extractor, ears
 
 
 def _build_llm_tse(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     if not isinstance(mixtures, SpeakerMixtures):
         raise TypeError("llm-tse learns from SpeakerMixtures")
-    return LlmTseStage(*_llm_tse(recipe), mixtures, recipe.objective)
+    reader, clues, extractor, _ = _llm_tse(recipe)
+    return LlmTseStage(reader, clues, extractor, mixtures, recipe.objective)
 
 
 def _ship_llm_tse(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
-    reader, clues, extractor = _llm_tse(recipe)
+    reader, clues, extractor, ears = _llm_tse(recipe)
     save_llm_tse(
         _filled(reader, tensors, "reader"),
         _filled(clues, tensors, "clues"),
         _filled(extractor, tensors, "extractor"),
         out,
+        ears=ears,
         **about,
     )
 

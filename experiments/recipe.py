@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import load_file
 
+from baselines.ears import give_ears
 from baselines.lass_network import BandExtractor
 from baselines.llm_tse_training import SpeakerMixtures
 from baselines.separation import BandSplitSeparator
@@ -25,7 +26,7 @@ from lcr.data.studio.pack import PackedBank
 from lcr.joint import WEIGHTS_FILE, WeightsError, fill
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import PromptReader
-from lcr.nn.reader_config import ReaderConfig, preset
+from lcr.nn.reader_config import LoraConfig, ReaderConfig, preset
 from lcr.nn.slots import SlotVocabulary
 from lcr.nn.sound_remixer import SoundRemixer, Variant, configuration, variant
 from lcr.training.config import LoopConfig
@@ -61,21 +62,27 @@ class BlendRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderRecipe:
-    """A reader by the name of a preset, with another base or another part of it trained."""
+    """A reader by the name of a preset, with another base, another part of it trained, or low-rank
+    adaptation of another rank."""
 
     preset: str = "minilm"
     base: str | None = None
     mode: Literal["frozen", "lora", "all"] | None = None
+    rank: int | None = None
 
     def build(self) -> ReaderConfig:
         """Its config, with the slots of all labels. Raises ConfigError."""
         try:
             found = preset(self.preset)
+            lora = found.lora
+            if self.rank is not None:
+                lora = replace(lora or LoraConfig(), rank=self.rank)
             return replace(
                 found,
                 slots=SlotVocabulary(LABELS).size,
                 base=self.base or found.base,
                 mode=self.mode or found.mode,
+                lora=lora,
             )
         except ValueError as error:
             raise ConfigError(f"reader: {error}") from error
@@ -193,17 +200,10 @@ def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torc
         blocks = _BLOCKS_OF.get(type(module))
         if blocks is None:
             continue
-        names = {"features": "features", "stem": blocks, "norm": "norm"}
-        own: dict[str, torch.Tensor] = {}
-        for key, value in tensors.items():
-            owner, part, *rest = key.split(".")
-            if owner == "remixer" and part in names:
-                own[".".join([names[part], *rest])] = value
-        wanted = [k for k in module.state_dict() if k.split(".")[0] in names.values()]
-        if set(wanted) != set(own):
-            raise ConfigError(f"[init] {_EARS}: {path} has another stem (blocks)")
         try:
-            module.load_state_dict(own, strict=False)
+            give_ears(module, tensors, stem=blocks)
+        except ValueError as error:
+            raise ConfigError(f"[init] {_EARS}: {path} has {error}") from error
         except RuntimeError as error:
             raise ConfigError(f"[init] {_EARS}: {path} has a stem of other sizes") from error
         return

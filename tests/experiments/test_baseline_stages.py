@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,10 +137,13 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
     return written
 
 
-def train_and_ship(recipe: Path, bank: Path, run: Path, out: Path, *more: str) -> None:
+def train_and_ship(
+    recipe: Path, bank: Path, run: Path, out: Path, *more: str, settings: Sequence[str] = ()
+) -> None:
     told = ["--field", str(bank), "--device", "cpu", "--processes", "1"]
-    assert train.main([str(recipe), "--run", str(run), *told]) == 0
-    assert ship.main([str(recipe), "--run", str(run), *more, str(out)]) == 0
+    changed = [word for setting in settings for word in ("--set", setting)]
+    assert train.main([str(recipe), "--run", str(run), *told, *changed]) == 0
+    assert ship.main([str(recipe), "--run", str(run), *changed, *more, str(out)]) == 0
 
 
 def learning(path: Path, bank: Path, *overrides: str) -> tuple[Recipe, TrainingMixtures]:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from baselines.ears import is_ear
 from baselines.lass_network import BandExtractor
+from baselines.llm_tse import load_llm_tse
 from baselines.separation import BandSplitSeparator
 from experiments.errors import ConfigError
 from experiments.recipe import build_stage
+from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, WeightsError
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from tests.experiments import test_baseline_stages, test_train_cli
+from tests.experiments.test_baseline_stages import train_and_ship
 
 bank = test_train_cli.bank
 write = test_baseline_stages.write
 learning = test_baseline_stages.learning
+torch_as_it_was = test_train_cli.torch_as_it_was
 
 
 @pytest.fixture
@@ -77,3 +83,35 @@ def test_ears_that_do_not_fit_are_refused(
     recipe, mixtures = learning(write(stage), bank, override)
     with pytest.raises(ConfigError, match=words):
         build_stage(replace(recipe, init={"ears": str(donor[1])}), mixtures)
+
+
+def test_borrowed_ears_are_neither_trained_nor_shipped(
+    write: Callable[[str], Path],
+    bank: Path,
+    donor: tuple[GroundedRemixer, Path],
+    tmp_path: Path,
+    torch_as_it_was: None,
+) -> None:
+    state = load_file(donor[1] / "weights.safetensors")
+    lent = tmp_path / "lent"
+    lent.mkdir()
+    save_file(state, lent / WEIGHTS_FILE)
+    (lent / CONFIG_FILE).write_text("{}")
+    out = tmp_path / "out"
+    lending = [f'system.ears="{lent}"']
+    train_and_ship(write("llm-tse"), bank, tmp_path / "tse", out, settings=lending)
+
+    shipped = load_file(out / WEIGHTS_FILE)
+    assert {"clues.fuse.0.weight", "extractor.films.0.gamma.0.weight"} <= set(shipped)
+    assert not [key for key in shipped if key.split(".")[1] in ("features", "blocks", "norm")]
+    tse = load_llm_tse(out)
+    for module in (tse.clues, tse.extractor):
+        heard = {k: v for k, v in module.state_dict().items() if is_ear(k)}
+        for key, value in heard.items():
+            torch.testing.assert_close(value, state[f"remixer.{key.replace('blocks', 'stem')}"])
+    sha256 = hashlib.sha256((lent / WEIGHTS_FILE).read_bytes()).hexdigest()
+    assert tse.weights[str(lent)] == sha256
+
+    save_file({k: v + 1 for k, v in state.items()}, lent / WEIGHTS_FILE)
+    with pytest.raises(WeightsError, match="not those that the network was trained with"):
+        load_llm_tse(out)
