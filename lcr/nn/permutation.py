@@ -1,9 +1,11 @@
 """Which estimate is of which source: what permutation-invariant training minimises over (Table VII,
 "MM + PIT"; Kolbaek et al., 2017), and how the oracle cascade finds its sources (section VI-A).
 
-SNR and SI-SDR need three inner products a pair, so one matrix product in double precision serves
-all pairs, and the loss of the chosen ones: waveforms of pairs are never formed. For double
-precision the products of floats are exact, so near perfection nothing is lost by cancellation.
+SNR and SI-SDR need three inner products a pair, so one matrix product serves all pairs: waveforms
+of all pairs are never formed. For SNR it chooses the order, in single precision unless a pair is so
+close that cancellation could tell, and the loss comes from the errors of the pairs that are chosen.
+Everywhere else the products are those of doubles, which are exact for floats: near perfection
+nothing is lost.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lcr.training.losses import negative_snr
+from lcr.training.losses import snr_loss_of
 
 Measure = Literal["snr", "si_sdr"]
 
@@ -29,6 +31,9 @@ _BLOCK = 4096
 """Samples at a time that are held in double precision."""
 _LEAST_SHARE = 1e-8
 """Least share of an estimate's power that counts as lying along its reference (-80 dB)."""
+_CLOSE = 1e-3
+"""Power of an error, by that of the loudest reference, below which orders are chosen in doubles: in
+single precision it is certain to about a ten thousandth of this."""
 _TINY = 1e-30
 """Power far below any sound: keeps silence from dividing by zero."""
 
@@ -67,19 +72,31 @@ def pit_loss(
             "as many estimates as references, of equal length, are needed; got "
             f"{tuple(estimate.shape)} and {tuple(reference.shape)}"
         )
-    own, shared, true = _powers(estimate.detach(), reference, zero_mean)
-    cost = _cost(own.unsqueeze(2), shared, true.unsqueeze(1), measure, ceiling_db)
-    chosen = assignment(cost)
-    own, shared = _OfPairs.apply(  # type: ignore[no-untyped-call]
-        estimate,
-        reference,
-        chosen,
-        own,
-        shared.gather(2, chosen.unsqueeze(2)).squeeze(2),
-        zero_mean,
-    )
-    losses = _cost(own, shared, true.gather(1, chosen), measure, ceiling_db)
     single = torch.promote_types(estimate.dtype, torch.float32)
+    estimate, reference = estimate.to(single), reference.to(single)
+    if measure == "snr":
+        own, shared, true = _quick_powers(estimate.detach(), reference, zero_mean)
+        if (own.unsqueeze(2) + true.unsqueeze(1) - 2 * shared).amin() < _CLOSE * true.amax():
+            own, shared, true = _powers(estimate.detach(), reference, zero_mean)
+        cost = _cost(own.unsqueeze(2), shared, true.unsqueeze(1), measure, ceiling_db)
+        chosen = assignment(cost)
+        error: Tensor = _ErrorPower.apply(  # type: ignore[no-untyped-call]
+            estimate, reference, chosen, zero_mean
+        )
+        losses = snr_loss_of(error=error, power=true.gather(1, chosen), ceiling_db=ceiling_db)
+    else:
+        own, shared, true = _powers(estimate.detach(), reference, zero_mean)
+        cost = _cost(own.unsqueeze(2), shared, true.unsqueeze(1), measure, ceiling_db)
+        chosen = assignment(cost)
+        own, shared = _OfPairs.apply(  # type: ignore[no-untyped-call]
+            estimate,
+            reference,
+            chosen,
+            own,
+            shared.gather(2, chosen.unsqueeze(2)).squeeze(2),
+            zero_mean,
+        )
+        losses = _cost(own, shared, true.gather(1, chosen), measure, ceiling_db)
     return Matched(losses.mean(-1).to(single), chosen.argsort(-1))
 
 
@@ -146,7 +163,64 @@ def _check(estimate: Tensor, reference: Tensor) -> None:
 
 
 def _pick(waves: Tensor, which: Tensor) -> Tensor:
-    return waves[torch.arange(len(which), device=which.device).unsqueeze(1), which]
+    batch, count = waves.shape[:2]
+    rows = which + count * torch.arange(batch, device=which.device).unsqueeze(1)
+    # Whole rows at once: four times as fast as indexing by two tensors.
+    return waves.flatten(0, 1).index_select(0, rows.flatten()).view(*which.shape, *waves.shape[2:])
+
+
+@torch.no_grad()
+def _quick_powers(
+    estimate: Tensor, reference: Tensor, zero_mean: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`_powers` in the waveforms' own precision, but for the references' power."""
+    samples = estimate.shape[-1]
+    own = torch.linalg.vector_norm(estimate, dim=-1).square() / samples
+    shared = estimate @ reference.mT / samples
+    true = _power(reference)
+    if zero_mean:
+        means, true_means = estimate.mean(-1), reference.mean(-1)
+        own = (own - means.square()).clamp_min(0)
+        shared = shared - means.unsqueeze(2) * true_means.unsqueeze(1)
+        true = (true - true_means.square()).clamp_min(0)
+    return own, shared, true
+
+
+def _power(wave: Tensor) -> Tensor:
+    """Mean square over samples (...,), in double precision where the device has it."""
+    precise = torch.float32 if wave.device.type == "mps" else torch.float64
+    norm = torch.linalg.vector_norm(wave, dim=-1, dtype=torch.promote_types(wave.dtype, precise))
+    return norm.square() / wave.shape[-1]
+
+
+class _ErrorPower(torch.autograd.Function):
+    """The mean square error of each of `estimate` (batch, sources, samples) as its chosen
+    `reference`, (batch, sources), with `zero_mean` of the waveforms less their means."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 (torch's own)
+        estimate: Tensor,
+        reference: Tensor,
+        chosen: Tensor,
+        zero_mean: bool,
+    ) -> Tensor:
+        error = _pick(reference, chosen)
+        torch.sub(estimate, error, out=error)
+        if zero_mean:
+            error -= error.mean(-1, keepdim=True)
+        ctx.save_for_backward(error)
+        return _power(error)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        to_power: Tensor,
+    ) -> tuple[Tensor, None, None, None]:
+        (error,) = ctx.saved_tensors
+        factor = (2 / error.shape[-1] * to_power).unsqueeze(-1).to(error)
+        return error * factor, None, None, None
 
 
 @torch.no_grad()
@@ -216,12 +290,9 @@ def _cost(own: Tensor, shared: Tensor, true: Tensor, measure: Measure, ceiling_d
     """Minus the SNR or SI-SDR in dB of pairs of which the mean products are known."""
     if measure == "snr":
         error = (own - 2 * shared + true).clamp_min(0)
-    else:  # the power of what does not lie along the reference, by that of what does
-        along = shared.square() / true.clamp_min(_TINY)
-        aside = (own - along).clamp_min(0) + _TINY
-        error = aside / torch.maximum(along, _LEAST_SHARE * (own + _TINY))
-        true = torch.ones_like(true)
-    # `negative_snr` knows waveforms by two powers alone; here one sample each stands for them.
-    power = true.clamp_min(_TINY).sqrt().unsqueeze(-1)
-    estimate = power - error.clamp_min(_TINY).sqrt().unsqueeze(-1)
-    return negative_snr(estimate=estimate, reference=power, ceiling_db=ceiling_db)
+        return snr_loss_of(error=error, power=true, ceiling_db=ceiling_db)
+    # The power of what does not lie along the reference, by that of what does.
+    along = shared.square() / true.clamp_min(_TINY)
+    aside = (own - along).clamp_min(0) + _TINY
+    error = aside / torch.maximum(along, _LEAST_SHARE * (own + _TINY))
+    return snr_loss_of(error=error, power=torch.ones_like(true), ceiling_db=ceiling_db)

@@ -32,8 +32,13 @@ def negative_snr(
     """
     if zero_mean:
         estimate, reference = _centred(estimate), _centred(reference)
-    power = reference.square().mean(-1).clamp_min(SILENT_POWER)
-    return _capped_db((reference - estimate).square().mean(-1) / power, ceiling_db)
+    error = (reference - estimate).square().mean(-1)
+    return snr_loss_of(error=error, power=reference.square().mean(-1), ceiling_db=ceiling_db)
+
+
+def snr_loss_of(*, error: Tensor, power: Tensor, ceiling_db: float = 30.0) -> Tensor:
+    """`negative_snr` from the mean squares of errors and of references, (...,) both."""
+    return _capped_db(error / power.clamp_min(SILENT_POWER), ceiling_db)
 
 
 def negative_snr_improvement(
