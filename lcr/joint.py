@@ -92,7 +92,7 @@ class JointRemixer:
             vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
             settings = dict(checkpoint.config["reader"])
             settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
-            reader = PromptReader(ReaderConfig(**settings))
+            reader = PromptReader(ReaderConfig(**settings), light=True)
             remixer = build_network(checkpoint.config["remixer"])
             fill(reader, checkpoint.tensors, "reader.", partial=True)
             fill(remixer, checkpoint.tensors, "remixer.", partial=False)

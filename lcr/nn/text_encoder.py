@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lcr.errors import LcrError
 from lcr.nn.base_weights import MissingWeightsError
+from lcr.nn.light_bert import LightBert, LightTokenizer, is_light
 from lcr.nn.reader_config import Bits, LoraConfig, Mode, Pooling, ReaderConfig
 
 if TYPE_CHECKING:
@@ -128,11 +129,24 @@ def load_text_encoder(folder: Path, settings: ReaderConfig) -> TextEncoder:
         eos = _appended_eos(tokenizer, folder)
     tokenizer.truncation_side = "right"  # whatever the folder says
     tokens = PromptTokenizer(tokenizer, pooling, eos, settings.max_tokens)
-    _check_length(tokens, config)
+    _check_length(tokens, getattr(config, "max_position_embeddings", None))
     _set_trained(model, settings.trains)
     if settings.lora is not None and settings.trains == "lora":
         model = _with_lora(model, settings.lora, quantised=settings.bits is not None)
     return TextEncoder(tokens, model, width)
+
+
+def load_light_encoder(folder: Path, settings: ReaderConfig) -> TextEncoder:
+    """`load_text_encoder` for inference, without transformers and peft where `lcr.nn.light_bert`
+    does: the same numbers up to rounding, some seconds sooner. Raises as that does."""
+    if not is_light(folder, settings):
+        return load_text_encoder(folder, settings)
+    light: Any = LightTokenizer(folder)
+    tokens = PromptTokenizer(light, "mean", None, settings.max_tokens)
+    _check_length(tokens, light.model_max_length)
+    lora = settings.lora if settings.trains == "lora" else None
+    model = LightBert(folder, lora).eval()
+    return TextEncoder(tokens, model, model.width)
 
 
 def is_pooler(name: str) -> bool:
@@ -156,10 +170,9 @@ def digest(folder: Path, model: nn.Module) -> bytes:
     return sha256.digest()
 
 
-def _check_length(tokens: PromptTokenizer, config: PreTrainedConfig) -> None:
+def _check_length(tokens: PromptTokenizer, positions: int | None) -> None:
     tokenizer, wanted = tokens.tokenizer, tokens.max_tokens
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    most = min(tokenizer.model_max_length, positions)
+    most = min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
     least = len(tokenizer("")["input_ids"]) + (tokens.eos is not None) + 1
     if wanted < least:
         raise ValueError(f"max_tokens is {wanted}; this model needs {least} for a word")
