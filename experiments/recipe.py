@@ -24,6 +24,7 @@ from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
 from lcr.joint import WEIGHTS_FILE, WeightsError, fill
+from lcr.nn.causal import CausalConfig, CausalRemixer
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import PromptReader
 from lcr.nn.reader_config import LoraConfig, ReaderConfig, preset
@@ -121,6 +122,10 @@ class Recipe:
     reader: ReaderRecipe = field(default_factory=ReaderRecipe)
     sound: SoundRecipe | None = None
     """Where given, it takes the place of `model`."""
+    live: CausalConfig | None = None
+    """The live model, in the place of `model` too."""
+    reader_from: str = ""
+    """Shipped weights whose reader a remixer stage ships with."""
     system: Mapping[str, Any] = field(default_factory=dict)
     """A baseline's own settings, in place of `model`: see `experiments.baseline_stages`."""
     objective: StageConfig = field(default_factory=StageConfig)
@@ -214,8 +219,11 @@ def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
     """The recipe's remixer, untrained, and its objective. Raises ConfigError."""
     if recipe.sound is None:
         columns = len(SlotVocabulary(LABELS).columns)
-        if recipe.model.columns != columns:
-            raise ConfigError(f"model.columns is {recipe.model.columns}; the slots have {columns}")
+        model = recipe.live or recipe.model
+        if model.columns != columns:
+            raise ConfigError(f"columns are {model.columns}; the slots have {columns}")
+        if recipe.live:
+            return CausalRemixer(recipe.live), recipe.objective
         return GroundedRemixer(recipe.model), recipe.objective
     found = recipe.sound.build(recipe.model.z_dim)
     if found.fixed_prompts and not recipe.training.fixed_prompts:
@@ -229,6 +237,8 @@ def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
 def remixer_settings(recipe: Recipe) -> dict[str, Any]:
     """The remixer in words that `lcr.joint` reads back from a checkpoint's config.json."""
     if recipe.sound is None:
+        if recipe.live:
+            return {"kind": "causal", **asdict(recipe.live)}
         return {"kind": "grounded", **asdict(recipe.model)}
     return recipe.sound.build(recipe.model.z_dim).config.to_dict()
 

@@ -28,7 +28,7 @@ from experiments.errors import ConfigError, OutputError
 from experiments.recipe import Recipe, build_remixer, load_recipe, remixer_settings
 from lcr.data.studio.classes import LABELS
 from lcr.errors import LcrError
-from lcr.joint import CONFIG_FILE, WEIGHTS_FILE
+from lcr.joint import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE, Checkpoint
 from lcr.training.files import write_whole
 
 
@@ -36,7 +36,7 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
     """Write `out`; the sha256 of its weights. Raises ConfigError when the run has no weights or
     they are not of this recipe, OutputError."""
     recipe = load_recipe(recipe_path, overrides)
-    if recipe.stage in ("reader", "remixer"):
+    if recipe.stage == "reader" or (recipe.stage == "remixer" and not recipe.reader_from):
         raise ConfigError(f"{recipe_path}: only a joint stage holds a whole model")
     source = run / "weights.safetensors"
     if not source.exists():
@@ -73,13 +73,21 @@ def _write(recipe: Recipe, tensors: dict[str, Tensor], out: Path, about: dict[st
         "schema": 1,
         **about,
         "labels": list(LABELS),
-        "reader": asdict(recipe.reader.build()),
+        **_reader(recipe),
         "remixer": remixer_settings(recipe),
     }
     weights = save({key: value.to(torch.float16) for key, value in tensors.items()})
     words = json.dumps(config, indent=1) + "\n"
     write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
     write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+
+
+def _reader(recipe: Recipe) -> dict[str, Any]:
+    """What config.json says of the reader: its settings, or in which shipped weights it is."""
+    if not recipe.reader_from:
+        return {"reader": asdict(recipe.reader.build())}
+    digest = Checkpoint.read(WEIGHTS / recipe.reader_from).sha256
+    return {"reader_from": {"weights": recipe.reader_from, "sha256": digest}}
 
 
 def _last_scores(run: Path) -> dict[str, float]:

@@ -19,6 +19,7 @@ from lcr.adapters import AdapterConfig, Core, Prepared, run_core
 from lcr.audio import check_audio
 from lcr.errors import LcrError
 from lcr.nn.base_weights import MissingWeightsError, find_base, weights_sha256
+from lcr.nn.causal import CausalConfig, CausalRemixer
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.prompt_reader import LoraConfig, PromptReader, ReaderConfig
 from lcr.nn.slots import SlotVocabulary
@@ -90,11 +91,12 @@ class JointRemixer:
         checkpoint = Checkpoint.read(folder)
         try:
             vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
-            settings = dict(checkpoint.config["reader"])
+            shared = _reader_of(checkpoint, folder)
+            settings = dict(shared.config["reader"])
             settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
             reader = PromptReader(ReaderConfig(**settings), light=True)
             remixer = build_network(checkpoint.config["remixer"])
-            fill(reader, checkpoint.tensors, "reader.", partial=True)
+            fill(reader, shared.tensors, "reader.", partial=True)
             fill(remixer, checkpoint.tensors, "remixer.", partial=False)
             _check_filter(reader, remixer, vocabulary)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -104,12 +106,13 @@ class JointRemixer:
             name=name,
             family="joint",
             sample_rate=SAMPLE_RATE,
-            causal=isinstance(remixer, SoundRemixer) and remixer.config.is_causal,
+            causal=_is_causal(remixer),
             reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710"
             + ("; grounded mask" if isinstance(remixer, GroundedRemixer) else ""),
             licence="Apache-2.0",
             weights={
                 folder.name: checkpoint.sha256,
+                **({} if shared is checkpoint else {shared.config["recipe"]: shared.sha256}),
                 Path(base).name: weights_sha256(find_base(base)),
             },
         )
@@ -119,6 +122,11 @@ class JointRemixer:
     @property
     def card(self) -> SystemCard:
         return self._card
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The remixer, without the reader."""
+        return self._remixer
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
@@ -211,17 +219,43 @@ def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
     or ValueError where it describes none."""
     if "block" in settings:
         return SoundRemixer(SoundRemixerConfig.from_dict(settings))
-    if settings.get("kind") != "grounded":
-        raise ValueError("its remixer has no `block` and is not of the kind 'grounded'")
+    kind = settings.get("kind")
+    if kind not in ("grounded", "causal"):
+        raise ValueError("its remixer has no `block` and is neither 'grounded' nor 'causal'")
     sizes = {key: value for key, value in settings.items() if key != "kind"}
-    return GroundedRemixer(GroundedConfig(**{**sizes, "band_bins": tuple(sizes["band_bins"])}))
+    sizes["band_bins"] = tuple(sizes["band_bins"])
+    if kind == "causal":
+        return CausalRemixer(CausalConfig(**sizes))
+    return GroundedRemixer(GroundedConfig(**sizes))
+
+
+def _reader_of(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
+    """Where the reader is: in the checkpoint, or with `reader_from` in one that ships, of the
+    stated digest. Raises WeightsError."""
+    told = checkpoint.config.get("reader_from")
+    if told is None:
+        return checkpoint
+    shared = Checkpoint.read(WEIGHTS / told["weights"])
+    if shared.sha256 != told["sha256"]:
+        raise WeightsError(
+            f"{folder} was made for the reader of {told['weights']} {told['sha256'][:12]}; "
+            f"here is {shared.sha256[:12]}: ship it again"
+        )
+    return shared
+
+
+def _is_causal(remixer: GroundedRemixer | SoundRemixer) -> bool:
+    if isinstance(remixer, SoundRemixer):
+        return remixer.config.is_causal
+    return isinstance(remixer, CausalRemixer)
 
 
 def _check_filter(
     reader: PromptReader, remixer: GroundedRemixer | SoundRemixer, vocabulary: SlotVocabulary
 ) -> None:
     """Raises ValueError where the remixer expects another z than the reader gives."""
-    if reader.z_dim != remixer.config.z_dim:
+    slots_only = isinstance(remixer, CausalRemixer) and reader.config.slots
+    if (slots_only or reader.z_dim) != remixer.config.z_dim:
         raise ValueError(
             f"z is {reader.z_dim} wide, and its remixer expects {remixer.config.z_dim}"
         )
@@ -259,6 +293,7 @@ def load_default(
 load_lcr_c = partial(load_default, weights="lcr-c", name="lcr-c")
 load_lcr_t = partial(load_default, weights="lcr-t", name="lcr-t")
 load_lcr_m = partial(load_default, weights="lcr-m", name="lcr-m")
+load_lcr_live = partial(load_default, weights="lcr-live", name="lcr-live")
 load_lcr_g_small_budget = partial(
     load_default, weights="lcr-g-small-budget", name="lcr-g-small-budget"
 )

@@ -61,10 +61,7 @@ class GroundedConfig:
     two are "everything" and "everything else"."""
 
     def __post_init__(self) -> None:
-        if 2 * self.hop != self.n_fft:
-            raise ValueError(
-                f"hop is {self.hop}; the windows sum to one at n_fft / 2 = {self.n_fft // 2} only"
-            )
+        self._check_hop()
         bins = self.n_fft // 2 + 1
         if sum(self.band_bins) != bins:
             raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
@@ -72,6 +69,12 @@ class GroundedConfig:
             raise ValueError(
                 f"z holds {self.z_dim} values; {_ACTIONS} actions x {self.columns} columns and "
                 "one slot need more"
+            )
+
+    def _check_hop(self) -> None:
+        if 2 * self.hop != self.n_fft:
+            raise ValueError(
+                f"hop is {self.hop}; the windows sum to one at n_fft / 2 = {self.n_fft // 2} only"
             )
 
 
@@ -136,7 +139,7 @@ class GroundedRemixer(nn.Module):
 
     def remix(self, heard: Heard, z: Tensor) -> Tensor:
         """Apply filters (batch, instructions, z_dim) -> (batch, instructions, samples)."""
-        mask = self._mask(heard, z).transpose(2, 3)
+        mask = self.mask(heard, z).transpose(2, 3)
         estimate = self.transform.inverse(mask * heard.spectrum.unsqueeze(1), heard.samples)
         return estimate * heard.level.unsqueeze(1)
 
@@ -164,8 +167,8 @@ class GroundedRemixer(nn.Module):
                     assert isinstance(first, nn.Linear)
                     first.weight[:, known:] = 0
 
-    def _mask(self, heard: Heard, z: Tensor) -> Tensor:
-        """h_m, (batch, instructions, frames, bins)."""
+    def mask(self, heard: Heard, z: Tensor) -> Tensor:
+        """h_m (eq. 2) for filters (batch, instructions, z_dim): (batch, instructions, frames, bins)."""
         batch, asked = z.shape[:2]
         columns = self.config.columns
         slots = z[..., : _ACTIONS * columns].view(batch, asked, _ACTIONS, columns)
@@ -219,8 +222,11 @@ class GroundedRemixer(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = self.film_out(self.norm_out(x), condition)
-        logits = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], -1)
-        return logits.float().sigmoid()
+        return self._logits(x).float().sigmoid()
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """(groups, bands, frames, query channels) -> (groups, frames, bins)."""
+        return torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], -1)
 
 
 def _let_changes_win(

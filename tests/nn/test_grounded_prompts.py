@@ -55,7 +55,7 @@ def asked(model: Perfect, prompt: Prompt) -> list[float]:
     model.prompt = prompt
     heard = replace(model.hear(torch.zeros(1, 1)), spectrum=torch.zeros(1, sum(BINS), 1))
     z = torch.from_numpy(VOCABULARY.encode(prompt)).view(1, 1, -1)
-    mask = model._mask(heard, torch.nn.functional.pad(z, (0, 1)))[0, 0, 0]
+    mask = model.mask(heard, torch.nn.functional.pad(z, (0, 1)))[0, 0, 0]
     return [float(band.mean()) for band in torch.split(mask, list(BINS))]
 
 
