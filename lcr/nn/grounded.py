@@ -168,7 +168,7 @@ class GroundedRemixer(nn.Module):
                     first.weight[:, known:] = 0
 
     def mask(self, heard: Heard, z: Tensor) -> Tensor:
-        """h_m (eq. 2) for filters (batch, instructions, z_dim): (batch, instructions, frames, bins)."""
+        """h_m (eq. 2) under `z` as `remix` takes it, (batch, instructions, frames, bins)."""
         batch, asked = z.shape[:2]
         columns = self.config.columns
         slots = z[..., : _ACTIONS * columns].view(batch, asked, _ACTIONS, columns)

@@ -2,7 +2,8 @@
 
 `BandFeatures` and `MaskHead` take a handful of small operations a band. In training their number is
 nothing beside the frames; on one frame they are most of the time. Here the layers of all bands lie
-in one tensor, narrow bands filled up with zeros: the same values, an order of magnitude fewer calls.
+in one tensor, narrow bands filled up with zeros: the same values by an order of magnitude fewer
+calls.
 Made from trained layers, for inference only.
 """
 
@@ -24,23 +25,24 @@ class PackedFeatures:
         self._present = present.repeat(1, 3)  # (bands, 3 widest)
         self._count = 3 * torch.tensor(sizes).view(-1, 1)
         widest = max(sizes)
-        scale, shift, weight, bias, self._eps = [], [], [], [], 0.0
+        normed, plain, biases = [], [], []
+        self._eps = 0.0
         for n, layers, loudness in zip(sizes, features.split, features.loudness, strict=True):
             assert isinstance(layers, nn.Sequential)
             norm, linear = layers
-            assert isinstance(norm, nn.LayerNorm) and isinstance(linear, nn.Linear)
+            assert isinstance(norm, nn.LayerNorm)
+            assert isinstance(linear, nn.Linear)
             assert isinstance(loudness, nn.Linear)
             self._eps = norm.eps
             shape = (linear.out_features, 3, n)
             # The norm's scale and shift go into the map; loudness reads the third part as it is.
             scaled = (linear.weight * norm.weight).view(shape)
-            plain = functional.pad(loudness.weight, (0, widest - n))
-            scale.append(functional.pad(scaled, (0, widest - n)).flatten(1))
-            shift.append(plain)
-            weight.append(linear.bias + linear.weight @ norm.bias + loudness.bias)
-        self._normed = torch.stack(scale).transpose(1, 2).detach()
-        self._loudness = torch.stack(shift).transpose(1, 2).detach()
-        self._bias = (torch.stack(weight) + features.place).unsqueeze(1).detach()
+            normed.append(functional.pad(scaled, (0, widest - n)).flatten(1))
+            plain.append(functional.pad(loudness.weight, (0, widest - n)))
+            biases.append(linear.bias + linear.weight @ norm.bias + loudness.bias)
+        self._normed = torch.stack(normed).transpose(1, 2).detach()
+        self._loudness = torch.stack(plain).transpose(1, 2).detach()
+        self._bias = (torch.stack(biases) + features.place).unsqueeze(1).detach()
 
     def __call__(self, spectrum: Tensor) -> Tensor:
         """(batch, bins, frames) complex -> (batch, bands, frames, channels)."""

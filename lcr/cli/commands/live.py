@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from lcr.errors import LcrError
 
 if TYPE_CHECKING:
+    from lcr.remixer import Audio
     from lcr.streaming import StreamingRemixer
     from lcr.wav_pipe import PipeFormat
 
@@ -125,7 +127,7 @@ def _through_devices(options: argparse.Namespace, timer: Timer) -> None:
     format = PipeFormat(sample_rate=options.rate, channels=options.channels, encoding="f32le")
     remixer = _remixer(options, format)
 
-    def serve(given: Any, wanted: Any, frames: int, when: object, status: object) -> None:
+    def serve(given: Audio, wanted: Audio, frames: int, when: object, status: object) -> None:
         began = time.perf_counter()
         wanted[:] = remixer.push(given.T.copy()).T
         timer.add(frames / options.rate, time.perf_counter() - began)
@@ -182,7 +184,7 @@ def _listen_for_prompts(remixer: StreamingRemixer, lines: Iterable[str]) -> None
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _sounddevice() -> Any:
+def _sounddevice() -> ModuleType:
     try:
         import sounddevice
     except OSError as error:  # the package is there, the library it needs is not
