@@ -16,6 +16,8 @@ from lcr.audio import Clip, read_audio, write_audio
 from lcr.audio_files import AudioFile
 from lcr.remix_files import FileRemix, remix_file
 from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard
+from lcr.time_range import limit
+from lcr.time_words import choose_range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,17 +55,37 @@ class LoadedRemixer:
 
     @overload
     def remix(
-        self, sound: str | os.PathLike[str] | Clip, prompt: str, /
+        self,
+        sound: str | os.PathLike[str] | Clip,
+        prompt: str,
+        /,
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
     ) -> RemixedSound[Audio]: ...
 
     @overload
     def remix(
-        self, sound: FloatArray, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+        self,
+        sound: FloatArray,
+        sample_rate: int,
+        prompt: str,
+        *,
+        oracle: Oracle | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
     ) -> RemixedSound[FloatArray]: ...
 
     @overload
     def remix(
-        self, sound: Tensor, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+        self,
+        sound: Tensor,
+        sample_rate: int,
+        prompt: str,
+        *,
+        oracle: Oracle | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
     ) -> RemixedSound[Tensor]: ...
 
     def remix(
@@ -73,13 +95,19 @@ class LoadedRemixer:
         prompt: str | None = None,
         *,
         oracle: Oracle | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
     ) -> RemixedSound[Any]:
         """Remix `sound` as `prompt` asks: `remix("street.wav", "mute the dog")` for a file or a
         `Clip`, `remix(array, 44_100, "mute the dog")` for a NumPy array or a tensor of floats,
         (samples,) or (channels, samples), 1.0 being full scale.
 
-        Raises `lcr.errors.LcrError` for a file that cannot be read, TypeError or ValueError for
-        what is no sound, and what the system raises.
+        A time range in the prompt ("from 0:10 to 0:15"), or from `start_s` to `end_s` seconds
+        (below 0: from the end), limits the change; see `lcr.time_range`. The system hears all of
+        the sound, and a prompt without the range.
+
+        Raises `lcr.errors.LcrError` for a file that cannot be read and a range that is none or not
+        in the sound, TypeError or ValueError for what is no sound, and what the system raises.
         """
         if isinstance(sound, str | os.PathLike):
             sound = read_audio(Path(sound))
@@ -90,9 +118,16 @@ class LoadedRemixer:
         if prompt is None or isinstance(sample_rate, str):
             raise TypeError("an array needs its sample rate: remix(array, sample_rate, prompt)")
         audio, mono = _to_audio(sound)
-        done = self.remixer.remix(audio, sample_rate, prompt, oracle=oracle)
-        out = _like(sound, done.audio[0] if mono else done.audio)
-        return RemixedSound(audio=out, sample_rate=sample_rate, trace=done.trace)
+        timed = choose_range(prompt, start_s=start_s, end_s=end_s)
+        if timed.only is not None:
+            timed.only.within(audio.shape[1], sample_rate)  # before the work, not after it
+        done = self.remixer.remix(audio, sample_rate, timed.prompt, oracle=oracle)
+        remixed, trace = done.audio, done.trace
+        if timed.only is not None:
+            remixed = limit(audio, remixed, sample_rate, timed.only)
+            trace = (*trace, timed.only.step())
+        out = _like(sound, remixed[0] if mono else remixed)
+        return RemixedSound(audio=out, sample_rate=sample_rate, trace=trace)
 
     def remix_file(
         self,
@@ -101,10 +136,20 @@ class LoadedRemixer:
         prompt: str,
         *,
         gain_db: float = 0.0,
+        start_s: float | None = None,
+        end_s: float | None = None,
     ) -> FileRemix:
         """Remix a file of any length from disk to disk; see `lcr.remix_files.remix_file`."""
         file = AudioFile.open(Path(source))
-        return remix_file(self.remixer, file, Path(target), prompt, gain_db=gain_db)
+        return remix_file(
+            self.remixer,
+            file,
+            Path(target),
+            prompt,
+            gain_db=gain_db,
+            start_s=start_s,
+            end_s=end_s,
+        )
 
 
 def load(

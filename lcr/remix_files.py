@@ -19,6 +19,8 @@ from lcr.audio_writer import AudioWriter, Encoding, encoding_like
 from lcr.errors import AudioFileError, LcrError
 from lcr.remixer import Audio, Remixer, Step
 from lcr.streams import Source
+from lcr.time_range import limit_blocks
+from lcr.time_words import choose_range
 from lcr.training.files import write_whole
 
 _PART_S = 300.0
@@ -79,6 +81,8 @@ def remix_file(
     prompt: str,
     *,
     gain_db: float = 0.0,
+    start_s: float | None = None,
+    end_s: float | None = None,
     tell: Callable[[int], object] = lambda samples: None,
     before_rename: Callable[[IO[bytes]], object] = lambda file: None,
 ) -> FileRemix:
@@ -87,11 +91,14 @@ def remix_file(
 
     Every chunk of a long recording is remixed by the same prompt. A system without `prepare` (see
     `lcr.adapters.PreparedRemixer`) gets the recording as a whole, or, beyond five minutes, in parts
-    that overlap. `gain_db` changes the level of what is written. `tell` hears of every number of
+    that overlap. `gain_db` changes the level of what is written. A time range in the prompt, or
+    from `start_s` to `end_s` seconds (below 0: from the end), limits the change to a part of the
+    recording, all of which the system hears; see `lcr.time_range`. `tell` hears of every number of
     samples that are read, `before_rename` gets the written file when all is in it.
 
     Raises AudioFileError for the source as `AudioFile` does and for a target that cannot be
-    written; what the system raises passes through.
+    written, TimeRangeError for a range that is none or not in the recording; what the system raises
+    passes through.
     """
     encoding = encoding_like(source, target)
     if target.exists() and target.samefile(source.path):
@@ -100,7 +107,15 @@ def remix_file(
 
     def write(file: IO[bytes]) -> None:
         done = write_remix(
-            remixer, source, file, prompt, encoding=encoding, gain_db=gain_db, tell=tell
+            remixer,
+            source,
+            file,
+            prompt,
+            encoding=encoding,
+            gain_db=gain_db,
+            start_s=start_s,
+            end_s=end_s,
+            tell=tell,
         )
         report.append(done)
         file.flush()
@@ -122,11 +137,16 @@ def write_remix(
     *,
     encoding: Encoding,
     gain_db: float = 0.0,
+    start_s: float | None = None,
+    end_s: float | None = None,
     tell: Callable[[int], object] = lambda samples: None,
 ) -> FileRemix:
     """`remix_file` into an open, seekable file. Raises OSError on a full disk."""
     began = time.perf_counter()
-    ready = _prepare(remixer, source, prompt)
+    timed = choose_range(prompt, start_s=start_s, end_s=end_s)
+    only = timed.only
+    window = None if only is None else only.within(source.samples, source.sample_rate)
+    ready = _prepare(remixer, source, timed.prompt)
     gain = np.float32(10 ** (gain_db / 20))
     spool = Path(file.name).parent if isinstance(file.name, str) else None
     try:
@@ -138,7 +158,8 @@ def write_remix(
             tags=source.tags,
         ) as writer:
             counted = _Counted(source, tell)
-            for block in stream_core(ready.core, counted, ready.config, spool_folder=spool):
+            blocks = stream_core(ready.core, counted, ready.config, spool_folder=spool)
+            for block in blocks if window is None else limit_blocks(blocks, source, window):
                 writer.write(block if gain == 1 else block * gain)
     except soundfile.SoundFileError as error:
         name = f"{encoding.container} {encoding.subtype}"
@@ -152,7 +173,7 @@ def write_remix(
         clipped_samples=clipped,
         seconds=time.perf_counter() - began,
         warnings=tuple(_warnings(source, encoding, writer, gain_db)),
-        trace=tuple(ready.trace),
+        trace=(*ready.trace, *(() if only is None else (only.step(),))),
     )
 
 

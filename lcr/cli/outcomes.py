@@ -84,6 +84,8 @@ class Teller:
                 "system": self._options.system,
                 "prompt": self._options.prompt,
                 "gain_db": self._options.gain_db,
+                "start_s": self._options.start_s,
+                "end_s": self._options.end_s,
                 "dry_run": self._options.dry_run,
                 "files": [outcome.as_json() for outcome in outcomes],
             }

@@ -55,6 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gain-db", type=_decibels, default=0.0, metavar="DB", help="change the output's level"
     )
+    parser.add_argument(
+        "--from",
+        dest="start_s",
+        type=_time,
+        metavar="TIME",
+        help="change only what comes after: 90, 1:30, -3 (before the end); the prompt can say it "
+        'as well, as in "mute the dog from 0:10 to 0:15"',
+    )
+    parser.add_argument(
+        "--to", dest="end_s", type=_time, metavar="TIME", help="change only what comes before"
+    )
     parser.add_argument("--explain", action="store_true", help="tell what the system did and why")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the system's choice)")
     parser.add_argument("--force", action="store_true", help="make again what a batch has made")
@@ -69,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
     from lcr.cli.outcomes import Teller
 
     _check_prompt(options)
+    _check_range(options)
     plan = make_plan(options.inputs, options.output)
     _check_standard_output(plan, options)
     outcomes: list[Outcome] = []
@@ -156,6 +168,8 @@ def _remix(
                 options.prompt,
                 encoding=encoding,
                 gain_db=options.gain_db,
+                start_s=options.start_s,
+                end_s=options.end_s,
                 tell=count,
             )
             spool.seek(0)
@@ -174,6 +188,8 @@ def _remix(
         job.target,
         options.prompt,
         gain_db=options.gain_db,
+        start_s=options.start_s,
+        end_s=options.end_s,
         tell=count,
         before_rename=note,
     )
@@ -234,7 +250,14 @@ def _words(job: Job, error: Exception) -> str:
 def _settings(options: argparse.Namespace) -> str:
     from lcr.cli.batch import settings_digest
 
-    return settings_digest(system=options.system, prompt=options.prompt, gain_db=options.gain_db)
+    given = {"start_s": options.start_s, "end_s": options.end_s}
+    return settings_digest(
+        system=options.system,
+        prompt=options.prompt,
+        gain_db=options.gain_db,
+        # Left out where there is none, so that batches without are those of before.
+        **{name: value for name, value in given.items() if value is not None},
+    )
 
 
 def _check_prompt(options: argparse.Namespace) -> None:
@@ -246,6 +269,13 @@ def _check_prompt(options: argparse.Namespace) -> None:
                 f"the prompt comes last, and {options.prompt} is a file; "
                 'add what to do, such as "turn the siren down"'
             )
+
+
+def _check_range(options: argparse.Namespace) -> None:
+    """Before any file is read, what is wrong for all of them."""
+    from lcr.time_words import choose_range
+
+    choose_range(options.prompt, start_s=options.start_s, end_s=options.end_s)
 
 
 def _check_standard_output(plan: Plan, options: argparse.Namespace) -> None:
@@ -266,6 +296,15 @@ def _spool_input(plan: Plan, stack: contextlib.ExitStack) -> Plan:
     with path.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     return dataclasses.replace(plan, jobs=(dataclasses.replace(plan.jobs[0], source=path),))
+
+
+def _time(text: str) -> float:
+    from lcr.time_words import parse_time
+
+    try:
+        return parse_time(text)
+    except LcrError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _decibels(text: str) -> float:
