@@ -196,9 +196,11 @@ def _power(wave: Tensor) -> Tensor:
     device has it."""
     precise = torch.float32 if wave.device.type == "mps" else torch.float64
     whole = wave.shape[-1] - wave.shape[-1] % _STRETCH
-    parts = (wave[..., :whole].unflatten(-1, (-1, _STRETCH)), wave[..., None, whole:])
+    stretches = wave[..., :whole].reshape(*wave.shape[:-1], -1, _STRETCH)
+    parts = (stretches, wave[..., None, whole:])
     sums = [torch.linalg.vector_norm(x, dim=-1).to(precise).square().sum(-1) for x in parts]
-    return (sums[0] + sums[1]) / wave.shape[-1]
+    found: Tensor = (sums[0] + sums[1]) / wave.shape[-1]
+    return found
 
 
 class _ErrorPower(torch.autograd.Function):
