@@ -31,10 +31,21 @@ from lcr.errors import LcrError
 from lcr.joint import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE, Checkpoint
 from lcr.training.files import write_whole
 
+FLOAT16_BITS = 11
+"""Significant bits of a 16-bit float, the implicit one counted."""
 
-def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ()) -> str:
-    """Write `out`; the sha256 of its weights. Raises ConfigError when the run has no weights or
-    they are not of this recipe, OutputError."""
+
+def ship(
+    recipe_path: Path,
+    run: Path,
+    out: Path,
+    overrides: Sequence[str] = (),
+    *,
+    bits: int = FLOAT16_BITS,
+) -> str:
+    """Write `out`, the model's values with `bits` significant bits (see `rounded`); the sha256 of
+    its weights. Raises ConfigError when the run has no weights or they are not of this recipe,
+    OutputError."""
     recipe = load_recipe(recipe_path, overrides)
     if recipe.stage == "reader" or (recipe.stage == "remixer" and not recipe.reader_from):
         raise ConfigError(f"{recipe_path}: only a joint stage holds a whole model")
@@ -55,7 +66,7 @@ def ship(recipe_path: Path, run: Path, out: Path, overrides: Sequence[str] = ())
             baseline_stages.ship(recipe, tensors, out, {**about, "scores": scores})
         else:
             _check(recipe, tensors, source, recipe_path)
-            _write(recipe, tensors, out, about)
+            _write(recipe, tensors, out, about, bits)
         return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
     except OSError as error:
         raise OutputError.of(out, error) from error
@@ -68,7 +79,22 @@ def _check(recipe: Recipe, tensors: dict[str, Tensor], source: Path, recipe_path
         raise ConfigError(f"{source} is not of {recipe_path}; repeat the --set of its training")
 
 
-def _write(recipe: Recipe, tensors: dict[str, Tensor], out: Path, about: dict[str, Any]) -> None:
+def rounded(values: Tensor, bits: int) -> Tensor:
+    """16-bit floats with `bits` significant bits, 1 to 11, ties away from zero: the fewer, the
+    smaller an archive of them is. Raises ValueError for others."""
+    if not 1 <= bits <= FLOAT16_BITS:
+        raise ValueError(f"16-bit floats have 1 to {FLOAT16_BITS} significant bits; got {bits}")
+    half = values.to(torch.float16)
+    step = 1 << (FLOAT16_BITS - bits)
+    # Sign and magnitude: a carry out of the fraction is the next exponent, as it should be.
+    whole = half.view(torch.int16).int() & 0xFFFF
+    kept = (whole + step // 2) & ~(step - 1)
+    return kept.to(torch.int16).view(torch.float16)
+
+
+def _write(
+    recipe: Recipe, tensors: dict[str, Tensor], out: Path, about: dict[str, Any], bits: int
+) -> None:
     config = {
         "schema": 1,
         **about,
@@ -76,7 +102,7 @@ def _write(recipe: Recipe, tensors: dict[str, Tensor], out: Path, about: dict[st
         **_reader(recipe),
         "remixer": remixer_settings(recipe),
     }
-    weights = save({key: value.to(torch.float16) for key, value in tensors.items()})
+    weights = save({key: rounded(value, bits) for key, value in tensors.items()})
     words = json.dumps(config, indent=1) + "\n"
     write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
     write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
@@ -144,11 +170,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="STAGE=DIR",
         help="a run whose log becomes part of curve.csv; may be given for each stage",
     )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=range(1, FLOAT16_BITS + 1),
+        default=FLOAT16_BITS,
+        metavar="N",
+        help=f"significant bits of a joint model's weights (default {FLOAT16_BITS}, all there are)",
+    )
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
     try:
         curve = read_curve(options.curve)
-        digest = ship(options.recipe, options.run, options.out, options.set)
+        digest = ship(options.recipe, options.run, options.out, options.set, bits=options.bits)
         if curve:
             write_curve(curve, options.out / "curve.csv")
     except LcrError as error:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from experiments.recipe import load_recipe
-from experiments.ship import main
+from experiments.ship import main, rounded
 from lcr.data.studio.classes import LABELS
 from lcr.joint import JointRemixer
 from lcr.nn.grounded import GroundedRemixer
@@ -81,3 +81,23 @@ def test_weights_are_half_precision(run: Path) -> None:
     assert shipped(run) == 0
     tensors = load_file(run.parent / "out" / "model.safetensors")
     assert {t.dtype for t in tensors.values()} == {torch.float16}
+
+
+@pytest.mark.parametrize("bits", [1, 4, 7, 10])
+def test_rounded_weights_have_so_many_significant_bits(bits: int) -> None:
+    values = torch.randn(4000, generator=torch.Generator().manual_seed(bits))
+    half = values.half().float()
+    found = rounded(values, bits).float()
+    assert ((found - half).abs() <= half.abs() * 2.0**-bits).all()
+    fraction, _ = torch.frexp(found)
+    assert torch.equal(fraction * 2**bits, (fraction * 2**bits).round())
+    assert torch.equal(rounded(found, bits).float(), found)
+    assert torch.equal(rounded(-values, bits), -rounded(values, bits))
+
+
+def test_all_bits_are_the_16_bit_float_and_others_are_refused() -> None:
+    values = torch.tensor([0.0, -0.0, 1 / 3, -65504.0, 6e-8])
+    assert torch.equal(rounded(values, 11), values.half())
+    for bits in (0, 12):
+        with pytest.raises(ValueError, match="1 to 11 significant bits"):
+            rounded(values, bits)
