@@ -86,6 +86,7 @@ def test_weights_are_half_precision(run: Path) -> None:
 @pytest.mark.parametrize("bits", [1, 4, 7, 10])
 def test_rounded_weights_have_so_many_significant_bits(bits: int) -> None:
     values = torch.randn(4000, generator=torch.Generator().manual_seed(bits))
+    values = values[values.abs() > 1e-3]  # smaller ones have fewer bits to begin with
     half = values.half().float()
     found = rounded(values, bits).float()
     assert ((found - half).abs() <= half.abs() * 2.0**-bits).all()
