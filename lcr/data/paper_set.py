@@ -1,5 +1,6 @@
-"""The authors' test mixtures: a reader of their manifest as JSON Lines, one mixture a line.
+"""The authors' test mixtures: a reader of their manifests.
 
+A manifest is JSON Lines, one mixture a line, or JSON in the authors' own layout (`paper_layout`).
 Each line holds `id`, `task` (the paper's name), `acts` (0, 1, U or D a source), `sources` (speech
 first: level, descriptions, original corpus file) and `prompts`, several wordings of one
 instruction by GPT. The prompts are as they came: some are ambiguous, and some are wrong.
@@ -10,11 +11,13 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lcr.data.paper_layout import row_of
 from lcr.errors import LcrError
 from lcr.instruction import (
     STYLE_ATTRIBUTES,
@@ -25,7 +28,8 @@ from lcr.instruction import (
     parse_pattern,
 )
 
-_ENDINGS = (".jsonl", ".jsonl.gz")
+_LINES = (".jsonl", ".jsonl.gz")
+_ENDINGS = (*_LINES, ".json", ".json.gz")
 
 
 class PaperSetError(LcrError):
@@ -58,29 +62,44 @@ def manifest_files(path: Path) -> list[Path]:
         return [path]
     found = sorted(p for p in path.glob("*") if p.name.endswith(_ENDINGS)) if path.is_dir() else []
     if not found:
-        raise PaperSetError(f"no manifest (*.jsonl or *.jsonl.gz) at {path}")
+        raise PaperSetError(f"no manifest (*.jsonl, *.json or either with .gz) at {path}")
     return found
 
 
 def read_paper_set(path: Path) -> Iterator[PaperMixture]:
     """Every mixture of a manifest, or of a folder of manifests. Raises PaperSetError."""
     for file in manifest_files(path):
+        whole = not file.name.endswith(_LINES)
         try:
             with (
                 gzip.open(file, "rt", encoding="utf-8")
                 if file.suffix == ".gz"
                 else file.open(encoding="utf-8") as lines
             ):
+                if whole:
+                    yield from _records(lines.read(), file.name)
+                    continue
                 for number, line in enumerate(lines, start=1):
                     if line.strip():
-                        yield _mixture(line, f"{file.name} line {number}")
+                        yield _mixture(partial(json.loads, line), f"{file.name} line {number}")
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise PaperSetError(f"{file} cannot be read: {error}") from error
 
 
-def _mixture(line: str, where: str) -> PaperMixture:
+def _records(text: str, name: str) -> Iterator[PaperMixture]:
     try:
-        row = json.loads(line)
+        records = json.loads(text)
+    except ValueError as error:
+        raise PaperSetError(f"{name}: {error}") from error
+    if not isinstance(records, list):
+        raise PaperSetError(f"{name}: expected a list of records; got {type(records).__name__}")
+    for number, record in enumerate(records, start=1):
+        yield _mixture(partial(row_of, record), f"{name} record {number}")
+
+
+def _mixture(read: Callable[[], Mapping[str, Any]], where: str) -> PaperMixture:
+    try:
+        row = read()
         sources = tuple(_source(source) for source in row["sources"])
         instruction = Instruction(
             parse_pattern(row["acts"]), tuple(source.description for source in sources)
