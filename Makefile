@@ -7,10 +7,11 @@ PACKAGES := lcr baselines agents experiments
 # Tests reach no network.
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help setup compare test lint check format lock clean distclean
+.PHONY: help setup compare tables test lint check format lock clean distclean
 
 help:
 	@echo "make compare  run every system on the same mixtures and prompts; table and HTML report"
+	@echo "make tables   the paper's tables and claims at desk scale, in results/tables; resumable"
 	@echo "make test     run the tests"
 	@echo "make check    ruff, mypy --strict, import-linter, tests with warnings as errors"
 	@echo "make format   let ruff rewrite the code"
@@ -22,6 +23,9 @@ setup:
 
 compare: setup
 	@$(BIN)/python experiments/compare.py $(ARGS)
+
+tables: setup
+	@$(BIN)/python -m experiments.make_tables $(ARGS)
 
 test: setup
 	@$(OFFLINE) $(BIN)/python -m pytest $(ARGS)

@@ -52,6 +52,16 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio")
     p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
+    p.add_argument("--manifest", metavar="FILE|DIR", help="the authors' manifest, for suite paper")
+    p.add_argument(
+        "--data-root",
+        action="append",
+        default=[],
+        metavar="DIR|NAME=DIR",
+        dest="roots",
+        help="folder with the corpora that the manifest names, or with one of them; for suite "
+        "paper; may be repeated",
+    )
     p.add_argument("--systems", metavar="A,B,…", help="names, or 'all' for every registered one")
     p.add_argument("--per-task", type=int, metavar="N", help="examples of each task")
     p.add_argument("--seed", type=int, metavar="N", help="seed of the mixtures")
@@ -101,6 +111,12 @@ def resolve_config(arguments: argparse.Namespace) -> SuiteConfig:
     changes: dict[str, object] = {}
     if arguments.bank is not None:
         changes["bank"] = dataclasses.replace(config.bank, path=arguments.bank)
+    if arguments.manifest is not None or arguments.roots:
+        changes["bank"] = dataclasses.replace(
+            config.bank,
+            manifest=arguments.manifest or config.bank.manifest,
+            roots=tuple(arguments.roots) or config.bank.roots,
+        )
     for name in ("per_task", "seed", "examples"):
         if getattr(arguments, name) is not None:
             changes[name] = getattr(arguments, name)
@@ -143,6 +159,11 @@ def _compare(arguments: argparse.Namespace) -> int:
             watcher=Bars(),
         )
         summary = summarize(run, not_run=not_run)
+        summary["notes"] += examples.notes
+        if examples.missing:
+            write_atomic(
+                folder / "missing.txt", "".join(f"{f}\n" for f in examples.missing).encode()
+            )
         content = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomic(folder / "summary.json", content.encode() + b"\n")
         write_atomic(folder / "summary.md", tables.to_markdown(summary).encode())

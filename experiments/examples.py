@@ -7,7 +7,7 @@ import io
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +17,85 @@ from experiments.errors import ConfigError
 from experiments.records import write_atomic
 from experiments.suite import BankConfig, SuiteConfig
 from lcr.data.bank import Bank
+from lcr.data.classes import WithoutClasses
 from lcr.data.folder import FolderBank
-from lcr.data.mixtures import Example, MixtureSet
+from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
+from lcr.data.paper_files import DataRoots, data_roots
+from lcr.data.paper_mixtures import PaperMixtures
+from lcr.data.paper_set import read_paper_set
 from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription, Description
 
 _CACHE_BYTES = 1 << 30
 _PROBES = 4
 
 
-class Examples:
-    """A suite's examples by index; the last ones used stay in memory, up to a gigabyte."""
+class Mixtures(Protocol):
+    """Examples by index, the same in any process."""
 
-    def __init__(self, config: SuiteConfig, bank: Bank) -> None:
+    @property
+    def config(self) -> MixtureConfig: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def n_tasks(self) -> int: ...
+
+    def example(self, index: int) -> Example: ...
+
+
+@dataclass(frozen=True)
+class PaperBank:
+    """What `build_bank` gives for the authors' own mixtures: a manifest, and the corpora."""
+
+    manifest: Path
+    roots: DataRoots
+
+
+class Examples:
+    """A suite's examples by index; the last ones used stay in memory, up to a gigabyte.
+
+    `missing` names files that the authors' mixtures need and that are not there; `notes` says how
+    many mixtures were left out for that.
+    """
+
+    def __init__(self, config: SuiteConfig, bank: Bank | PaperBank) -> None:
         """Raises LcrError when the bank cannot make such mixtures."""
-        self.mixtures = MixtureSet(
-            bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
-        )
+        self.missing: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
+        self.mixtures: Mixtures
+        if isinstance(bank, PaperBank):
+            self.mixtures, count = self._of_the_authors(config, bank)
+        else:
+            self.mixtures = MixtureSet(
+                bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
+            )
+            count = config.per_task * self.mixtures.n_tasks
         self.n_tasks = self.mixtures.n_tasks
-        self.indices = range(config.per_task * self.n_tasks)
-        self.shown = shown_indices(config.examples, per_task=config.per_task, tasks=self.n_tasks)
+        self.indices = range(count)
+        self.shown = shown_indices(
+            config.examples, per_task=max(1, count // self.n_tasks), tasks=self.n_tasks
+        )
         self._kept: OrderedDict[int, Example] = OrderedDict()
         self._bytes = 0
         self.digest = self._digest()
+
+    def _of_the_authors(self, config: SuiteConfig, bank: PaperBank) -> tuple[PaperMixtures, int]:
+        mixtures = PaperMixtures(
+            read_paper_set(bank.manifest),
+            bank.roots,
+            config=config.mixture,
+            per_task=config.per_task,
+            name=config.name,
+        )
+        self.missing = mixtures.missing
+        if self.missing:
+            self.notes = (
+                f"{mixtures.left_out} of {mixtures.total} mixtures were left out: "
+                f"{len(self.missing)} source files are not there, the first "
+                f"{self.missing[0]}; missing.txt names all of them.",
+            )
+        return mixtures, len(mixtures)
 
     def _digest(self) -> str:
         """sha256 hex over the mixtures' config and a few examples.
@@ -47,7 +104,8 @@ class Examples:
         code are not taken for records of this data.
         """
         digest = hashlib.sha256(self.mixtures.digest.encode())
-        for index in sorted({i * self.n_tasks // _PROBES for i in range(_PROBES)}):
+        probes = {i * self.n_tasks // _PROBES for i in range(_PROBES)}
+        for index in sorted(i for i in probes if i in self.indices):
             example = self[index]
             digest.update(f"{example.sha256} {example.instruction.pattern} ".encode())
             digest.update(f"{example.prompt}\n".encode())
@@ -83,8 +141,19 @@ def shown_indices(wanted: int, *, per_task: int, tasks: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def build_bank(config: BankConfig) -> Bank:
-    """The bank of sources. Raises ConfigError, ManifestError."""
+def build_bank(config: BankConfig) -> Bank | PaperBank:
+    """The bank of sources. Raises ConfigError, ManifestError, DataRootError."""
+    if config.kind == "paper":
+        if not config.manifest:
+            raise ConfigError("this suite needs the authors' manifest; say which with --manifest")
+        return PaperBank(Path(config.manifest), data_roots(config.roots))
+    if config.manifest or config.roots:
+        raise ConfigError("--manifest and --data-root go with --suite paper")
+    bank = _bank_of_sources(config)
+    return WithoutClasses(bank, config.exclude) if config.exclude else bank
+
+
+def _bank_of_sources(config: BankConfig) -> Bank:
     if config.kind == "folder":
         if not config.path:
             raise ConfigError("this suite reads a folder of recordings; say which with --bank DIR")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from baselines.ideal import ideal_ratio_mask
 from experiments.environment import code_state, environment, resolve_device
+from experiments.errors import ConfigError
 from experiments.examples import Examples, build_bank
 from experiments.limits_figure import Curve, draw, read_curves
 from experiments.limits_measure import Answer, Finding, Subject, examine
@@ -28,7 +29,7 @@ from experiments.records import locked, write_atomic
 from experiments.suite import add_mixture_options, suite_of
 from experiments.systems import BATCH
 from lcr.cli.machine import cpu_model
-from lcr.data.mixtures import Example
+from lcr.data.mixtures import GIVEN, Example
 from lcr.errors import LcrError
 from lcr.instruction import patterns
 from lcr.joint import DEFAULT_WEIGHTS, WEIGHTS, Checkpoint, JointRemixer
@@ -54,6 +55,8 @@ class JointSubject:
         by_text = self._remix(examples, z)
         if not self._remixer.slot_names:
             return [Answer(by_text=audio) for audio in by_text]
+        if any(e.written.form == GIVEN for e in examples):
+            raise ConfigError("prompts of people or GPT have no slots; choose another suite")
         truth = slot_tensor(self._vocabulary, [e.written for e in examples]).to(z)
         slots = truth.shape[-1]
         right = ((z[:, :slots] > _TOLD) == (truth > _TOLD)).all(-1).tolist()

@@ -31,15 +31,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class BankConfig:
-    """Where the sources come from: `path` and `attributes` are for folders, the rest for studio."""
+    """Where the sources come from: `path` and `attributes` are for folders, `manifest` and `roots`
+    for the authors' own mixtures, the rest for studio."""
 
-    kind: Literal["studio", "folder"] = "studio"
+    kind: Literal["studio", "folder", "paper"] = "studio"
     path: str = ""
     seed: int = 0
     unseen: bool = False
     """Only the classes of sounds kept out of training."""
     attributes: tuple[str, ...] | None = None
     """Style attributes a folder's manifest is trusted for; None for the bank's own default."""
+    exclude: tuple[str, ...] = ()
+    """Classes of sounds that are left out."""
+    manifest: str = ""
+    """The authors' manifest, or a folder of them."""
+    roots: tuple[str, ...] = ()
+    """Folders of the corpora: DIR with all of them, or NAME=DIR (see `lcr.data.paper_files`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,9 +19,11 @@ from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Split, Waveform
 from lcr.data.prompts import Prompt, write_prompt
 from lcr.errors import LcrError
 from lcr.instruction import (
+    STYLE_ATTRIBUTES,
     AudioDescription,
     Instruction,
     Kind,
+    SpeechDescription,
     parse_pattern,
     patterns_by_task,
     tell_apart,
@@ -30,6 +32,11 @@ from lcr.instruction import (
 _FRAME = SAMPLE_RATE // 50  # 20 ms, the usual length for level statistics
 _FLOOR = 1e-6  # mean square of -60 dBFS: below it a frame is silence whatever surrounds it
 _DRAWS = 300
+
+MULTIPLE = "multiple"
+
+GIVEN = "given"
+"""The form of prompts whose structure is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +56,41 @@ class MixtureConfig:
     """RMS of the active part of a source at 0 dB, re full scale."""
     min_active: float = 0.4
     active_range_db: float = 30.0
+    differ_in: str = ""
+    """A style attribute: two speakers that differ in it and in no other; "multiple": in several;
+    "": in any (Table IV)."""
+    tasks: tuple[str, ...] = ()
+    """Only these of the tasks that the mixture allows; () for all."""
 
     def __post_init__(self) -> None:
         if self.n_speech < 0 or self.n_audio < 0 or self.n_speech + self.n_audio < 2:
             raise LcrError("a mixture needs at least two sources: n_speech + n_audio >= 2")
         if not 0 < self.min_active < 1:
             raise LcrError(f"min_active must lie between 0 and 1; got {self.min_active}")
+        if self.differ_in not in ("", MULTIPLE, *STYLE_ATTRIBUTES):
+            known = ", ".join((*STYLE_ATTRIBUTES, MULTIPLE))
+            raise LcrError(f"differ_in must be empty or one of {known}; got {self.differ_in!r}")
+        if self.differ_in and self.n_speech != 2:
+            raise LcrError(f"differ_in is about two speakers; got n_speech = {self.n_speech}")
+        if unknown := set(self.tasks) - {
+            task.value for task in patterns_by_task(self.n_speech, self.n_audio)
+        }:
+            raise LcrError(f"no tasks {', '.join(sorted(unknown))} in such mixtures")
         if self.duration_s * SAMPLE_RATE < 10 * _FRAME:
             raise LcrError(f"duration_s must be at least 0.2; got {self.duration_s}")
 
     @property
     def samples(self) -> int:
         return round(self.duration_s * SAMPLE_RATE)
+
+    @property
+    def identity(self) -> str:
+        """What goes into digests: options newer than the first records only where they are set."""
+        values = asdict(self)
+        for name in ("differ_in", "tasks"):
+            if not values[name]:
+                del values[name]
+        return str(sorted(values.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +106,8 @@ class Example:
     instruction: Instruction
     prompt: str
     written: Prompt
-    """The prompt with the structure it was written from."""
+    """The prompt with the structure it was written from; of form `GIVEN`, with none, where people
+    or GPT wrote it."""
     sample_rate: int
     clips: tuple[str, ...]
     groups: tuple[str, ...]
@@ -198,8 +229,9 @@ def draw_entries(
 
     `pool` maps a kind to groups of entries drawn evenly (a class of sounds; one group for speech).
     """
-    chosen: list[Entry] = []
+    chosen = _style_pair(pool["speech"], config, rng) if config.differ_in else []
     counts: dict[Kind, int] = {"speech": config.n_speech, "audio": config.n_audio}
+    counts["speech"] -= len(chosen)
     for kind in (k for k, n in counts.items() for _ in range(n)):
         groups = pool[kind]
         for _ in range(_DRAWS):
@@ -214,6 +246,29 @@ def draw_entries(
                 "description; the bank needs more varied descriptions"
             )
     return tuple(chosen)
+
+
+def _style_pair(
+    groups: Sequence[Sequence[Entry]], config: MixtureConfig, rng: np.random.Generator
+) -> list[Entry]:
+    """Two speakers described in all the same attributes who differ as `config.differ_in` says."""
+    entries = [entry for group in groups for entry in group]
+    for _ in range(_DRAWS):
+        first = entries[int(rng.integers(len(entries)))]
+        fitting = [e for e in entries if e.group != first.group and _differ(first, e, config)]
+        if fitting:
+            return [first, fitting[int(rng.integers(len(fitting)))]]
+    raise LcrError(f"no two speakers of the bank differ in {config.differ_in}")
+
+
+def _differ(a: Entry, b: Entry, config: MixtureConfig) -> bool:
+    mine, theirs = a.description, b.description
+    if not isinstance(mine, SpeechDescription) or not isinstance(theirs, SpeechDescription):
+        return False
+    if mine.known.keys() != theirs.known.keys():
+        return False
+    found = mine.distinguishing(theirs)
+    return len(found) > 1 if config.differ_in == MULTIPLE else found == {config.differ_in}
 
 
 def entry_pool(bank: Bank, split: Split, config: MixtureConfig) -> dict[Kind, list[list[Entry]]]:
@@ -245,8 +300,12 @@ class MixtureSet:
     ) -> None:
         self.bank, self.split, self.config, self.seed, self.name = bank, split, config, seed, name
         self._pool = entry_pool(bank, split, config)
-        self._tasks = tuple(patterns_by_task(config.n_speech, config.n_audio).values())
-        parts = (bank.digest, split, str(sorted(asdict(config).items())), str(seed), name)
+        self._tasks = tuple(
+            patterns
+            for task, patterns in patterns_by_task(config.n_speech, config.n_audio).items()
+            if not config.tasks or task.value in config.tasks
+        )
+        parts = (bank.digest, split, config.identity, str(seed), name)
         self.digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property

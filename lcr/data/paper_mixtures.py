@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from lcr.audio import read_audio, resample
 from lcr.data.bank import SAMPLE_RATE, Waveform
-from lcr.data.mixtures import Example, MixtureConfig
+from lcr.data.mixtures import GIVEN, Example, MixtureConfig
 from lcr.data.paper_files import DataRoots, below_corpora
 from lcr.data.paper_set import PaperMixture, PaperSource
 from lcr.data.prompts import Prompt
@@ -111,7 +111,7 @@ class PaperMixtures:
             target=(gains[:, None] * sources).sum(0),
             instruction=mixture.instruction,
             prompt=prompt,
-            written=Prompt(prompt, (), "change"),
+            written=Prompt(prompt, (), GIVEN),
             sample_rate=SAMPLE_RATE,
             clips=clips,
             groups=clips,
@@ -129,10 +129,10 @@ class PaperMixtures:
         return fit(mono, self.config.samples, level_db=level_db, rng=rng)
 
     def _digest(self) -> str:
-        digest = hashlib.sha256(f"paper {_RULE} {self.config}\n".encode())
+        digest = hashlib.sha256(f"paper {_RULE} {self.config.identity}\n".encode())
         for found in self._found:
             mixture = found.mixture
-            sources = [(s.file, s.level_db) for s in mixture.sources]
+            sources = [(str(below_corpora(s.file)), s.level_db) for s in mixture.sources]
             sizes = [file.stat().st_size for file in found.files]
             told = f"{mixture.id} {mixture.instruction.pattern} {sources} {sizes} "
             digest.update(f"{told}{mixture.prompts[-1]}\n".encode())
