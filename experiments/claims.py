@@ -110,15 +110,12 @@ def findings(options: Options) -> list[Finding]:
         )
     )
     told.append(
-        Finding(
-            claim="The cost of remixing does not grow with sources (within 10 %)",
-            unit="share of time that 2 to 8 sources cost less",
-            effect=joint_cost(),
+        _from(
+            "The cost of remixing does not grow with sources (within 10 %)",
+            "1 less the ratio of time, 8 sources to 2",
+            found["lcr"],
+            lambda one: joint_cost(),
             margin=-0.1,
-        )
-        if not found["lcr"].why
-        else Finding(
-            claim="The cost of remixing does not grow with sources", unit="", why="not run"
         )
     )
     told.append(

@@ -19,6 +19,19 @@ from experiments.tables import Grid, grid_to_markdown
 from lcr.statistics import Interval
 
 NOT_DEFINED = "n/a"
+CSV_COLUMNS = (
+    "table",
+    "block",
+    "column",
+    "row",
+    "here_scale",
+    "here_mean",
+    "here_low",
+    "here_high",
+    "here_n",
+    "here_why_not",
+    "paper",
+)
 _WIDE = 3  # pairs of columns that fit a page
 
 _LATEX = {"\\": r"\textbackslash{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "–": "--"}
@@ -140,20 +153,15 @@ def latex(text: str) -> str:
 def to_csv(table: PaperTable) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(
-        ("table", "block", "column", "row", "here_scale", "here_mean", "here_low", "here_high")
-        + ("here_n", "here_why_not", "paper")
-    )
+    writer.writerow(CSV_COLUMNS)
     for block in table.blocks:
         for column in block.columns:
             for row in block.rows:
                 cell, paper = column.cells[row], (column.paper or {}).get(row)
                 found = cell.interval
                 told = (found.mean, found.low, found.high, found.n) if found else (None,) * 4
-                writer.writerow(
-                    (table.number, block.title, column.title, row, table.scale, *told)
-                    + (cell.why, paper)
-                )
+                where = (table.number, block.title, column.title, row, table.scale)
+                writer.writerow((*where, *told, cell.why, paper))
     return buffer.getvalue()
 
 

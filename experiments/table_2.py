@@ -24,7 +24,15 @@ ROWS: dict[str, str | None] = {
 }
 """The paper's systems -> what fills them at desk scale."""
 
-OURS = ("lcr", "lcr-g-small-budget", "cascade", "agent-query", "agent-offline", "ideal-ratio-mask")
+OURS = (
+    "lcr",
+    "lcr-g-small-budget",
+    "audiosep-desk",
+    "cascade",
+    "agent-query",
+    "agent-offline",
+    "ideal-ratio-mask",
+)
 """Systems that the paper does not have."""
 
 

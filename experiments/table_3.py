@@ -20,7 +20,8 @@ COMPOSITIONS = {
 """The paper's mixtures -> the suite here; FSD50K and VGGSound are what the paper's are from. ""
 is the suite that --suite names."""
 
-SYSTEMS = {"LCR-M": "lcr-m", "LCR-T": "lcr-t", "lcr": "lcr"}
+_PAPERS = {"LCR-M": "lcr-m", "LCR-T": "lcr-t"}  # in the order of the paper's pairs
+SYSTEMS = {**_PAPERS, "lcr": "lcr"}
 _BANK = "field"
 
 
@@ -38,13 +39,15 @@ def table(options: Options) -> PaperTable:
             found = recorded(SYSTEMS, chosen, suite=suite or options.suite)
         columns = []
         for place, name in enumerate(SYSTEMS):
-            pairs = paper[title]
-            theirs = {t: pairs[t][place] if pairs[t] else None for t in TASKS}
+            theirs = None
+            if place < len(_PAPERS):
+                pairs = paper[title]
+                theirs = {t: pairs[t][place] if pairs[t] else None for t in TASKS}
             columns.append(
                 Column(
                     title=name,
                     cells=cells(found[name], TASKS),
-                    paper=theirs if name != "lcr" else None,
+                    paper=theirs,
                 )
             )
         told = f"{title}; here suite {suite or options.suite}"

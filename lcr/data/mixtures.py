@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Split, Waveform
 from lcr.data.prompts import Prompt, write_prompt
+from lcr.data.style_pairs import MULTIPLE, style_pair
 from lcr.errors import LcrError
 from lcr.instruction import (
     STYLE_ATTRIBUTES,
     AudioDescription,
     Instruction,
     Kind,
-    SpeechDescription,
     parse_pattern,
     patterns_by_task,
     tell_apart,
@@ -32,8 +32,6 @@ from lcr.instruction import (
 _FRAME = SAMPLE_RATE // 50  # 20 ms, the usual length for level statistics
 _FLOOR = 1e-6  # mean square of -60 dBFS: below it a frame is silence whatever surrounds it
 _DRAWS = 300
-
-MULTIPLE = "multiple"
 
 GIVEN = "given"
 """The form of prompts whose structure is not known."""
@@ -229,7 +227,7 @@ def draw_entries(
 
     `pool` maps a kind to groups of entries drawn evenly (a class of sounds; one group for speech).
     """
-    chosen = _style_pair(pool["speech"], config, rng) if config.differ_in else []
+    chosen = style_pair(pool["speech"], config.differ_in, rng) if config.differ_in else []
     counts: dict[Kind, int] = {"speech": config.n_speech, "audio": config.n_audio}
     counts["speech"] -= len(chosen)
     for kind in (k for k, n in counts.items() for _ in range(n)):
@@ -246,29 +244,6 @@ def draw_entries(
                 "description; the bank needs more varied descriptions"
             )
     return tuple(chosen)
-
-
-def _style_pair(
-    groups: Sequence[Sequence[Entry]], config: MixtureConfig, rng: np.random.Generator
-) -> list[Entry]:
-    """Two speakers described in all the same attributes who differ as `config.differ_in` says."""
-    entries = [entry for group in groups for entry in group]
-    for _ in range(_DRAWS):
-        first = entries[int(rng.integers(len(entries)))]
-        fitting = [e for e in entries if e.group != first.group and _differ(first, e, config)]
-        if fitting:
-            return [first, fitting[int(rng.integers(len(fitting)))]]
-    raise LcrError(f"no two speakers of the bank differ in {config.differ_in}")
-
-
-def _differ(a: Entry, b: Entry, config: MixtureConfig) -> bool:
-    mine, theirs = a.description, b.description
-    if not isinstance(mine, SpeechDescription) or not isinstance(theirs, SpeechDescription):
-        return False
-    if mine.known.keys() != theirs.known.keys():
-        return False
-    found = mine.distinguishing(theirs)
-    return len(found) > 1 if config.differ_in == MULTIPLE else found == {config.differ_in}
 
 
 def entry_pool(bank: Bank, split: Split, config: MixtureConfig) -> dict[Kind, list[list[Entry]]]:

@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lcr.data.bank import Entry, Split, Waveform
+from lcr.data.classes import WithoutClasses
 from lcr.data.mixtures import (
     MixtureConfig,
     MixtureSet,
@@ -22,10 +23,21 @@ from lcr.data.mixtures import (
     set_level,
 )
 from lcr.data.prompts import implied_actions
+from lcr.data.prompts.labels import PARAPHRASES
+from lcr.data.studio.classes import SEEN_LABELS, UNSEEN
 from lcr.errors import LcrError
 from lcr.instruction import AudioDescription, SpeechDescription, Task, tell_apart
 
 CONFIG = MixtureConfig(duration_s=1.0)
+OLDER_OPTIONS = (
+    "active_range_db",
+    "duration_s",
+    "level_db",
+    "min_active",
+    "n_audio",
+    "n_speech",
+    "reference_level_db",
+)
 
 
 class ToyBank:
@@ -187,3 +199,55 @@ def test_place_fills_durations_that_are_no_whole_number_of_frames(samples: int, 
     rng = np.random.default_rng(seed)
     wave = rng.standard_normal(int(rng.integers(640, 3 * samples))).astype(np.float32)
     assert place(wave, config.samples, rng, config).shape == (config.samples,)
+
+
+@pytest.mark.parametrize("style", ["gender", "pitch", "multiple"])
+def test_two_speakers_differ_as_asked_and_in_nothing_else(style: str) -> None:
+    config = MixtureConfig(duration_s=1.0, n_speech=2, n_audio=0, differ_in=style, tasks=("TSE",))
+    mixtures = MixtureSet(ToyBank(), split="test", config=config, seed=3, name="style")
+    wanted = {"gender", "pitch"} if style == "multiple" else {style}
+    assert mixtures.n_tasks == 1
+    for index in range(12):
+        found = mixtures.example(index)
+        first, second = found.instruction.descriptions
+        assert isinstance(first, SpeechDescription)
+        assert isinstance(second, SpeechDescription)
+        assert first.distinguishing(second) == wanted
+        assert found.instruction.task is Task.TSE
+        assert len(set(found.groups)) == 2
+
+
+def test_a_style_that_no_two_speakers_differ_in_is_named() -> None:
+    config = MixtureConfig(duration_s=1.0, n_speech=2, n_audio=0, differ_in="emotion")
+    with pytest.raises(LcrError, match="no two speakers of the bank differ in emotion"):
+        MixtureSet(ToyBank(), split="test", config=config, seed=3, name="style").example(0)
+    for options, words in (
+        ({"differ_in": "accent"}, "one of gender"),
+        ({"differ_in": "pitch", "n_speech": 1}, "n_speech = 1"),
+        ({"tasks": ("TSR",), "n_audio": 0}, "no tasks TSR"),
+    ):
+        with pytest.raises(LcrError, match=words):
+            MixtureConfig(**options)
+
+
+def test_new_options_leave_the_digests_of_older_suites_alone() -> None:
+    values = sorted((name, getattr(CONFIG, name)) for name in OLDER_OPTIONS)
+    assert CONFIG.identity == str(values)
+    changed = MixtureConfig(duration_s=1.0, n_audio=0, differ_in="pitch").identity
+    assert "'differ_in', 'pitch'" in changed
+
+
+def test_classes_can_be_left_out() -> None:
+    bank = WithoutClasses(ToyBank(), ["rain"])
+    kept = {e.description.label for e in bank.entries("test") if hasattr(e.description, "label")}
+    assert kept == {"dog barking", "helicopter"}
+    assert bank.digest != ToyBank.digest
+    with pytest.raises(LcrError, match="no class hail"):
+        WithoutClasses(ToyBank(), ["hail"])
+
+
+def test_no_unseen_class_shares_a_wording_with_a_seen_one() -> None:
+    def wordings(labels: Iterable[str]) -> set[str]:
+        return {w.rstrip("+") for label in labels for w in (label, *PARAPHRASES[label])}
+
+    assert not wordings(UNSEEN) & wordings(SEEN_LABELS)
