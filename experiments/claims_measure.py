@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.records import Record
 from experiments.summary import MEASURE, Value, mean_interval
@@ -44,8 +46,8 @@ def input_snr_slope(records: Sequence[Record]) -> Interval:
         if record["task"] != Task.OVC.value and None not in known:
             by_task.setdefault(record["task"], []).append(record)
     kept = [r for group in by_task.values() if len(group) > 1 for r in group]
-    x = np.concatenate([_centred(g, "input_metrics", "snr_db") for g in _groups(by_task)] or [[]])
-    y = np.concatenate([_centred(g, "metrics", MEASURE) for g in _groups(by_task)] or [[]])
+    x = _centred(by_task, "input_metrics", "snr_db")
+    y = _centred(by_task, "metrics", MEASURE)
     spread = float(np.mean(x**2)) if len(x) else 0.0
     if spread == 0.0:
         return bootstrap_mean([])
@@ -54,13 +56,14 @@ def input_snr_slope(records: Sequence[Record]) -> Interval:
     return mean_interval([_value(r, -v) for r, v in zip(kept, influence.tolist(), strict=True)])
 
 
-def _groups(by_task: dict[str, list[Record]]) -> list[list[Record]]:
-    return [group for group in by_task.values() if len(group) > 1]
-
-
-def _centred(group: Sequence[Record], table: str, key: str) -> np.ndarray:
-    values = np.array([record[table][key] for record in group], dtype=np.float64)
-    return values - values.mean()
+def _centred(by_task: Mapping[str, Sequence[Record]], table: str, key: str) -> NDArray[np.float64]:
+    """Each value less the mean of its task; tasks with one mixture have nothing to say."""
+    found: list[float] = []
+    for group in by_task.values():
+        values = [float(record[table][key]) for record in group]
+        if len(values) > 1:
+            found += [value - fmean(values) for value in values]
+    return np.array(found, dtype=np.float64)
 
 
 def _value(record: Record, value: float) -> Value:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from experiments.environment import resolve_device
 from experiments.errors import ConfigError
@@ -29,6 +29,9 @@ Scale = Literal["desk", "paper"]
 TASKS = tuple(task.value for task in Task)
 AVERAGE, WITHOUT_OVC = "Average", "Average without OVC"
 _REASON_CHARS = 90
+
+Prepare: TypeAlias = Callable[[ReadySystem, Examples], ReadySystem]
+"""What a system needs of a suite before it can run on it."""
 
 
 @dataclass(frozen=True)
@@ -120,19 +123,26 @@ def main(make: Callable[[Options], PaperTable], doc: str | None, argv: Sequence[
 
 
 def recorded(
-    rows: Mapping[str, str | None], options: Options, *, suite: str | None = None
+    rows: Mapping[str, str | None],
+    options: Options,
+    *,
+    suite: str | None = None,
+    prepare: Mapping[str, Prepare] | None = None,
 ) -> dict[str, Recorded]:
     """Records of each row on a suite. `rows` maps a row's name to the registered system that fills
-    it at desk scale, None where none ships. What is recorded is not run again.
+    it at desk scale ("NAME=SYSTEM" for another form of one), None where none ships. `prepare` makes
+    of a built system what a row needs. What is recorded is not run again.
 
     A row that cannot be run says why; so do all where the suite itself cannot be made. Raises
     RecordsError, OutputError.
     """
     found: dict[str, Recorded] = {}
     forms: dict[str, tuple[str, dict[str, object]]] = {}
-    for row, system in rows.items():
+    for row, filled in rows.items():
+        form, _, registered = (filled or "").partition("=")
+        system = registered or form or None
         folder = options.weights.get(row) or options.weights.get(system or "")
-        if options.systems and not {row, system} & set(options.systems):
+        if options.systems and not {row, system, form} & set(options.systems):
             found[row] = Recorded(why="not run: left out by --systems")
         elif folder is not None:
             name = re.sub(r"\W+", "-", row).strip("-").lower() + "-given"
@@ -142,8 +152,10 @@ def recorded(
         elif system is None:
             found[row] = Recorded(why=f"not run: no such weights ship; --weights '{row}=DIR'")
         else:
-            forms[row] = system, {}
-    return found | _run(forms, options, suite or options.suite) if forms else found
+            forms[row] = form, {"system": system} if registered else {}
+    if not forms:
+        return found
+    return found | _run(forms, options, suite or options.suite, prepare or {})
 
 
 def _base(system: str | None) -> str:
@@ -152,7 +164,10 @@ def _base(system: str | None) -> str:
 
 
 def _run(
-    forms: Mapping[str, tuple[str, dict[str, object]]], options: Options, suite: str
+    forms: Mapping[str, tuple[str, dict[str, object]]],
+    options: Options,
+    suite: str,
+    prepare: Mapping[str, Prepare],
 ) -> dict[str, Recorded]:
     device = resolve_device(options.device)
     config = load_suite(suite)
@@ -171,7 +186,8 @@ def _run(
     systems: dict[str, ReadySystem] = {}
     for row, (name, given) in forms.items():
         try:
-            systems[row] = build_system(name, given, device=device)
+            built = build_system(name, given, device=device)
+            systems[row] = prepare[row](built, examples) if row in prepare else built
         except LcrError as error:
             found[row] = Recorded(why=_not_run(error))
     if not systems:

@@ -117,9 +117,14 @@ def grids(table: PaperTable) -> Iterator[Grid]:
                     heads.append(f"{column.title}, paper")
                     for row, line in zip(block.rows, rows, strict=True):
                         value = column.paper.get(row)
-                        line.append(NOT_DEFINED if value is None else f"{value:g}")
+                        line.append(NOT_DEFINED if value is None else _printed(value))
             title = block.title if first == 0 else f"{block.title} (continued)"
             yield Grid(title=title, heads=tuple(heads), rows=tuple(map(tuple, rows)))
+
+
+def _printed(value: float) -> str:
+    """As the paper prints it: MOS have two decimals, dB one."""
+    return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
 
 
 def to_markdown(table: PaperTable) -> str:
