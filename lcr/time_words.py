@@ -20,10 +20,11 @@ _NUMBERS |= {"half a": 0.5, "half an": 0.5, "a": 1.0, "an": 1.0, "a couple of": 
 _NUMBERS |= {"fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "forty-five": 45.0}
 _NUMBERS |= {"fifty": 50.0, "sixty": 60.0, "ninety": 90.0}
 
-_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
+_WORD = "(?:" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
+_NUMBER = rf"(?:\d+(?:\.\d+)?|\.\d+|{_WORD})"
 _UNIT = "(?:" + "|".join(pattern for pattern, _ in _UNITS) + ")"
 # "A second" is rather the second of two than a time.
-_ONE = rf"(?!a second\b){_NUMBER}[ -]?{_UNIT}(?![a-z])"
+_ONE = rf"(?!a second\b)(?:{_NUMBER}[ -]|[\d.]+){_UNIT}(?![a-z])"
 _SPAN = rf"(?:{_ONE}(?:,? ?(?:and )?{_ONE}){{0,2}})"
 _CLOCK = r"(?:(?:\d+:)?\d{1,3}:[0-5]\d(?:\.\d+)?(?![\d:]))"
 _BORDER = r"(?:the )?(?:very )?(?:start|beginning|end)(?: of (?:the|this) (?:recording|clip|file))?"

@@ -1,0 +1,72 @@
+"""`lcr plan` and `lcr chat`."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.commands.chat import chat
+from agents.commands.plan import read_sources
+from lcr.audio import read_audio
+from lcr.cli import main
+from lcr.errors import LcrError
+from lcr.instruction import AudioDescription, SpeechDescription
+from tests.agents.test_conversation import RATE, SCENE, talk, truth
+
+
+def test_sources() -> None:
+    assert read_sources("dog barking; Low-pitched  woman;man;") == (
+        SpeechDescription(gender="F", pitch="low"),
+        SpeechDescription(gender="M"),
+        AudioDescription(label="dog barking"),
+    )
+    with pytest.raises(LcrError, match="no source is described"):
+        read_sources(" ; ")
+
+
+def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = "turn up the man by 3 dB and mute the dog from 0:10 to 0:15"
+    command = ["plan", asked, "--planner", "keyword"]
+    assert main([*command, "--sources", "man;dog barking;rain"]) == 0
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert lines[:3] == [["male", "speaker", "+3 dB"], ["dog", "barking", "removed"],
+                         ["rain", "as", "it is"]]  # fmt: skip
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["gain_db"] for one in told["sources"]] == pytest.approx([3, 0, None, 0])
+    assert told["range"] == {"start_s": 10, "end_s": 15}
+    for wrong in (["plan", " "], ["plan", "mute the dog at 0:10"], [*command, "--planner", "no"]):
+        assert main(wrong) == 2
+    capsys.readouterr()
+
+
+def test_chat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, history = tmp_path / "out.wav", tmp_path / "history.json"
+    lines = [
+        "remove the dog",
+        "",
+        "a bit of it back",
+        "undo",
+        f"save {out}",
+        f"save {tmp_path / 'none' / 'out.wav'}x",
+        f"history {history}",
+        "sources",
+        "quit",
+        "remove the rain",
+    ]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    conversation = talk(*SCENE)
+    chat(conversation, RATE)
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["dog barking: removed.", "dog barking: -12 dB."]
+    assert len(told) == 7
+    assert "dog barking: removed; rain: as it is" in told[-1]
+    expected = truth(*SCENE).audio[[0, 1, 3]].sum(0)
+    np.testing.assert_allclose(read_audio(out).audio, expected, rtol=0, atol=2e-6)
+    assert json.loads(history.read_text()) == json.loads(conversation.to_json())
