@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lcr.errors import LcrError
 from lcr.remixer import Audio
@@ -51,7 +50,8 @@ class PipeFormat:
         values = np.frombuffer(content, _TYPES[self.encoding]).reshape(-1, self.channels).T
         if self.encoding == "f32le":
             return np.ascontiguousarray(values, np.float32)
-        return (values / _full_scale(values)).astype(np.float32)
+        full_scale = 2.0 ** (8 * values.itemsize - 1)
+        return (values / full_scale).astype(np.float32)
 
     def encode(self, audio: Audio) -> bytes:
         """The reverse; integers clip beyond full scale."""
@@ -130,10 +130,6 @@ def _format(content: bytes) -> PipeFormat:
 
 def _known(name: str) -> Encoding:
     return next(encoding for encoding in ENCODINGS if encoding == name)
-
-
-def _full_scale(values: NDArray[np.generic]) -> float:
-    return float(np.iinfo(values.dtype).max) + 1
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

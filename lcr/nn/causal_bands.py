@@ -54,7 +54,8 @@ class CausalTransform(BandTransform):
     def analyse(self, x: Tensor) -> Tensor:
         """(batch, (frames + 3) hop) -> (batch, bins, frames): frames as they lie in `x`."""
         frames = x.unfold(-1, self.n_fft, self.hop) * self.window
-        return torch.fft.rfft(frames).transpose(1, 2)
+        spectrum: Tensor = torch.fft.rfft(frames).transpose(1, 2)
+        return spectrum
 
     def synthesise(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
         """(..., bins, frames) -> what each frame gives to the block before its last and to its

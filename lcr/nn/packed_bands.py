@@ -67,7 +67,10 @@ class PackedHeads:
 
     def __init__(self, heads: nn.ModuleList, sizes: tuple[int, ...]) -> None:
         widest = max(sizes)
-        into, bias_in, out, bias_out = [], [], [], []
+        into: list[Tensor] = []
+        bias_in: list[Tensor] = []
+        out: list[Tensor] = []
+        bias_out: list[Tensor] = []
         for n, head in zip(sizes, heads, strict=True):
             assert isinstance(head, MaskHead)
             into.append(head.hidden.weight.t())

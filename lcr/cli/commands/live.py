@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -186,10 +187,9 @@ def _listen_for_prompts(remixer: StreamingRemixer, lines: Iterable[str]) -> None
 
 def _sounddevice() -> ModuleType:
     try:
-        import sounddevice
+        return import_module("sounddevice")
     except OSError as error:  # the package is there, the library it needs is not
         raise LcrError(f"sound devices need PortAudio ({error}); --pipe does not") from error
-    return sounddevice
 
 
 def _device(name: str | None) -> int | str | None:
