@@ -221,7 +221,8 @@ def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
         columns = len(SlotVocabulary(LABELS).columns)
         model = recipe.live or recipe.model
         if model.columns != columns:
-            raise ConfigError(f"columns are {model.columns}; the slots have {columns}")
+            where = "live" if recipe.live else "model"
+            raise ConfigError(f"{where}.columns is {model.columns}; the slots have {columns}")
         if recipe.live:
             return CausalRemixer(recipe.live), recipe.objective
         return GroundedRemixer(recipe.model), recipe.objective

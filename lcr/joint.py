@@ -221,7 +221,7 @@ def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
         return SoundRemixer(SoundRemixerConfig.from_dict(settings))
     kind = settings.get("kind")
     if kind not in ("grounded", "causal"):
-        raise ValueError("its remixer has no `block` and is neither 'grounded' nor 'causal'")
+        raise ValueError("its remixer has no `block` and is not of the kind 'grounded' or 'causal'")
     sizes = {key: value for key, value in settings.items() if key != "kind"}
     sizes["band_bins"] = tuple(sizes["band_bins"])
     if kind == "causal":

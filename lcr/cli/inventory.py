@@ -25,6 +25,7 @@ from lcr.joint import (
     build_network,
     fill,
 )
+from lcr.nn.causal import CausalConfig, CausalRemixer
 from lcr.nn.cost import Description, describe_network
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
 from lcr.nn.mamba import MambaConfig
@@ -210,10 +211,13 @@ def _describe(config: Config) -> Description:
         return describe(config, seconds=COUNTED_S)
     # Which passes LCR-G makes depends on the values of z: it has to run.
     mixture = _noise(COUNTED_S)
-    return describe_network(_build(config), mixture, _filter(config), is_causal=False)
+    causal = isinstance(config, CausalConfig)
+    return describe_network(_build(config), mixture, _filter(config), is_causal=causal)
 
 
 def _build(config: Config) -> torch.nn.Module:
+    if isinstance(config, CausalConfig):
+        return CausalRemixer(config).eval()
     if isinstance(config, GroundedConfig):
         return GroundedRemixer(config).eval()
     return SoundRemixer(config).eval()
