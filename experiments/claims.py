@@ -65,6 +65,9 @@ class _Pair:
     margin: float = 0.0
 
 
+_READERS = {"LoRA": "reader-lora", "frozen": "reader-frozen"}
+"""Settings -> the arms of experiments/ablations/readers.toml."""
+
 _BLOCKS = (
     _Pair(claim="LoRA beats frozen (LCR-C)", better="LCR-C", worse="LCR-C frozen"),
     _Pair(claim="T beats C", better="LCR-T", worse="LCR-C"),
@@ -100,6 +103,10 @@ def findings(options: Options) -> list[Finding]:
     arms = {setting: one for setting, (one, _) in measured(options).items()}
     told = [_compare(pair, found) for pair in _BLOCKS]
     told += [_compare(pair, arms) for pair in _ABLATIONS]
+    readers = {n: one for n, (one, _) in measured(options, _READERS, plan="readers").items()}
+    told.append(
+        _compare(_Pair(claim="LoRA beats frozen (LCR-G)", better="LoRA", worse="frozen"), readers)
+    )
     told.append(
         _from(
             "SNRi does not fall as input SNR falls (lcr)",

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from experiments.paper_runs import TASKS, Options, Recorded, cells, main, recorded
-from experiments.paper_table import Block, Column, PaperTable, paper_numbers
+from experiments.paper_table import NOT_DEFINED, Block, Cell, Column, PaperTable, paper_numbers
 
 COMPOSITIONS = {
     "2 Speech": "zero-shot-2s",
@@ -37,6 +37,7 @@ def table(options: Options) -> PaperTable:
             bank = options.unseen_bank if suite == _BANK else options.bank
             chosen = dataclasses.replace(options, bank=bank)
             found = recorded(SYSTEMS, chosen, suite=suite or options.suite)
+        absent = [task for task in TASKS if paper[title][task] is None]
         columns = []
         for place, name in enumerate(SYSTEMS):
             theirs = None
@@ -46,7 +47,7 @@ def table(options: Options) -> PaperTable:
             columns.append(
                 Column(
                     title=name,
-                    cells=cells(found[name], TASKS),
+                    cells=cells(found[name], TASKS) | dict.fromkeys(absent, Cell(why=NOT_DEFINED)),
                     paper=theirs,
                 )
             )

@@ -7,7 +7,7 @@ setting with several seeds is the mean over them, mixture by mixture.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -45,18 +45,21 @@ def seeds_of(arm: str, folder: Path | None) -> list[Path]:
     return [path for path in found if (path / CONFIG_FILE).is_file()]
 
 
-def measured(options: Options) -> dict[str, tuple[Recorded, int]]:
-    """Records and the number of seeds of every setting. Raises LcrError."""
+def measured(
+    options: Options, arms: Mapping[str, str] = ARMS, *, plan: str = "table_7"
+) -> dict[str, tuple[Recorded, int]]:
+    """Records and the number of seeds of every setting; `arms` maps settings to arms of the plan
+    experiments/ablations/PLAN.toml. Raises LcrError."""
     rows: dict[str, str | None] = {}
     weights: dict[str, str] = {}
-    seeds = {setting: seeds_of(arm, options.arms) for setting, arm in ARMS.items()}
+    seeds = {setting: seeds_of(arm, options.arms) for setting, arm in arms.items()}
     for paths in seeds.values():
         rows |= dict.fromkeys(path.name for path in paths)
         weights |= {path.name: str(path) for path in paths}
     # --systems names systems of other tables.
     chosen = dataclasses.replace(options, weights=weights, systems=())
     found = recorded(rows, chosen)
-    why = "not run: train it: experiments/ablations/table_7.toml; --arms DIR"
+    why = f"not run: train it: experiments/ablations/{plan}.toml; --arms DIR"
     return {
         setting: (_mean([found[p.name] for p in paths]) if paths else Recorded(why=why), len(paths))
         for setting, paths in seeds.items()
