@@ -15,10 +15,12 @@ from agents.plan import HeardSource
 from baselines.planning import Planner
 
 _ALONE = re.compile(
-    r"\b(?:solo|isolat\w*|extract\w*|separat\w*|single out|nothing but)\b|\b(?:only|just)\b"
+    r"\b(?:solo|isolat\w*|extract\w*|separat\w*|singl\w+ out|nothing but)\b|\b(?:only|just)\b"
     r"(?! (?:a|by|in|half|slightly|turn|make|mute|remove|lower|raise|bring|put)\b)"
 )
-_BACK = re.compile(r"\b(?:back(?! ?ground)|restor\w*|un-?mut\w*|return)\b")
+_BACK = re.compile(
+    r"(?<!dial )(?<!laid[ -])(?<!cut )(?<!scale )\b(?:back|restor\w*|un-?mut\w*|return)\b"
+)
 _UP = re.compile(r"\b(?:louder|up|raise|boost|stronger)\b")
 _DOWN = re.compile(r"\b(?:quieter|softer|down|lower|fainter|less loud|weaker)\b")
 _ON = re.compile(r"\b(?:more|again|further|even more)\b")

@@ -24,10 +24,17 @@ from lcr.time_range import TimeRange, TimeRangeError
 from lcr.time_words import parse_range
 
 _AS_BEFORE = re.compile(r"^(?:(?:just )?(?:the same )?as before|the same(?: again)?),?(?: but)? ?")
-_OTHER = re.compile(r"\b(?:the )?other (?:ones?|speakers?|sounds?|voices?|man|woman|person)\b")
+_POLITE = re.compile(
+    r"^(?:it would be \w+ if|i'd appreciate it if|(?:would it be|is it) possible"
+    r"|is there (?:a|any) way) (?:you could |for you to |to )?"
+)
+_OTHER = re.compile(r"\b(?:the )?other (?:ones?|speaker|sound|voice|man|woman|person)\b")
 _BARE_OTHER = re.compile(r"(?:no,? )?(?:i mean(?:t)? )?the other one(?: instead)?")
 _TOO_OTHER = re.compile(r"(?:and )?the other one(?: too| as well| also)?")
-_IT = re.compile(r"\b(?:it|them|they|this one|that one|those|these|this|that)\b")
+_IT = re.compile(  # but for "it would be great if" and "the man that talks"
+    r"\bit\b(?! (?:would|is|be|so)\b)|\b(?:them|this one|that one)\b"
+    r"|\b(?:this|that|these|those)(?= (?:up|down|out|back)\b|[ .!?]*$)"
+)
 _VERB = re.compile(
     r"\b(?:remove|delete|mute|silence|erase|cut|drop|get rid|take|keep|leave|isolate|extract|only"
     r"|just|solo|turn|make|bring|put|set|lower|raise|boost|reduce|increase|double|halve|restore)\b"
@@ -106,7 +113,8 @@ class Follower:
         timed = parse_range(prompt)
         if timed.only is not None:
             timed.only.within(self.samples, self.sample_rate)
-        text = _AS_BEFORE.sub("", " ".join(timed.prompt.lower().split()))
+        text = _POLITE.sub("", " ".join(timed.prompt.lower().split()))
+        text = _AS_BEFORE.sub("", text)
         if not _OTHER.search(text):
             return self._read(prompt, text, timed.only, state, last, chosen)
         others = chosen.get(_OTHER_ONE, self._others(last))
@@ -238,7 +246,7 @@ class Follower:
         before = last.before or state
         reading = self._reading(last.prompt, (one,), apart, before, last, direct=not mentions)
         edit = edits.swapped(reading.edit, one, other, kept=() if instead else last.focus)
-        now = replace(last, focus=(other,))
+        now = replace(last, focus=(other,) if instead else (*last.focus, other))
         return Decision(edit=edit, only=last.only, last=now, instead=instead)
 
     def _decision(

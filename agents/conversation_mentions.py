@@ -12,7 +12,7 @@ from lcr.data.prompts import lexicon
 from lcr.data.prompts.labels import PARAPHRASES, names_of
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 
-_BORDER = re.compile(r"[,;.!?]|\b(?:and|but|while|then|or|with|from|over)\b")
+_BORDER = re.compile(r"[,;.!?]|\b(?:and|but|while|then|or)\b")
 _MALE = re.compile(r"\b(?:m[ae]n|males?|guys?|gentlem[ae]n|masculine|boys?|his|him|he)\b")
 _FEMALE = re.compile(r"\b(?:wom[ae]n|females?|lad(?:y|ies)|feminine|girls?|her|she)\b")
 _PERSON = re.compile(r"\b(?:speakers?|voices?|talkers?|persons?|people|individuals?|vocals)\b")
@@ -21,16 +21,18 @@ _SEVERAL = re.compile(
     r"|talkers|people|individuals|persons|vocals)\b"
 )
 GROUPS = re.compile(
-    r"\b(?:every(?:thing|one|body)|all|rest|others|else|background|nois(?:es?|y)|speech|talking"
+    r"\b(?:every\w*|all|rest|others?|sounds|except|apart|else|background|nois(?:es?|y)|speech|talking"
     r"|speaking|non-speech|overall|master|whole|entire|ambien\w+|the (?:mix|recording))\b"
 )
-ELSE = re.compile(r"\b(?:everything else|all else|the rest|the others|all others)\b")
+ELSE = re.compile(
+    r"\b(?:everything else|all else|the rest|the others|all others|(?:the )?other sounds)\b"
+)
 _SPEECH_GROUP = re.compile(r"(?<!non-)\b(?:speech|talking|speaking)\b")
 _AUDIO_GROUP = re.compile(r"\b(?:background|nois(?:es?|y)|non-speech|ambien\w+)\b")
 _NOUN = re.compile(r"\b(?:the|that|this|those|these|an?|my|any)\s+(?P<noun>[\w'-]+(?: [\w'-]+)?)")
 _NO_SOURCE = re.compile(
     r"(?:\w+ )?(?:volume|level|loudness|sounds?|mix|bit|little|lot|touch|tad|hair|notch|smidge"
-    r"|whisper|amount|way|half|third|quarter|same|ones?|other|gain|db|decibels?|time|minute|second|hour)\b"
+    r"|audio|clip|file|track|song|whisper|amount|way|half|third|quarter|same|ones?|other|gain|db|decibels?|time|minute|second|hour)\b"
 )
 _EMPTY = {"playing", "sound", "sounds", "noise", "person", "hands", "the", "of", "and", "man"}
 
@@ -170,7 +172,13 @@ def _styles(clause: str) -> list[tuple[str, str]]:
         for style, words in lexicon.STYLE_WORDS.items()
         if any(
             re.search(rf"\b{re.escape(word)}\b", clause)
-            for word in (*words.adjectives, *words.of_person, *words.of_voice, *words.having)
+            for word in (
+                *words.adjectives,
+                *words.of_person,
+                *words.of_voice,
+                *words.having,
+                *words.doing,
+            )
         )
     ]
 

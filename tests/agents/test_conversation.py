@@ -109,6 +109,11 @@ Script = list[tuple[str, list[float | None]]]
             ("remove the background", [0, 0, None, None]),
         ],
         [
+            ("It would be great if you could remove the dog from this clip.", [0, 0, None, 0]),
+            ("Is there a way to turn up the woman?", [0, UP, None, 0]),
+            ("dial back the man", [-UP, UP, None, 0]),
+        ],
+        [
             ("remove the dog", [0, 0, None, 0]),
             ("as before but louder", [UP, UP, None, UP]),
         ],
