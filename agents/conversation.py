@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from agents.conversation_edits import adjusting
 from agents.conversation_follow import Decision, Follower, Last, Question, in_words
+from agents.conversation_mentions import without_preamble
 from agents.conversation_state import REST, GainDb, Mix, State
 from agents.conversation_turn import Choice, Turn, change_in_words, labels, plan_in_words
 from agents.plan import LEAST_DB, MOST_DB, HeardSource
 from baselines.planning import Planner
 from lcr.audio import check_audio
 from lcr.errors import LcrError
+from lcr.prompt_text import PromptError, readable
 from lcr.remixer import Audio
 from lcr.time_range import TimeRange, TimeRangeError
 
@@ -121,11 +123,12 @@ class Conversation:
 
         Raises what the planner raises.
         """
-        words = " ".join(prompt.split())
-        plain = words.lower().strip(" .!?\"'")
         question, self._question = self._question, None
-        if not plain:
-            return self._add(prompt, 'The prompt is empty; say what to change: "mute the dog".')
+        try:
+            words = without_preamble(readable(prompt), self.sources)
+        except PromptError as error:
+            return self._add(prompt, in_words(error))
+        plain = words.lower().strip(" .!?\"'")
         if _UNDO.fullmatch(plain):
             return self.undo()
         if _REDO.fullmatch(plain):

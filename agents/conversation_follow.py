@@ -20,7 +20,8 @@ from agents.conversation_turn import Choice, labels
 from agents.gains import Direction
 from agents.plan import HeardSource
 from baselines.planning import Planner
-from lcr.time_range import TimeRange, TimeRangeError
+from lcr.errors import LcrError
+from lcr.time_range import TimeRange
 from lcr.time_words import parse_range
 
 _AS_BEFORE = re.compile(r"^(?:(?:just )?(?:the same )?as before|the same(?: again)?),?(?: but)? ?")
@@ -290,7 +291,7 @@ class Follower:
         return Question(why=why, prompt=prompt, start=start, choices=choices, chosen=chosen)
 
 
-def in_words(error: TimeRangeError) -> str:
+def in_words(error: LcrError) -> str:
     told = str(error)
     return f"{told[0].upper()}{told[1:]}."
 

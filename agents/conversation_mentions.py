@@ -11,6 +11,7 @@ from agents.plan import HeardSource
 from lcr.data.prompts import lexicon
 from lcr.data.prompts.labels import PARAPHRASES, names_of
 from lcr.instruction import AudioDescription, Description, SpeechDescription
+from lcr.prompt_text import asks, sentences
 
 _BORDER = re.compile(r"[,;.!?]|\b(?:and|but|while|then|or)\b")
 _MALE = re.compile(r"\b(?:m[ae]n|males?|guys?|gentlem[ae]n|masculine|boys?|his|him|he)\b")
@@ -76,6 +77,15 @@ def group_of(text: str, heard: Sequence[HeardSource]) -> tuple[str, ...]:
         return tuple(one.id for one in heard)
     kind = "speech" if speech else "audio"
     return tuple(one.id for one in heard if one.description.kind == kind)
+
+
+def without_preamble(prompt: str, heard: Sequence[HeardSource]) -> str:
+    """Without the sentences before the first that asks for a change, as far as these name nothing
+    that is heard: "This is from Sunday. Remove the dog."."""
+    parts = sentences(prompt)
+    first = next((i for i, part in enumerate(parts) if asks(part)), 0)
+    named = any(one.fits for part in parts[:first] for one in find_mentions(part, heard))
+    return prompt if named else " ".join(parts[first:])
 
 
 def name_of(description: Description) -> str:

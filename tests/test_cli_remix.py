@@ -273,3 +273,27 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert complete("lcr", "remix", "--system", "mix") == {"mixture"}
     assert complete("lcr", "completion", "z") == {"zsh"}
     assert complete("lcr", "remix", "a") == set()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ('""', "is empty"),
+        ("quita el perro y sube la lluvia", "English only"),
+        ("把狗去掉", "script"),
+    ],
+)
+def test_prompts_that_cannot_be_read(
+    prompt: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tiny(tmp_path / "a.wav")
+    assert remix(source, prompt) == 2
+    assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_pasted_prompt_is_read_without_its_quotes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert remix(tiny(tmp_path / "a.wav"), "“leave  it\nas it is”", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["prompt"] == PROMPT

@@ -156,7 +156,12 @@ def test_times_that_make_no_range_are_not_ignored(prompt: str, says: str) -> Non
 
 @pytest.mark.parametrize(
     "prompt",
-    ["turn down the 80s music", "remove a second man from a second woman", "lower by 10 %", "as before"],
+    [
+        "turn down the 80s music",
+        "remove a second man from a second woman",
+        "lower by 10 %",
+        "as before",
+    ],
 )
 def test_words_that_are_no_times(prompt: str) -> None:
     assert parse_range(prompt).only is None

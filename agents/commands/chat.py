@@ -6,6 +6,7 @@ piped."""
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,19 +15,25 @@ from lcr.errors import LcrError
 
 if TYPE_CHECKING:
     from agents.conversation import Conversation
+    from agents.conversation_turn import Turn
 
 EXTRA = "model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the recording")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="write the sound at the end: a .wav or .flac"
+    )
     parser.add_argument("--history", metavar="JSON", help="go on where a history was saved")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps (default: cpu)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def run(options: argparse.Namespace) -> int:
-    from lcr.audio import read_audio
+    from lcr.audio import read_audio, write_audio
 
+    _check_output(options)
     clip = read_audio(options.file)
     saved = None
     if options.history is not None:
@@ -45,14 +52,30 @@ def run(options: argparse.Namespace) -> int:
         conversation = Conversation.from_json(
             saved, clip.audio, clip.sample_rate, listener=listener
         )
-    print(conversation.current.reply, flush=True)
-    chat(conversation, clip.sample_rate)
+    print(_told(conversation.current, options.json), flush=True)
+    chat(conversation, clip.sample_rate, as_json=options.json)
+    if options.output is not None:
+        try:
+            write_audio(options.output, conversation.current.audio, clip.sample_rate)
+        except (OSError, ValueError) as error:
+            raise LcrError(f"{options.output} cannot be written: {error}") from error
     return 0
 
 
-def chat(conversation: Conversation, sample_rate: int) -> None:
+def _check_output(options: argparse.Namespace) -> None:
+    """Before the recording is listened to."""
+    if options.output is None:
+        return
+    output, source = Path(options.output), Path(options.file)
+    if output.suffix.lower() not in (".wav", ".flac"):
+        raise LcrError(f"{output}: the sound is written as .wav or .flac")
+    if output.exists() and source.exists() and output.samefile(source):
+        raise LcrError(f"{output} is the recording itself; give another name")
+
+
+def chat(conversation: Conversation, sample_rate: int, *, as_json: bool = False) -> None:
     """Line by line from standard input, until it ends or says quit."""
-    prompting = sys.stdin.isatty()
+    prompting = sys.stdin.isatty() and not as_json
     while True:
         if prompting:
             print("> ", end="", flush=True)
@@ -60,25 +83,35 @@ def chat(conversation: Conversation, sample_rate: int) -> None:
         if not line or line.strip().lower() in ("quit", "exit"):
             return
         if line.strip():
-            print(_answer(conversation, sample_rate, line.strip()), flush=True)
+            print(_answer(conversation, sample_rate, line.strip(), as_json), flush=True)
 
 
-def _answer(conversation: Conversation, sample_rate: int, line: str) -> str:
+def _told(turn: Turn, as_json: bool) -> str:
+    if not as_json:
+        return turn.reply
+    return json.dumps(turn.as_json(), ensure_ascii=False)
+
+
+def _note(text: str, as_json: bool, key: str = "note") -> str:
+    return json.dumps({key: text}, ensure_ascii=False) if as_json else text
+
+
+def _answer(conversation: Conversation, sample_rate: int, line: str, as_json: bool) -> str:
     command, _, name = line.partition(" ")
     try:
         if line.lower() == "sources":
-            return conversation.current.plan
+            return _note(conversation.current.plan, as_json)
         if command.lower() == "save" and name:
             from lcr.audio import write_audio
 
             write_audio(Path(name), conversation.current.audio, sample_rate)
-            return f"{name}: written"
+            return _note(f"{name}: written", as_json)
         if command.lower() == "history" and name:
             from lcr.training.files import write_whole
 
             content = conversation.to_json().encode()
             write_whole(Path(name), lambda file: file.write(content))
-            return f"{name}: written"
-        return conversation.say(line).reply
+            return _note(f"{name}: written", as_json)
+        return _told(conversation.say(line), as_json)
     except (LcrError, OSError, ValueError) as error:
-        return f"{error}"
+        return _note(str(error), as_json, "error")

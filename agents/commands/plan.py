@@ -39,11 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from agents.planners import load_planner
+    from lcr.prompt_text import readable
     from lcr.time_words import parse_range
 
-    if not options.prompt.strip():
-        raise LcrError('the prompt is empty; say what to do, such as "turn the siren down"')
-    timed = parse_range(options.prompt)
+    timed = parse_range(readable(options.prompt))
     described = read_sources(options.sources)
     plan = load_planner(options.planner).plan(timed.prompt, described)
     print(

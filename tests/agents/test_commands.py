@@ -11,7 +11,8 @@ import pytest
 
 from agents.commands.chat import chat
 from agents.commands.plan import read_sources
-from lcr.audio import read_audio
+from agents.keyword import KeywordPlanner
+from lcr.audio import read_audio, write_audio
 from lcr.cli import main
 from lcr.errors import LcrError
 from lcr.instruction import AudioDescription, SpeechDescription
@@ -39,7 +40,12 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(capsys.readouterr().out)
     assert [one["gain_db"] for one in told["sources"]] == pytest.approx([3, 0, None, 0])
     assert told["range"] == {"start_s": 10, "end_s": 15}
-    for wrong in (["plan", " "], ["plan", "mute the dog at 0:10"], [*command, "--planner", "no"]):
+    for wrong in (
+        ["plan", " "],
+        ["plan", "entferne den Hund"],
+        ["plan", "mute the dog at 0:10"],
+        [*command, "--planner", "no"],
+    ):
         assert main(wrong) == 2
     capsys.readouterr()
 
@@ -70,3 +76,34 @@ def test_chat(
     expected = truth(*SCENE).audio[[0, 1, 3]].sum(0)
     np.testing.assert_allclose(read_audio(out).audio, expected, rtol=0, atol=2e-6)
     assert json.loads(history.read_text()) == json.loads(conversation.to_json())
+
+
+def test_chat_for_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["remove the cat", "s3", "sources", f"save {tmp_path / 'none.xyz'}"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    chat(talk(*SCENE), RATE, as_json=True)
+    asked, answered, sources, failed = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [one["id"] for one in asked["asks"]] == ["s1", "s2", "s3", "s4"]
+    assert answered["state"]["whole"]["gains"]["s3"] is None
+    assert "dog barking: removed" in sources["note"]
+    assert "none.xyz" in failed["error"]
+
+
+def test_chat_writes_where_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "in.wav", tmp_path / "out.wav"
+    mixture = talk(*SCENE).audio(0)
+    write_audio(source, mixture, RATE)
+    monkeypatch.setattr("agents.listen.load_listener", lambda **_: truth(*SCENE))
+    monkeypatch.setattr("agents.planners.load_planner", lambda: KeywordPlanner())
+    monkeypatch.setattr("sys.stdin", io.StringIO("remove the dog\nundo\nremove the rain"))
+    assert main(["chat", str(source), "-o", str(out)]) == 0
+    expected = truth(*SCENE).audio[:3].sum(0)
+    np.testing.assert_allclose(read_audio(out).audio, expected, rtol=0, atol=2e-6)
+    for wrong in (source, tmp_path / "out.mp3"):
+        assert main(["chat", str(source), "-o", str(wrong)]) == 2
+    assert read_audio(source).audio == pytest.approx(mixture)
+    capsys.readouterr()

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.conversation import Conversation, ConversationError
-from agents.conversation_mentions import find_mentions
+from agents.conversation_mentions import find_mentions, without_preamble
 from agents.gains import AmountPlanner
 from agents.keyword import KeywordPlanner
 from agents.plan import HeardSource
@@ -201,7 +201,6 @@ def test_several_may_be_meant() -> None:
         ("turn it up", "Which one?"),
         ("the other one", "Which other one?"),
         ("hello", "I do not see what is meant"),
-        ("Hunde bitte leiser", "I do not see what is meant"),
     ],
 )
 def test_what_is_not_there_or_not_clear_is_asked(prompt: str, says: str) -> None:
@@ -212,6 +211,46 @@ def test_what_is_not_there_or_not_clear_is_asked(prompt: str, says: str) -> None
     assert gains(conversation) == [0, 0, 0]
     conversation.say("remove the dog")  # a prompt, and no answer
     assert gains(conversation) == [0, 0, None]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ("", "The prompt is empty"),
+        ("🐶🔇", "The prompt is empty"),
+        ("Hunde bitte leiser", "seems to be in German"),
+        ("quita el perro y sube la lluvia", "seems to be in Spanish"),
+        ("把狗的声音去掉", "read in English only"),
+        ("so we went on and on " * 400, "the prompt has 2400 words"),
+        ("remvoe teh dogg", "I do not see what is meant"),
+    ],
+)
+def test_what_cannot_be_read_changes_nothing_and_says_why(prompt: str, says: str) -> None:
+    conversation = talk(*SCENE)
+    assert says.lower() in conversation.say(prompt).reply.lower()
+    assert gains(conversation) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "REMOVE THE DOG",
+        "“remove the dog”",
+        "Hello there. This is from Sunday. Please remove the dog. Thanks!",
+        "We were out for long. " * 400 + "Remove the dog.",
+    ],
+)
+def test_any_case_quotes_and_many_sentences(prompt: str) -> None:
+    conversation = talk(*SCENE)
+    conversation.say(prompt)
+    assert gains(conversation) == [0, 0, None, 0]
+
+
+def test_sentences_that_name_a_source_are_no_preamble() -> None:
+    heard = truth(*SCENE).heard
+    for prompt in ("The dog is loud. Remove it.", "Remove the dog. It was long."):
+        assert without_preamble(prompt, heard) == prompt
+    assert without_preamble("We were out. Remove it.", heard) == "Remove it."
 
 
 def test_an_answer_stands_for_what_is_not_there() -> None:

@@ -261,8 +261,10 @@ def _settings(options: argparse.Namespace) -> str:
 
 
 def _check_prompt(options: argparse.Namespace) -> None:
-    if not options.prompt.strip():
-        raise LcrError('the prompt is empty; say what to do, such as "turn the siren down"')
+    from lcr.prompt_text import readable, tidy
+
+    # A language model reads more than English, and longer texts.
+    options.prompt = (tidy if options.system == "agent-llm" else readable)(options.prompt)
     with contextlib.suppress(OSError, ValueError):  # a long text is no possible file name
         if Path(options.prompt).exists():
             raise LcrError(
