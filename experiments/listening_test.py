@@ -23,6 +23,8 @@ from experiments.listening.survey import SurveyOptions, write_survey
 from experiments.listening.table import analyse, read_paper, to_markdown, write_table
 from lcr.errors import LcrError
 
+_PAPER = Path(__file__).resolve().parent / "paper_tables.json"
+
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
@@ -46,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--survey", type=Path, required=True, metavar="DIR")
     table.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
     table.add_argument("--out", type=Path, metavar="DIR", help="default: SURVEY")
-    table.add_argument("--paper", type=Path, metavar="FILE", help="tables.json with table_6_mos")
+    table.add_argument("--paper", type=Path, metavar="FILE", help="another JSON with table_6_mos")
     return p
 
 
@@ -107,7 +109,7 @@ def _analyse(arguments: argparse.Namespace) -> None:
     table = analyse(
         read_key(arguments.survey / "key.json"),
         arguments.results or arguments.survey / "results",
-        paper=read_paper(arguments.paper),
+        paper=read_paper(arguments.paper or _PAPER),
     )
     write_table(table, arguments.out or arguments.survey)
     print(to_markdown(table), end="")
