@@ -112,7 +112,7 @@ class JointRemixer:
             licence="Apache-2.0",
             weights={
                 folder.name: checkpoint.sha256,
-                **({} if shared is checkpoint else {shared.config["recipe"]: shared.sha256}),
+                **_borrowed(checkpoint),
                 Path(base).name: weights_sha256(find_base(base)),
             },
         )
@@ -242,6 +242,11 @@ def _reader_of(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
             f"here is {shared.sha256[:12]}: ship it again"
         )
     return shared
+
+
+def _borrowed(checkpoint: Checkpoint) -> dict[str, str]:
+    told = checkpoint.config.get("reader_from")
+    return {told["weights"]: told["sha256"]} if told else {}
 
 
 def _is_causal(remixer: GroundedRemixer | SoundRemixer) -> bool:
