@@ -43,7 +43,7 @@ def test_recipes_of_baselines_build_what_they_say(path: Path, bank: Path) -> Non
     blends = (BlendRecipe(speech="field", audio="field", share=1.0),)
     stage = build_stage(recipe, open_mixtures(replace(recipe, blends=blends), {"field": bank}))
     trained = sum(p.numel() for p in stage.modules.parameters() if p.requires_grad)
-    assert 1e6 < trained < 5e6
+    assert 3e5 < trained < 5e6
     assert recipe.loop.minutes == 14.0
 
 
