@@ -23,6 +23,7 @@ from lcr.errors import LcrError
 MOST_FADERS = 9
 """Sources that the page has room for, and the rest."""
 _NO_RECORDING = "Give a recording first: drop a file, record, or take an example."
+NO_SOURCES = "What is heard in the recording appears here, a fader for each source."
 
 Values = dict[str, Any]
 
@@ -37,12 +38,18 @@ class Actions:
     systems: Systems
     most_s: float
 
-    def open(self, visit: Visit | None, path: str | None, matched: bool) -> Values:
-        """A file that was dropped or recorded; None clears the page."""
+    def close(self, visit: Visit | None) -> Values:
+        """The page without a recording."""
         if visit is not None:
             visit.close()
+        return {**_empty(), "status": ""}
+
+    def open(self, visit: Visit | None, path: str | None, matched: bool) -> Values:
+        """A file that was dropped or recorded."""
         if path is None:
-            return {**_empty(), "status": ""}
+            return self.close(visit)
+        if visit is not None:
+            visit.close()
         file = Path(path)
         try:
             clip = read_recording(file, most_s=self.most_s)
@@ -70,8 +77,8 @@ class Actions:
         if visit is None:
             return _told(_NO_RECORDING)
         try:
-            turn = visit.session.say(prompt)
-            return {**_shown(visit, matched), "prompt": "", "status": markup.status(turn.reply)}
+            visit.session.say(prompt)
+            return {**_shown(visit, matched), "prompt": "", "status": ""}
         except (LcrError, ValueError) as error:
             return _told(str(error))
 
@@ -143,9 +150,7 @@ class Actions:
             "second": gr.update(choices=self.systems.names),
         }
 
-    def _begin(
-        self, name: str, clip: Clip, matched: bool, *, folder: Path | None = None
-    ) -> Values:
+    def _begin(self, name: str, clip: Clip, matched: bool, *, folder: Path | None = None) -> Values:
         session = Session.open(clip.audio, clip.sample_rate, self.listener, self.planner)
         visit = Visit(name=name, session=session, folder=folder or new_folder(self.root))
         told = f"Heard {len(session.sources)} sources" if session.sources else "Heard nothing"
@@ -196,7 +201,7 @@ def _shown(visit: Visit, matched: bool) -> Values:
         "undo": gr.update(interactive=session.current > 0),
         "redo": gr.update(interactive=session.can_redo),
         "apply": gr.update(interactive=bool(session.sources)),
-        "nothing": "" if session.sources else markup.status("No sources are heard."),
+        "nothing": "" if session.sources else markup.hint("No source is heard in it."),
     }
     labels: Mapping[str, str] = {
         **{one.id: f"{words_of(one)} ({one.confidence:.0%} sure)" for one in session.sources},
@@ -223,9 +228,6 @@ def _empty() -> Values:
         "undo": gr.update(interactive=False),
         "redo": gr.update(interactive=False),
         "apply": gr.update(interactive=False),
-        "nothing": markup.status(_NO_SOURCES),
+        "nothing": markup.hint(NO_SOURCES),
         **{f"row{n}": gr.update(visible=False) for n in range(MOST_FADERS)},
     }
-
-
-_NO_SOURCES = "What is heard in the recording appears here, a fader for each source."

@@ -75,8 +75,13 @@ class Systems:
 
 
 def _is_bound(name: str) -> bool:
+    """Whether it is told the truth, which nobody knows of a user's recording."""
     try:
         card = registry.card_of(name)
-    except registry.RegistryError:
+        if card is None:  # its factory tells nothing: what it makes does
+            card = registry.create(name).card
+    except registry.BrokenSystemError:
         return True  # what it is built on is not installed
-    return card is not None and bool(card.uses_oracle)
+    except LcrError:
+        return False  # it lacks something, and says so when it is asked for
+    return bool(card.uses_oracle)

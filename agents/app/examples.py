@@ -36,13 +36,13 @@ class Scene:
             set_level(place(bank.load(one), config.samples, rng, config), 0.0, config)
             for one in chosen
         ]
-        return Clip(audio=np.sum(parts, axis=0, dtype=np.float32)[None], sample_rate=SAMPLE_RATE)
+        return Clip(audio=np.stack(parts).sum(0, dtype=np.float32)[None], sample_rate=SAMPLE_RATE)
 
 
 SCENES = (
-    Scene("Street with a dog", ("dog barking", "police siren"), "remove the dog", 1),
-    Scene("Phone in the rain", ("telephone ringing", "rain"), "turn the phone down by 12 dB", 2),
-    Scene("Birds and a drill", ("songbird chirping", "electric drill"), "keep only the speech", 3),
+    Scene("Siren and birds", ("police siren", "songbird chirping"), "remove the siren", 1),
+    Scene("Baby and bells", ("baby crying", "church bell ringing"), "remove the baby", 1),
+    Scene("Birds and a drill", ("songbird chirping", "electric drill"), "keep only the speech", 1),
 )
 
 

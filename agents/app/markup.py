@@ -33,6 +33,11 @@ def status(words: str, *, bad: bool = False) -> str:
     return f'<p class="note {"bad" if bad else "good"}">{text(words)}</p>'
 
 
+def hint(words: str) -> str:
+    """What will be where nothing is yet."""
+    return f'<p class="empty">{text(words)}</p>'
+
+
 def talk(turns: Sequence[Turn]) -> str:
     """The conversation so far."""
     said = []

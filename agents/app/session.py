@@ -1,5 +1,6 @@
-"""One recording and the turns taken on it: each plans anew on the original sound, and can be undone
-and redone. The separation is made once; a turn costs the reading of its prompt and a sum."""
+"""One recording and the turns taken on it: each changes the gains that stand, always on the
+original sound, and can be undone and redone. The recording is taken apart once; a turn costs the
+reading of its prompt and a sum."""
 
 from __future__ import annotations
 
@@ -98,9 +99,12 @@ class Session:
             plan = self.planner.plan(prompt, [one.description for one in self.sources])
         except ValueError as error:
             raise PromptError(f"The prompt cannot be read: {error}") from error
-        gains = {one.id: g for one, g in zip(self.sources, plan.gains, strict=True)}
-        gains[REST] = plan.rest
-        return self._take(prompt, gains)
+        asked = {one.id: g for one, g in zip(self.sources, plan.gains, strict=True)}
+        asked[REST] = plan.rest
+        # What is only to stay stays as it stands; "only the woman" says something of everything.
+        stands = self.gains if plan.rest > 0 else dict.fromkeys(asked, 1.0)
+        gains = {id_: stands[id_] if gain == 1 else gain for id_, gain in asked.items()}
+        return self._take(prompt, gains, changed=any(gain != 1 for gain in asked.values()))
 
     def set_gains(self, gains_db: Mapping[str, float | None]) -> Turn:
         """A turn by faders, from the gains that stand: dB by id, None for silence. Raises LcrError
@@ -139,12 +143,15 @@ class Session:
         of_sources = [gains[one.id] for one in self.sources]
         return mix(self.audio, self.parts, of_sources, gains[REST])
 
-    def _take(self, prompt: str | None, gains: Mapping[str, float]) -> Turn:
+    def _take(
+        self, prompt: str | None, gains: Mapping[str, float], *, changed: bool = True
+    ) -> Turn:
         del self._turns[self._current :]
+        nothing = "Nothing was changed: the prompt fits nothing that is heard here."
         turn = Turn(
             number=self._current + 1,
             prompt=prompt,
-            reply=reply(self.sources, gains),
+            reply=reply(self.sources, gains) if changed else nothing,
             gains=dict(gains),
         )
         self._turns.append(turn)
@@ -158,14 +165,12 @@ def in_db(gain: float) -> float | None:
 
 
 def reply(sources: tuple[HeardSource, ...], gains: Mapping[str, float]) -> str:
-    """What was done, in a line."""
+    """How everything stands, in a line."""
     names = [(words_of(one), gains[one.id]) for one in sources]
     if gains[REST] != 1:
         names.append(("everything else", gains[REST]))
     changed = [f"{name}: {gain_words(gain)}" for name, gain in names if gain != 1]
-    if not changed:
-        return "Nothing was changed: the prompt fits nothing that is heard here."
-    return "; ".join(changed) + "."
+    return "; ".join(changed) + "." if changed else "Everything is as it was."
 
 
 def gain_words(gain: float) -> str:

@@ -1,0 +1,43 @@
+() => {
+  // Players of one data-place share their place in time, across what Gradio renders anew, so that
+  // switching between A and B goes on where the other was; one plays at a time.
+  const places = new Map();
+  const player = (event) =>
+    event.target instanceof HTMLAudioElement && event.target.dataset.place ? event.target : null;
+  const on = (name, act) =>
+    document.addEventListener(name, (event) => {
+      const one = player(event);
+      if (one) act(one, one.dataset.place);
+    }, true);
+  on("timeupdate", (one, group) => {
+    if (!one.paused) places.set(group, { at: one.currentTime, playing: true });
+  });
+  on("pause", (one, group) => {
+    const place = places.get(group);
+    if (place && one.isConnected) place.playing = false;
+  });
+  on("ended", (one, group) => places.set(group, { at: 0, playing: false }));
+  on("loadedmetadata", (one, group) => {
+    const place = places.get(group);
+    if (!place || !group.startsWith("turns")) return;
+    one.currentTime = Math.min(place.at, Math.max(0, one.duration - 0.05));
+    if (place.playing) one.play().catch(() => {});
+  });
+  on("play", (one) => {
+    for (const other of document.querySelectorAll("audio")) {
+      if (other === one || other.paused) continue;
+      if (other.dataset.place === one.dataset.place) one.currentTime = other.currentTime;
+      other.pause();
+    }
+  });
+  const live = () => {
+    const status = document.getElementById("status");
+    const talk = document.getElementById("talk");
+    if (!status || !talk) return setTimeout(live, 100);
+    status.setAttribute("role", "status");
+    talk.setAttribute("role", "log");
+    talk.setAttribute("aria-label", "Conversation");
+    talk.setAttribute("tabindex", "0");
+  };
+  live();
+}

@@ -1,0 +1,43 @@
+"""Open a chat page in the browser: give it a recording, say what to change, compare. Drop or record
+sound, remix it turn by turn with faders and an A/B switch, set two systems side by side, and
+download the result. It runs on this machine and reaches no network."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+
+EXTRA = "all"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=7860, help="0 takes a free one (default: 7860)")
+    parser.add_argument(
+        "--most-mb", type=int, default=100, metavar="MB", help="largest upload (default: 100)"
+    )
+    parser.add_argument(
+        "--most-minutes",
+        type=float,
+        default=10.0,
+        metavar="MIN",
+        help="longest recording (default: 10)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from agents.app.server import ServerConfig, serve
+
+    config = ServerConfig(
+        host=options.host,
+        port=options.port,
+        most_mb=options.most_mb,
+        most_s=60 * options.most_minutes,
+    )
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    with serve(config) as address:
+        print(f"The page is at {address} (Ctrl+C stops it).", flush=True)
+        stopped.wait()
+    return 0
