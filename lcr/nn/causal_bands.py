@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.signal import lfilter
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -87,6 +86,10 @@ class RunningLevel:
     """
 
     def __init__(self, frames: float) -> None:
+        # It takes more than a second to import: only who builds a causal model pays for it.
+        from scipy.signal import lfilter
+
+        self._filter = lfilter
         self._keep = math.exp(-1 / frames)
 
     def start(self, rows: int) -> LevelState:
@@ -96,8 +99,8 @@ class RunningLevel:
         """(rows, frames) mean squares -> levels (rows, frames), without gradient."""
         gain, past = [1 - self._keep], [1, -self._keep]
         given = power.detach().double().cpu().numpy()
-        mean, power_after = lfilter(gain, past, given, zi=state.power)
-        weight, weight_after = lfilter(gain, past, np.ones(given.shape[1]), zi=state.weight)
+        mean, power_after = self._filter(gain, past, given, zi=state.power)
+        weight, weight_after = self._filter(gain, past, np.ones(given.shape[1]), zi=state.weight)
         level = np.sqrt(mean / weight + _SILENCE)
         return torch.from_numpy(level).to(power), LevelState(power_after, weight_after)
 
