@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,8 +24,8 @@ import soundfile
 import lcr
 from lcr.audio import resample, write_audio
 from lcr.remixer import Audio
+from tests.browser import CHROMIUM, DRIVER, chromium
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 RATE = 22_050
 HOSTILE = "<img src=x onerror='window.hacked=1'> ${window.hacked=1} {{value}} remove the music"
 ALL_QUIETER = "turn everything down"
@@ -135,23 +134,8 @@ class User:
 
 @pytest.fixture(scope="module")
 def driver(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in (
-        "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-sync",
-        "disable-background-networking", "disable-component-update", "disable-dev-shm-usage",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    one = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
+    with chromium(tmp_path_factory.mktemp("chromium"), performance="ALL") as one:
         yield one
-    finally:
-        one.quit()
 
 
 def size(driver: Any, width: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +24,8 @@ from experiments.listening.survey import low_anchor
 from experiments.listening_test import main
 from experiments.report.media import Clip
 from lcr.instruction import Task
+from tests.browser import chromium
 from tests.experiments.report_run import Contender, blend, build_run
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="module")
@@ -256,24 +254,8 @@ def test_analysis_without_raters_says_so(survey: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("chromium and chromedriver are not installed")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in (
-        "headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-dev-shm-usage",
-        "disable-background-networking", f"user-data-dir={tmp_path / 'chromium'}",
-    ):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
+    with chromium(tmp_path / "chromium") as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 _RATE = """

@@ -25,6 +25,7 @@ from experiments.report.media import Clip, ClipError, encode, mel_power, read_cl
 from experiments.report.plots import Spread, scale_for, signed
 from experiments.report.run import read_run
 from lcr.instruction import Task
+from tests.browser import chromium
 from tests.experiments.report_run import Contender, Sound, blend, build_run
 
 SCRIPT = "<script>window.hacked = 1; alert(1)</script>"
@@ -33,7 +34,6 @@ BREAKOUT = "</blockquote></style></script><script>window.hacked = 1</script>{{ 7
 UNICODE = "Größe ↑ 狗叫 \u202eabc\u202c \x00\x1b[31m \"double\" 'single' &amp; <b>bold</b>"
 LONG = "please " * 400 + "x" * 3000
 HOSTILE = (SCRIPT, IMAGE, BREAKOUT)
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 
 def fails(mixture: Sound, target: Sound, index: int) -> Sound:
@@ -243,25 +243,8 @@ def test_decibels_carry_their_sign(value: float | None, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("chromium and chromedriver are not installed")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in (
-        "headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-sync",
-        "disable-background-networking", "disable-component-update", "disable-dev-shm-usage",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 _PLAYERS = """
