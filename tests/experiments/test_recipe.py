@@ -25,6 +25,8 @@ bank = test_train_cli.bank
 
 RECIPES = sorted((Path(__file__).parents[2] / "experiments" / "recipes").glob("*.toml"))
 BASELINES = [path for path in RECIPES if load_recipe(path, []).system]
+LONGER = {"audiosep-desk": 28.0, "llm-tse": 28.0}
+"""Minutes of those that have more than the others' equal budget, as their cards say."""
 REMIXER = next(path for path in RECIPES if path.stem.endswith("remixer"))
 
 
@@ -44,7 +46,7 @@ def test_recipes_of_baselines_build_what_they_say(path: Path, bank: Path) -> Non
     stage = build_stage(recipe, open_mixtures(replace(recipe, blends=blends), {"field": bank}))
     trained = sum(p.numel() for p in stage.modules.parameters() if p.requires_grad)
     assert 3e5 < trained < 5e6
-    assert recipe.loop.minutes == 14.0
+    assert recipe.loop.minutes == LONGER.get(recipe.name, 14.0)
 
 
 def test_the_shipped_remixer_is_the_grounded_one() -> None:
