@@ -1,9 +1,10 @@
 """Train several forms of one recipe under equal conditions: `ablate.py PLAN.toml --out DIR …`.
 
 A plan names a recipe and its arms, each a list of `--set` overrides, and the seeds to train every
-arm with. Whatever else is on the command line goes to `train.py` (--field, --studio, --processes).
-Arms are trained one after another and shipped to DIR/ARM; the same command goes on where it was
-stopped. In the end it prints the comparison of all arms to start.
+arm with. It may name a reader's recipe too, by which every arm first trains a reader of its own.
+Whatever else is on the command line goes to `train.py` (--field, --studio, --processes). All arms
+are trained with one seed before any with the next, and shipped to DIR/ARM; the same command goes on
+where it was stopped. In the end it prints the comparison of all arms to start.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.errors import ConfigError
@@ -28,46 +29,61 @@ _HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One form of the recipe."""
+    """One form of the recipe, and of the reader's recipe where the plan has one."""
 
     set: tuple[str, ...] = ()
+    reader_set: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`recipe` is the name of a file in experiments/recipes, or the path of another."""
+    """`recipe` is the name of a file in experiments/recipes, or the path of another; so is
+    `reader`, the recipe of a reader stage, "" for none."""
 
     recipe: str
+    reader: str = ""
     arms: Mapping[str, Arm]
     seeds: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """One arm with one seed, as `train.py` and `ship.py` take it."""
+    """One arm with one seed, as `train.py` and `ship.py` take it; `reader` is what it starts
+    from, trained before it."""
 
     name: str
     recipe: Path
     overrides: tuple[str, ...]
+    reader: Training | None = None
 
 
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> list[Training]:
-    """Every training of a plan, seeds of an arm one after another. Raises ConfigError for a plan
-    or an arm that could not be trained."""
+    """Every training of a plan, all arms of a seed one after another, so that a plan cut short has
+    whole comparisons. Raises ConfigError for a plan or an arm that could not be trained."""
     plan = build(Plan, read_toml(path, what="plan"), where=str(path))
     if not plan.arms or not plan.seeds:
         raise ConfigError(f"{path}: a plan needs at least one arm and one seed")
-    recipe = _HERE / "recipes" / f"{plan.recipe}.toml"
-    if not recipe.exists():
-        recipe = Path(plan.recipe)
     trainings = []
-    for name, arm in plan.arms.items():
-        for seed in plan.seeds:
-            chosen = (*arm.set, *overrides, f"loop.seed={seed}")
-            load_recipe(recipe, chosen)
+    for seed in plan.seeds:
+        for name, arm in plan.arms.items():
             told = name if len(plan.seeds) == 1 else f"{name}-seed{seed}"
-            trainings.append(Training(name=told, recipe=recipe, overrides=chosen))
+            reader = None
+            if plan.reader:
+                chosen = (*arm.reader_set, f"loop.seed={seed}")
+                reader = _training(f"{told}-reader", plan.reader, chosen)
+            elif arm.reader_set:
+                raise ConfigError(f"{path}: arm {name} has reader_set, but the plan no reader")
+            chosen = (*arm.set, *overrides, f"loop.seed={seed}")
+            trainings.append(replace(_training(told, plan.recipe, chosen), reader=reader))
     return trainings
+
+
+def _training(name: str, recipe: str, overrides: tuple[str, ...]) -> Training:
+    path = _HERE / "recipes" / f"{recipe}.toml"
+    if not path.exists():
+        path = Path(recipe)
+    load_recipe(path, overrides)
+    return Training(name=name, recipe=path, overrides=overrides)
 
 
 def train(training: Training, out: Path, arguments: Sequence[str]) -> Path:
@@ -75,13 +91,24 @@ def train(training: Training, out: Path, arguments: Sequence[str]) -> Path:
     model, run = out / training.name, out / "runs" / training.name
     if (model / CONFIG_FILE).exists():
         return model
-    sets = [word for override in training.overrides for word in ("--set", override)]
+    overrides = training.overrides
+    if training.reader is not None:
+        start = _run(training.reader, out, training.reader.overrides, arguments)
+        overrides = (*overrides, f'init.reader="{start.resolve()}"')
+    _run(training, out, overrides, arguments)
+    ship(training.recipe, run, model, overrides)
+    return model
+
+
+def _run(training: Training, out: Path, overrides: Sequence[str], arguments: Sequence[str]) -> Path:
+    """The folder of a finished training."""
+    run = out / "runs" / training.name
+    sets = [word for override in overrides for word in ("--set", override)]
     command = [str(_HERE / "train.py"), str(training.recipe), "--run", str(run), *sets, *arguments]
     print(f"{training.name}:", flush=True)
     if subprocess.run([sys.executable, *command], check=False).returncode:
         raise ConfigError(f"training {training.name} did not end well; the same command goes on")
-    ship(training.recipe, run, model, training.overrides)
-    return model
+    return run
 
 
 def comparison(models: Mapping[str, Path]) -> str:

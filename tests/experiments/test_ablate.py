@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from safetensors.torch import load_file
 
 from experiments.ablate import Training, comparison, load_plan, main, train
 from experiments.compare import parser, resolve_config
@@ -72,7 +74,7 @@ def test_every_plan_is_whole(path: Path) -> None:
 
 def test_arms_and_seeds_become_trainings(plan: Path) -> None:
     trainings = load_plan(plan, ["loop.steps=1"])
-    assert [t.name for t in trainings] == ["one-seed3", "one-seed4", "other-seed3", "other-seed4"]
+    assert [t.name for t in trainings] == ["one-seed3", "other-seed3", "one-seed4", "other-seed4"]
     assert trainings[0].overrides == ("loop.steps=1", "loop.seed=3")
     assert trainings[3].overrides == ('reader.mode="frozen"', "loop.steps=1", "loop.seed=4")
 
@@ -100,6 +102,30 @@ def test_an_arm_is_trained_shipped_and_not_trained_again(
     assert JointRemixer.from_checkpoint(model, name="lcr").card.weights["one-seed3"] == first
     assert main([str(plan), "--out", str(out), "--only", "two"]) == 2
     assert "has no arm two" in capfd.readouterr().err
+
+
+def test_an_arm_may_start_from_a_reader_of_its_own(plan: Path, bank: Path) -> None:
+    reader = bank / "reader.toml"
+    text = TINY.replace('"joint"', '"reader"').replace('"tiny"', '"tiny-reader"')
+    reader.write_text(text + "[objective]\nreader_batch = 2\n")
+    plan.write_text(
+        f'recipe = "{bank / "tiny.toml"}"\nreader = "{reader}"\n[arms.one]\n'
+        "reader_set = ['reader.mode=\"frozen\"', 'loop.rate=0.5']\n"
+        "set = ['reader.mode=\"frozen\"', 'loop.steps=1', 'loop.module_rates={reader=0.0}']\n"
+    )
+    out = bank / "out"
+    arguments = ["--out", str(out), "--field", str(bank), "--processes", "1"]
+    assert main([str(plan), *arguments]) == 0
+    learned = load_file(out / "runs" / "one-reader" / "weights.safetensors")
+    shipped = load_file(out / "one" / "model.safetensors")
+    names = [name for name in learned if name.startswith("reader.") and name in shipped]
+    assert names
+    for name in names:
+        torch.testing.assert_close(shipped[name].float(), learned[name], atol=1e-3, rtol=1e-3)
+
+    plan.write_text('recipe = "blocks"\n[arms.one]\nreader_set = ["loop.steps=1"]\n')
+    with pytest.raises(ConfigError, match="the plan no reader"):
+        load_plan(plan)
 
 
 def test_a_training_that_fails_is_told(tmp_path: Path, plan: Path) -> None:
