@@ -17,6 +17,7 @@ from agents.generative_data import Lesson, LessonConfig, draw_lesson
 from agents.generative_text import plan_text, request
 from agents.generative_tokenizer import END, PLAN, USER
 from lcr.data.mixtures import Example
+from lcr.training.precision import cpu_products
 from lcr.training.stages import Scores
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class GenerativeStage:
         for start in range(0, len(self._held_out), self.config.batch):
             some = self._held_out[start : start + self.config.batch]
             ids, labels = self.batch(some)
-            with _precision(self.config):
+            with cpu_products(bfloat16=self.config.cpu_bfloat16):
                 logits = self.model(input_ids=ids).logits[:, :-1].float()
             targets = labels[:, 1:]
             kept = targets != _IGNORED
@@ -136,7 +137,7 @@ class GenerativeStage:
             ids, labels = self.batch(ordered[start : start + size])
             targets = labels[:, 1:]
             kept = targets != _IGNORED
-            with _precision(self.config):
+            with cpu_products(bfloat16=self.config.cpu_bfloat16):
                 hidden = self.model.transformer(input_ids=ids).last_hidden_state[:, :-1]
                 # The vocabulary's scores are only needed where a plan is written.
                 logits = self.model.lm_head(hidden[kept]).float()
@@ -150,10 +151,6 @@ def _id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
     found = tokenizer.convert_tokens_to_ids(token)
     assert isinstance(found, int)
     return found
-
-
-def _precision(config: GenerativeConfig) -> torch.autocast:
-    return torch.autocast("cpu", torch.bfloat16, enabled=config.cpu_bfloat16)
 
 
 def start_from_words(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast) -> None:

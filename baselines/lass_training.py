@@ -15,6 +15,7 @@ from lcr.data.mixtures import Example
 from lcr.instruction import Description, Kind
 from lcr.training.data import TrainingMixtures
 from lcr.training.losses import negative_snr_improvement
+from lcr.training.precision import cpu_products
 from lcr.training.stages import DEFAULT, Scores, StageConfig
 
 
@@ -81,7 +82,7 @@ class LassStage:
         queries, samples)."""
         with torch.no_grad():
             z = self.encoder.embed_text(texts).to(self._device)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.cpu_bfloat16):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             estimate = self.extractor(mixture, z.view(len(mixture), queries, -1)).float()
         return negative_snr_improvement(
             estimate=estimate,

@@ -4,7 +4,7 @@ the same speaker, or by both."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from lcr.instruction import Action, Description, Instruction
 from lcr.nn.prompt_reader import PromptReader
 from lcr.training.data import Blend, TrainingConfig, TrainingMixtures
 from lcr.training.losses import negative_snr_improvement
+from lcr.training.precision import cpu_products
 from lcr.training.stages import DEFAULT, Scores, StageConfig
 
 CLUES = ("text", "audio", "both")
@@ -47,11 +48,8 @@ class SpeakerMixtures(TrainingMixtures):
         self,
         blends: Sequence[Blend],
         config: TrainingConfig,
-        *,
-        n_speech: int = 2,
-        n_audio: int = 0,
     ) -> None:
-        super().__init__(blends, config, n_speech=n_speech, n_audio=n_audio)
+        super().__init__(blends, replace(config, n_audio=0))
         self._recordings: dict[Entry, tuple[Bank, list[Entry]]] = {}
         for bank in {id(blend.speech): blend.speech for blend in blends}.values():
             by_speaker: dict[str, list[Entry]] = {}
@@ -158,7 +156,7 @@ class LlmTseStage:
         """(batch,) of mixtures and targets (batch, samples)."""
         device = next(self.extractor.parameters()).device
         mixture, target = mixture.to(device), target.to(device)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.cpu_bfloat16):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             text = None if prompts is None else self.reader(prompts)
             audio = None if enrolments is None else enrolments.to(device)
             z = self.clues(text, audio).unsqueeze(1)

@@ -26,6 +26,7 @@ from lcr.data.studio.pack import PackedBank
 from lcr.joint import WEIGHTS_FILE, WeightsError, fill
 from lcr.nn.causal import CausalConfig, CausalRemixer
 from lcr.nn.grounded import GroundedConfig, GroundedRemixer
+from lcr.nn.mask_networks import Scale
 from lcr.nn.prompt_reader import PromptReader
 from lcr.nn.reader_config import LoraConfig, ReaderConfig, preset
 from lcr.nn.slots import SlotVocabulary
@@ -95,7 +96,7 @@ class SoundRecipe:
     of Table VII that it is."""
 
     block: Literal["C", "T", "M"]
-    scale: Literal["paper", "desk"] = "desk"
+    scale: Scale = "desk"
     variant: str = "default"
 
     def build(self, z_dim: int) -> Variant:
@@ -294,7 +295,8 @@ def open_mixtures(
 
 def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:
     """Validation examples by bank, the same in every run."""
-    config = MixtureConfig(n_audio=0) if recipe.stage == "llm-tse" else MixtureConfig()
+    n_audio = 0 if recipe.stage == "llm-tse" else recipe.training.n_audio
+    config = MixtureConfig(n_speech=recipe.training.n_speech, n_audio=n_audio)
     found = {}
     for name in recipe.banks:
         bank = open_bank(name, recipe, paths, "valid")

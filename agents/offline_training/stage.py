@@ -15,6 +15,7 @@ from agents.offline_network import ACTIONS, PlannerNetwork, Question
 from agents.offline_training.prompts import PlannerExample, draw_example
 from lcr.data.mixtures import Example
 from lcr.instruction import Action
+from lcr.training.precision import cpu_products
 from lcr.training.stages import Scores
 
 
@@ -49,7 +50,7 @@ class PlannerStage:
         for start in range(0, len(pairs), size):
             chunk = pairs[start : start + size]
             questions = [self._question(example, hint) for example, hint in chunk]
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.cpu_bfloat16):
+            with cpu_products(bfloat16=config.cpu_bfloat16):
                 logits, there = self.network(questions)
             nats, right = _score(logits.float(), there, [e for e, _ in chunk], config.rest_weight)
             total = total + nats

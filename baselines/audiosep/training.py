@@ -16,6 +16,7 @@ from lcr.data.bank import SAMPLE_RATE
 from lcr.data.mixtures import Example
 from lcr.training.data import Batch, TrainingMixtures
 from lcr.training.losses import negative_snr_improvement
+from lcr.training.precision import cpu_products
 from lcr.training.stages import DEFAULT, Scores, StageConfig
 
 SPEECH_SHARE = 0.1
@@ -101,7 +102,7 @@ class AudioSepStage:
     def _separate(self, mixture: Tensor, texts: Sequence[str]) -> Tensor:
         with torch.no_grad():
             z = self.encoder.embed_text(texts).to(self._device)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.cpu_bfloat16):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             return separate(self.network, mixture, z).float()
 
     @property

@@ -74,7 +74,8 @@ class SoundRemixerConfig:
 
 
 def configuration(block: str, scale: Scale = "paper", *, z_dim: int = 4096) -> SoundRemixerConfig:
-    """LCR-C, -T or -M as the paper has it, or for a desk (a CPU; encoder stride 32).
+    """LCR-C, -T or -M as the paper has it, or for a desk (a CPU; encoder stride 32); LCR-C also
+    "small", for many trainings on a desk.
 
     Raises ValueError for an unknown block or scale.
     """

@@ -38,6 +38,8 @@ class TrainingConfig:
     mixtures: int = 3
     instructions: int = 4
     duration_s: float = 3.0
+    n_speech: int = 2
+    n_audio: int = 2
     task_weights: tuple[float, ...] = (1.0,) * 15 + (0.3,)
     """How often each of the 16 tasks is drawn, in table order; OVC is learnt at once."""
     augment: AugmentConfig = AugmentConfig()
@@ -91,12 +93,11 @@ class TrainingMixtures:
         self,
         blends: Sequence[Blend],
         config: TrainingConfig,
-        *,
-        n_speech: int = 2,
-        n_audio: int = 2,
     ) -> None:
         self.config = config
-        self._mix = MixtureConfig(duration_s=config.duration_s, n_speech=n_speech, n_audio=n_audio)
+        self._mix = MixtureConfig(
+            duration_s=config.duration_s, n_speech=config.n_speech, n_audio=config.n_audio
+        )
         self._blends = tuple(blends)
         self._pools: list[dict[Kind, list[list[Entry]]]] = [
             {
@@ -107,7 +108,7 @@ class TrainingMixtures:
         ]
         shares = np.array([b.share for b in self._blends], dtype=np.float64)
         self._shares = shares / shares.sum()
-        by_task = patterns_by_task(n_speech, n_audio)
+        by_task = patterns_by_task(config.n_speech, config.n_audio)
         self._tasks = tuple(by_task)
         self._patterns = tuple(by_task.values())
         order = list(Task)

@@ -54,12 +54,10 @@ class LoadedMixtures(TrainingMixtures):
         blends: Sequence[Blend],
         config: TrainingConfig,
         *,
-        n_speech: int = 2,
-        n_audio: int = 2,
         workers: int = 0,
         device: torch.device | None = None,
     ) -> None:
-        super().__init__(blends, config, n_speech=n_speech, n_audio=n_audio)
+        super().__init__(blends, config)
         self._workers, self._device = workers, device
         self._ready: Iterator[_Made] | None = None
         self.waited_s = 0.0

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lcr.training.config import LoopConfig
+from lcr.training.muon import Muon
 
 
 def build_optimisers(modules: nn.ModuleDict, config: LoopConfig) -> list[torch.optim.Optimizer]:
@@ -35,11 +36,10 @@ def build_optimisers(modules: nn.ModuleDict, config: LoopConfig) -> list[torch.o
     ]
     if muon:
         found.append(
-            torch.optim.Muon(
+            Muon(
                 [{"params": muon, "base": config.muon_rate}],
                 lr=config.muon_rate,
                 weight_decay=config.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
             )
         )
     return found

@@ -16,6 +16,7 @@ from lcr.nn.permutation import pit_loss
 from lcr.training.data import TrainingMixtures
 from lcr.training.grounding import energy_shares
 from lcr.training.losses import negative_snr
+from lcr.training.precision import cpu_products
 from lcr.training.stages import DEFAULT, Scores, StageConfig
 
 CLUSTER_DIM = 20
@@ -79,7 +80,7 @@ class SeparatorStage:
         separator = cast(BandSeparator, self.separator)
         mixture = sources.sum(1)
         level = mixture.square().mean(-1, keepdim=True).add(1e-12).sqrt()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.cpu_bfloat16):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             spectrum = separator.transform(mixture / level)
             h = separator.hear(spectrum)
             estimate = separator.mask(spectrum, h, mixture.shape[-1]).float()
@@ -109,7 +110,7 @@ class SeparatorStage:
         return Scores(values, len(examples))
 
     def _estimate(self, sources: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.cpu_bfloat16):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             estimate: Tensor = self.separator(sources.sum(1)).float()
         return estimate
 

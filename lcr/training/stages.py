@@ -25,6 +25,7 @@ from lcr.training.curriculum import CurriculumConfig, weighted_task_mean
 from lcr.training.data import Batch, TrainingMixtures
 from lcr.training.grounding import grounding_loss
 from lcr.training.losses import negative_snr, negative_snr_improvement
+from lcr.training.precision import cpu_products
 
 StageName = Literal[
     "remixer", "reader", "joint", "separator", "clap", "lass", "llm-tse", "audiosep"
@@ -51,8 +52,8 @@ class StageConfig:
     """Prompts a step of the reader stage."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     cpu_bfloat16: bool = False
-    """Matrix products on the CPU in bfloat16: faster on processors with AVX-512 BF16 or AMX, slower
-    on others. On a GPU the loop's `precision` decides."""
+    """Matrix products on the CPU in bfloat16, on processors that have them (AVX-512 BF16, AMX); on
+    others they stay in float32. On a GPU the loop's `precision` decides."""
 
 
 DEFAULT = StageConfig()
@@ -108,7 +109,7 @@ class _RemixingStage(ABC):
     def estimate(self, examples: Sequence[Example]) -> Tensor:
         """(examples, samples), remixed by the filters of their prompts."""
         mixture = torch.from_numpy(np.stack([e.mixture for e in examples])).to(self._device)
-        with _precision(self.config):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             estimates: Tensor = self.remixer(mixture, self.filters(examples).unsqueeze(1))
         return estimates.squeeze(1)
 
@@ -174,7 +175,7 @@ class RemixerStage(_RemixingStage):
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         batch = self.mixtures.batch(rng)
-        with _precision(self.config):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             return self._remix_loss(batch, self._z([p for row in batch.prompts for p in row]))
 
 
@@ -194,7 +195,7 @@ class ReaderStage:
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         prompts = self.mixtures.prompts(self.config.reader_batch, rng)
-        with _precision(self.config):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             stated = self.reader.read([p.text for p in prompts]).slots
         loss = slot_loss(stated, slot_tensor(self.vocabulary, prompts))
         return loss, {"slot_loss": float(loss.detach())}
@@ -230,7 +231,7 @@ class JointStage(_RemixingStage):
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         batch = self.mixtures.batch(rng)
         prompts = [p for row in batch.prompts for p in row]
-        with _precision(self.config):
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
             reading = self.reader.read([p.text for p in prompts])
             loss, figures = self._remix_loss(batch, self.reader.join(reading))
         told = slot_loss(reading.slots, slot_tensor(self.vocabulary, prompts))
@@ -274,10 +275,6 @@ def remix_scores(stage: _RemixingStage, examples: Sequence[Example], batch: int 
                 _add(values, "snri_without_ovc_db", value)
                 _add(values, "count/without_ovc", 1.0)
     return Scores(values, len(examples))
-
-
-def _precision(config: StageConfig) -> torch.autocast:
-    return torch.autocast("cpu", torch.bfloat16, enabled=config.cpu_bfloat16)
 
 
 def _add(values: dict[str, float], key: str, value: float) -> None:

@@ -74,6 +74,7 @@ def test_the_mixture_gains_nothing() -> None:
     assert scores.values["extraction_snri_db"] == pytest.approx(0.0, abs=0.05)
 
 
+@pytest.mark.usefixtures("bfloat16_products")
 def test_bfloat16_on_the_cpu_is_close_to_float32() -> None:
     exact, half = (
         stage(cpu_bfloat16=b).loss(np.random.default_rng(0))[0].item() for b in (False, True)

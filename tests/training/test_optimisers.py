@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lcr.training.config import LoopConfig, OptimiserName
+from lcr.training.muon import Muon, orthogonalised
 from lcr.training.optimisers import build_optimisers
 
 
@@ -66,3 +67,35 @@ def test_adam_is_the_paper_s() -> None:
     assert type(ours) is torch.optim.Adam
     assert ours.defaults["betas"] == (0.9, 0.999)
     assert ours.defaults["weight_decay"] == 0
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 16), (24, 8)])
+def test_muon_steps_as_torch_does_without_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    start = torch.randn(3, *shape)
+    gradients = torch.randn(4, 3, *shape)
+
+    def trained(bfloat16: bool) -> list[torch.Tensor]:
+        monkeypatch.setattr("lcr.training.muon.has_bfloat16", lambda: bfloat16)
+        parameters = [nn.Parameter(value.clone()) for value in start]
+        optimiser = Muon(parameters, lr=0.1, weight_decay=0.1)
+        for step in gradients:
+            for parameter, gradient in zip(parameters, step, strict=True):
+                parameter.grad = gradient.clone()
+            optimiser.step()
+        buffers = [optimiser.state[p]["momentum_buffer"] for p in parameters]
+        return [*(p.detach() for p in parameters), *buffers]
+
+    for ours, theirs in zip(trained(False), trained(True), strict=True):
+        moved = float(theirs.norm())
+        assert float((ours - theirs).norm()) < 0.02 * moved
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+    torch.manual_seed(0)
+    made = orthogonalised(torch.randn(2, 5, 40), (3.4445, -4.7750, 2.0315), 5, 1e-7)
+    values = torch.linalg.svdvals(made)
+    assert float(values.min()) > 0.6
+    assert float(values.max()) < 1.3

@@ -99,6 +99,7 @@ def test_validation_in_batches_adds_up() -> None:
     assert whole == {key: pytest.approx(value, abs=1e-4) for key, value in parts.items()}
 
 
+@pytest.mark.usefixtures("bfloat16_products")
 def test_bfloat16_on_the_cpu_is_close_to_float32() -> None:
     exact, half = (
         tiny_stage(StageConfig(cpu_bfloat16=b)).loss(np.random.default_rng(0))[0].item()

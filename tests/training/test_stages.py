@@ -110,6 +110,7 @@ def test_fixed_prompts_have_one_wording() -> None:
     assert max(map(len, wordings(free).values())) > 1
 
 
+@pytest.mark.usefixtures("bfloat16_products")
 def test_bfloat16_on_the_cpu_is_close_to_float32() -> None:
     torch.manual_seed(0)
     remixer = GroundedRemixer(TINY)
