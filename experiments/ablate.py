@@ -38,10 +38,12 @@ class Arm:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """`recipe` is the name of a file in experiments/recipes, or the path of another; so is
-    `reader`, the recipe of a reader stage, "" for none."""
+    `reader`, the recipe of a reader stage, "" for none. `set` and `reader_set` are for all arms."""
 
     recipe: str
     reader: str = ""
+    set: tuple[str, ...] = ()
+    reader_set: tuple[str, ...] = ()
     arms: Mapping[str, Arm]
     seeds: tuple[int, ...] = (0,)
 
@@ -69,11 +71,11 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> list[Training]:
             told = name if len(plan.seeds) == 1 else f"{name}-seed{seed}"
             reader = None
             if plan.reader:
-                chosen = (*arm.reader_set, f"loop.seed={seed}")
+                chosen = (*plan.reader_set, *arm.reader_set, f"loop.seed={seed}")
                 reader = _training(f"{told}-reader", plan.reader, chosen)
             elif arm.reader_set:
                 raise ConfigError(f"{path}: arm {name} has reader_set, but the plan no reader")
-            chosen = (*arm.set, *overrides, f"loop.seed={seed}")
+            chosen = (*plan.set, *arm.set, *overrides, f"loop.seed={seed}")
             trainings.append(replace(_training(told, plan.recipe, chosen), reader=reader))
     return trainings
 

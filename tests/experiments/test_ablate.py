@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from experiments.ablate import Training, comparison, load_plan, main, train
 from experiments.compare import parser, resolve_config
 from experiments.errors import ConfigError
+from experiments.recipe import load_recipe
 from lcr.joint import JointRemixer
 
 PLANS = sorted((Path(__file__).parents[2] / "experiments" / "ablations").glob("*.toml"))
@@ -77,6 +78,14 @@ def test_arms_and_seeds_become_trainings(plan: Path) -> None:
     assert [t.name for t in trainings] == ["one-seed3", "other-seed3", "one-seed4", "other-seed4"]
     assert trainings[0].overrides == ("loop.steps=1", "loop.seed=3")
     assert trainings[3].overrides == ('reader.mode="frozen"', "loop.steps=1", "loop.seed=4")
+
+
+def test_what_is_set_for_the_plan_is_set_for_every_arm_unless_it_says_otherwise(plan: Path) -> None:
+    plan.write_text("set = ['reader.mode=\"lora\"', 'loop.steps=7']\n" + plan.read_text())
+    one, other = load_plan(plan)[:2]
+    assert one.overrides == ('reader.mode="lora"', "loop.steps=7", "loop.seed=3")
+    recipe = load_recipe(other.recipe, other.overrides)
+    assert (recipe.reader.mode, recipe.loop.steps) == ("frozen", 7)
 
 
 def test_an_arm_that_cannot_be_trained_stops_all_before_the_first(plan: Path) -> None:
