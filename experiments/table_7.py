@@ -1,13 +1,14 @@
-"""Table VII: the ablations of LCR-C. `python -m experiments.table_7 --arms DIR`.
+"""Table VII: ablations, of LCR-C and of readers. `python -m experiments.table_7 --arms DIR`.
 
-DIR is what `python -m experiments.ablate experiments/ablations/table_7.toml --out DIR` ships; a
-setting with several seeds is the mean over them, mixture by mixture.
+DIR is what `python -m experiments.ablate experiments/ablations/table_7.toml --out DIR` ships, and
+the same with readers.toml; a setting with several seeds is the mean over them, mixture by mixture.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -36,6 +37,14 @@ ARMS = {
 }
 """The paper's settings -> the arms of experiments/ablations/table_7.toml."""
 
+READERS = {
+    "Frozen": "reader-frozen",
+    "LoRA": "reader-lora",
+    "Full": "reader-full",
+    "LoRA, fixed prompts": "reader-fixed-prompts",
+}
+"""What of the language model is trained -> the arms of experiments/ablations/readers.toml."""
+
 
 def seeds_of(arm: str, folder: Path | None) -> list[Path]:
     """The checkpoints of an arm that are shipped, a seed each."""
@@ -45,11 +54,27 @@ def seeds_of(arm: str, folder: Path | None) -> list[Path]:
     return [path for path in found if (path / CONFIG_FILE).is_file()]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A setting's mean over its seeds, and what each seed has."""
+
+    mean: Recorded
+    seeds: tuple[Recorded, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """Each seed's mean over tasks without OVC."""
+        if self.mean.why:
+            return "none"
+        means = [cells(one, (WITHOUT_OVC,))[WITHOUT_OVC] for one in self.seeds]
+        return " ".join(f"{m.interval.mean:.2f}" for m in means if m.interval and m.interval.mean)
+
+
 def measured(
     options: Options, arms: Mapping[str, str] = ARMS, *, plan: str = "table_7"
-) -> dict[str, tuple[Recorded, int]]:
-    """Records and the number of seeds of every setting; `arms` maps settings to arms of the plan
-    experiments/ablations/PLAN.toml. Raises LcrError."""
+) -> dict[str, Setting]:
+    """Every setting; `arms` maps settings to arms of the plan experiments/ablations/PLAN.toml.
+    Raises LcrError."""
     rows: dict[str, str | None] = {}
     weights: dict[str, str] = {}
     seeds = {setting: seeds_of(arm, options.arms) for setting, arm in arms.items()}
@@ -60,10 +85,11 @@ def measured(
     chosen = dataclasses.replace(options, weights=weights, systems=())
     found = recorded(rows, chosen)
     why = f"not run: train it: experiments/ablations/{plan}.toml; --arms DIR"
-    return {
-        setting: (_mean([found[p.name] for p in paths]) if paths else Recorded(why=why), len(paths))
-        for setting, paths in seeds.items()
-    }
+    settings = {}
+    for setting, paths in seeds.items():
+        some = tuple(found[path.name] for path in paths)
+        settings[setting] = Setting(mean=_mean(some) if some else Recorded(why=why), seeds=some)
+    return settings
 
 
 def _mean(seeds: Sequence[Recorded]) -> Recorded:
@@ -87,18 +113,28 @@ def table(options: Options) -> PaperTable:
     rows = (*TASKS, AVERAGE, WITHOUT_OVC)
     paper = {r["setting"]: r["snri"] for r in paper_numbers()["table_7_ablation_snri_lcrC"]}
     found = measured(options)
+    readers = measured(options, READERS, plan="readers")
     columns = tuple(
-        Column(title=setting, cells=cells(one, rows), paper=paper[setting])
-        for setting, (one, _) in found.items()
+        Column(title=name, cells=cells(one.mean, rows), paper=paper[name])
+        for name, one in found.items()
     )
-    seeds = ", ".join(f"{setting} {count}" for setting, (_, count) in found.items())
+    of_readers = tuple(
+        Column(title=name, cells=cells(one.mean, rows)) for name, one in readers.items()
+    )
+    seeds = "; ".join(f"{name} {one.told}" for name, one in (found | readers).items())
     return PaperTable(
         number="VII",
-        title="ablations of LCR-C, SNR improvement in dB",
+        title="ablations, SNR improvement in dB",
         here=options.here,
         scale=f"{options.scale} scale",
-        blocks=(Block(title="Settings", rows=rows, columns=columns),),
-        notes=(f"Seeds: {seeds}. Intervals are over mixtures, not over seeds.",),
+        blocks=(
+            Block(title="LCR-C", rows=rows, columns=columns),
+            Block(title="Readers of LCR-G", rows=rows, columns=of_readers),
+        ),
+        notes=(
+            f"Seed by seed, average without OVC: {seeds}.",
+            "Intervals are over mixtures, not over seeds.",
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from experiments import claims, make_tables, table_2, table_6
-from experiments.ablate import load_plan
+from experiments.ablate import Training, load_plan
 from experiments.claims_measure import input_snr_slope, paired
 from experiments.errors import ConfigError
 from experiments.paper_runs import (
@@ -39,8 +40,9 @@ from experiments.paper_table import (
     to_markdown,
     write,
 )
+from experiments.recipe import load_recipe
 from experiments.suite import load_suite
-from experiments.table_7 import ARMS, _mean, seeds_of
+from experiments.table_7 import ARMS, READERS, Setting, _mean, seeds_of
 from lcr.instruction import Task
 from lcr.statistics import Interval
 
@@ -190,13 +192,30 @@ def test_ratings_are_read_and_checked(tmp_path: Path) -> None:
             table_6.read_ratings(tmp_path)
 
 
-def test_ablations_are_equal_but_for_what_they_are_named_after(tmp_path: Path) -> None:
-    trainings = load_plan(ABLATIONS / "table_7.toml")
-    assert len(trainings) == 3 * len(ARMS)
-    assert {t.name.rpartition("-seed")[0] for t in trainings} == set(ARMS.values())
-    for training in trainings:
-        assert 'sound.block="C"' in training.overrides
-        assert [o for o in training.overrides if "minutes" in o] == ["loop.minutes=5.0"]
+@pytest.mark.parametrize(("plan", "arms"), [("table_7", ARMS), ("readers", READERS)])
+def test_ablations_are_equal_but_for_what_they_are_named_after(
+    plan: str, arms: Mapping[str, str]
+) -> None:
+    trainings = load_plan(ABLATIONS / f"{plan}.toml")
+    assert len(trainings) == 3 * len(arms)
+    assert {t.name.rpartition("-seed")[0] for t in trainings} == set(arms.values())
+    assert len({budget_of(training) for training in trainings}) == 1
+
+
+def budget_of(training: Training) -> tuple[object, ...]:
+    """All that makes a training cheap or dear, of it and of the reader before it."""
+    found: list[object] = []
+    for one in (training, training.reader):
+        if one is not None:
+            recipe = load_recipe(one.recipe, one.overrides)
+            mixtures = dataclasses.replace(recipe.training, fixed_prompts=False)
+            sound = recipe.sound and (recipe.sound.block, recipe.sound.scale)
+            size = (recipe.loop.minutes, recipe.loop.steps, str(mixtures), sound)
+            found += [*size, recipe.blends, sorted(recipe.init)]
+    return tuple(map(str, found))
+
+
+def test_a_setting_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     for name in ("causal-seed0", "causal-seed1", "default"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
@@ -206,6 +225,10 @@ def test_ablations_are_equal_but_for_what_they_are_named_after(tmp_path: Path) -
         [Recorded((record(0, 1.0), record(1, 2.0))), Recorded((record(0, 3.0), record(1, None)))]
     )
     assert [r["metrics"]["snr_improvement_db"] for r in mean.records] == [2.0, None]
+    seeds = (records(), records(shift=2.0))
+    means = [float(word) for word in Setting(mean=_mean(seeds), seeds=seeds).told.split()]
+    assert means[1] - means[0] == pytest.approx(2.0, abs=0.011)
+    assert Setting(mean=Recorded(why="not run: x")).told == "none"
 
 
 @pytest.mark.parametrize(
