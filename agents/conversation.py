@@ -238,7 +238,7 @@ class Conversation:
                     "named": one.named,
                     "focus": one.focus,
                     "way": one.way,
-                    "only": _edges(one.only),
+                    "only": None if one.only is None else one.only.to_json(),
                 }
                 for one in self._last
             ],
@@ -296,10 +296,6 @@ class Conversation:
         )
 
 
-def _edges(only: TimeRange | None) -> list[float | None] | None:
-    return None if only is None else [only.start_s, only.end_s]
-
-
 def _read_last(data: Mapping[str, Any]) -> Last:
     only = data["only"]
     return Last(
@@ -307,7 +303,7 @@ def _read_last(data: Mapping[str, Any]) -> Last:
         named=tuple(map(str, data["named"])),
         focus=tuple(map(str, data["focus"])),
         way=data["way"],
-        only=None if only is None else TimeRange(start_s=only[0], end_s=only[1]),
+        only=None if only is None else TimeRange.from_json(only),
     )
 
 

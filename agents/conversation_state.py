@@ -83,19 +83,13 @@ class State:
     def as_json(self) -> dict[str, Any]:
         return {
             "whole": _mix_json(self.whole),
-            "parts": [
-                {"start_s": only.start_s, "end_s": only.end_s, **_mix_json(one)}
-                for only, one in self.parts
-            ],
+            "parts": [{**only.to_json(), **_mix_json(one)} for only, one in self.parts],
         }
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> State:
         """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
-        parts = tuple(
-            (TimeRange(start_s=one["start_s"], end_s=one["end_s"]), _read_mix(one))
-            for one in data["parts"]
-        )
+        parts = tuple((TimeRange.from_json(one), _read_mix(one)) for one in data["parts"])
         return cls(whole=_read_mix(data["whole"]), parts=parts)
 
 

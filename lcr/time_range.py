@@ -1,14 +1,15 @@
-"""A part of a recording: the change that a prompt asks for is limited to it.
+"""A part of a recording: the change that a prompt asks for is limited to it, or spares it.
 
-Outside of the range every sample is the recording's own. Inside it is the remix, but for the edges,
-where the one fades into the other by a raised cosine whose two weights sum to 1. An edge at the
-recording's own start or end does not fade.
+What does not change is the recording's own, sample by sample. The rest is the remix, but for the
+edges of its parts, where it fades into the recording by a raised cosine whose two weights sum to 1.
+An edge at the recording's own start or end does not fade.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from lcr.remixer import Audio, Step
 from lcr.streams import Queue, Source
 
 FADE_S = 0.02
-"""Of each edge, inside of the range; less where the range is shorter than two of them."""
+"""Of each edge, inside of what changes; less where that is shorter than two of them."""
 
 
 class TimeRangeError(LcrError):
@@ -28,7 +29,7 @@ class TimeRangeError(LcrError):
 @dataclass(frozen=True, kw_only=True)
 class TimeRange:
     """From `start_s` to `end_s`, in seconds from the recording's start, or, below 0, from its end;
-    `end_s` None is the end.
+    `end_s` None is the end. `spared`: this part stays as it is, and all others change.
 
     Raises TimeRangeError where it ends before it begins, as far as that can be told without the
     recording's length, or a time is not finite.
@@ -36,6 +37,7 @@ class TimeRange:
 
     start_s: float = 0.0
     end_s: float | None = None
+    spared: bool = False
 
     def __post_init__(self) -> None:
         end_s = self.end_s
@@ -45,49 +47,69 @@ class TimeRange:
             raise TimeRangeError(f"{self.words()}: it must end after it begins")
 
     def words(self) -> str:
-        """For a person: "from 10 s to 15 s", "from 3 s before the end to the end"."""
+        """For a person: "from 10 s to 15 s", "from 3 s before the end to the end", "except from
+        10 s to 15 s"."""
         end = "the end" if self.end_s is None else _moment(self.end_s)
-        return f"from {_moment(self.start_s)} to {end}"
+        return f"{'except ' * self.spared}from {_moment(self.start_s)} to {end}"
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {"start_s": self.start_s, "end_s": self.end_s, "spared": self.spared}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> TimeRange:
+        return cls(
+            start_s=kept["start_s"], end_s=kept["end_s"], spared=bool(kept.get("spared", False))
+        )
 
     def step(self) -> Step:
         """For a trace."""
         return Step(
             name="time range",
             detail=self.words(),
-            data={"start_s": self.start_s, "end_s": self.end_s},
+            data=self.to_json(),
         )
 
     def within(self, samples: int, sample_rate: int) -> Window:
         """Where it is in a recording of `samples` samples; it may end beyond.
 
-        Raises TimeRangeError where it has no sample in common with the recording.
+        Raises TimeRangeError where it has no sample in common with the recording, and where it
+        spares all of them.
         """
         first = _sample(self.start_s, samples, sample_rate)
         last = samples if self.end_s is None else _sample(self.end_s, samples, sample_rate)
         first, last = max(first, 0), min(last, samples)
         if first >= last:
+            where = self.words().removeprefix("except ")
             raise TimeRangeError(
-                f"no part of the recording is {self.words()}: it lasts {samples / sample_rate:g} s"
+                f"no part of the recording is {where}: it lasts {samples / sample_rate:g} s"
             )
-        fade = min(round(FADE_S * sample_rate), (last - first) // 2)
-        return Window(samples=samples, first=first, last=last, fade=fade)
+        fade = round(FADE_S * sample_rate)
+        if not self.spared:
+            fade = min(fade, (last - first) // 2)
+        elif first == 0 and last == samples:
+            raise TimeRangeError(f"nothing of the recording is left to change {self.words()}")
+        return Window(samples=samples, first=first, last=last, fade=fade, spared=self.spared)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
     """A range in samples, `first` to before `last` of a recording of `samples`, with edges of
-    `fade` samples."""
+    `fade` samples, inside of it or, where it is `spared`, outside."""
 
     samples: int
     first: int
     last: int
     fade: int
+    spared: bool = False
 
     def blend(self, before: Audio, after: Audio, at: int = 0) -> Audio:
-        """`before` with the range from `after`: both (channels, samples), and what a recording
+        """`before` with what changes from `after`: both (channels, samples), and what a recording
         holds from sample `at` on."""
         out: Audio = before.copy()
-        begin, end = max(self.first - at, 0), min(self.last - at, before.shape[1])
+        begin, end = 0, before.shape[1]
+        if not self.spared:
+            begin, end = max(self.first - at, 0), min(self.last - at, end)
         if begin < end:
             weight = self._weights(at + begin, at + end)
             part = (1 - weight) * before[:, begin:end] + weight * after[:, begin:end]
@@ -95,20 +117,23 @@ class Window:
         return out
 
     def _weights(self, begin: int, end: int) -> NDArray[np.float64]:
-        """Of the remix, from sample `begin` to before `end`, both within the range."""
+        """Of the remix, from sample `begin` to before `end`, both within the range unless it is
+        spared."""
         at = np.arange(begin, end) + 0.5
+        if self.spared:
+            left = (self.first - at) / max(min(self.fade, self.first), 1)
+            right = (at - self.last) / max(min(self.fade, self.samples - self.last), 1)
+            return _raised_cosine(np.maximum(left, right))
         inward = np.full(at.shape, np.inf)
         if self.first > 0:
             inward = at - self.first
         if self.last < self.samples:
             inward = np.minimum(inward, self.last - at)
-        share = np.clip(inward / max(self.fade, 1), 0, 1)
-        weights: NDArray[np.float64] = np.sin(0.5 * np.pi * share) ** 2
-        return weights if self.fade else np.ones(at.shape)
+        return _raised_cosine(inward / self.fade) if self.fade else np.ones(at.shape)
 
 
 def limit(before: Audio, after: Audio, sample_rate: int, only: TimeRange) -> Audio:
-    """`before` with the range `only` from `after`, both (channels, samples).
+    """`before` with what `only` lets change from `after`, both (channels, samples).
 
     Raises TimeRangeError as `TimeRange.within` does.
     """
@@ -125,6 +150,11 @@ def limit_blocks(remixed: Iterable[Audio], source: Source, window: Window) -> It
             held.put(next(original))
         yield window.blend(held.take(block.shape[1]), block, at)
         at += block.shape[1]
+
+
+def _raised_cosine(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    weights: NDArray[np.float64] = np.sin(0.5 * np.pi * np.clip(share, 0, 1)) ** 2
+    return weights
 
 
 def _sample(time_s: float, samples: int, sample_rate: int) -> int:

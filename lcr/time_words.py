@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lcr.time_range import TimeRange, TimeRangeError
 
@@ -106,8 +106,9 @@ def _joined(found: list[TimeRange]) -> TimeRange:
     if len(found) == 1:
         return found[0]
     starts = [one for one in found if one.end_s is None]
+    spared = any(one.spared for one in found)
     ends = [one for one in found if one.end_s is not None and one.start_s == 0]
-    if len(found) != 2 or len(starts) != 1 or len(ends) != 1:
+    if spared or len(found) != 2 or len(starts) != 1 or len(ends) != 1:
         told = "; ".join(one.words() for one in sorted(found, key=lambda one: one.start_s))
         raise TimeRangeError(f"one time range at a time; the prompt gives {told}")
     return TimeRange(start_s=starts[0].start_s, end_s=ends[0].end_s)
@@ -165,6 +166,10 @@ def _between(match: re.Match[str]) -> TimeRange:
     return TimeRange(start_s=_start(match["a"], size), end_s=_seconds(match["b"]))
 
 
+def _spared(match: re.Match[str]) -> TimeRange:
+    return replace(_between(match), spared=True)
+
+
 def _lasting(match: re.Match[str]) -> TimeRange:
     start_s = _start(match["a"])
     end_s = start_s + (_seconds(match["span"]) or 0)
@@ -195,11 +200,22 @@ def _outside(match: re.Match[str]) -> TimeRange:
 
 
 _ONLY = r"(?<!\w)(?:but )?(?:(?:only|just) )?"
+_EXCEPT = (
+    r"(?<!\w)(?:(?:everywhere|anywhere|always|all the time|the whole time),? (?:but|save|except)"
+    r"|except(?:ing)?|excluding|outside(?: of)?|other than|apart from|aside from|(?:but )?not)"
+    r"(?: for)? "
+    r"(?:(?:in|during|over) )?(?:the (?:part|time|section|passage) )?"
+)
 _FROM = r"(?:from|after|since|past|(?:starting|beginning)(?: at| from)?)"
 _FIRST, _LAST = r"(?=(?:the )?(?:first|opening|initial) )", r"(?=(?:the )?(?:last|final) )"
 _RANGES: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), meaning)
     for pattern, meaning in (
+        (rf"{_EXCEPT}from (?P<a>{_POINT}|{_NUMBER}){_TO}(?P<b>{_POINT})(?!\w)", _spared),
+        (rf"{_EXCEPT}between (?P<a>{_POINT}|{_NUMBER}) and (?P<b>{_POINT})(?!\w)", _spared),
+        (rf"{_EXCEPT}(?P<a>{_CLOCK}|{_SPAN}){_TO}(?P<b>{_POINT})(?!\w)", _spared),
+        (rf"{_EXCEPT}(?:from|after|since|past) (?P<a>{_TIME}){_ON}(?!\w)", _before),
+        (rf"{_EXCEPT}(?:before|until|till|up to) (?P<a>{_TIME})(?!\w)", _after),
         (rf"{_ONLY}from (?P<a>{_POINT}|{_NUMBER}){_TO}(?P<b>{_POINT})(?!\w)", _between),
         (rf"{_ONLY}(?:in )?between (?P<a>{_POINT}|{_NUMBER}) and (?P<b>{_POINT})(?!\w)", _between),
         (rf"{_ONLY}(?:at )?(?P<a>{_CLOCK}|{_SPAN}){_TO}(?P<b>{_POINT})(?!\w)", _between),

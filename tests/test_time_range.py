@@ -64,6 +64,47 @@ def test_an_edge_is_a_raised_cosine_without_a_click() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("spared", "first", "last"),
+    [
+        (TimeRange(start_s=1.0, end_s=2.5, spared=True), 1000, 2500),
+        (TimeRange(end_s=1.0, spared=True), 0, 1000),
+        (TimeRange(start_s=-1.5, spared=True), 3500, 5000),
+        (TimeRange(start_s=0.01, end_s=4.995, spared=True), 10, 4995),
+    ],
+)
+def test_a_spared_part_stays_and_all_others_change(
+    spared: TimeRange, first: int, last: int
+) -> None:
+    before, fade = noise(5000), round(FADE_S * RATE)
+    out = limit(before, -before, RATE, spared)
+    np.testing.assert_array_equal(out[:, first:last], before[:, first:last])
+    left, right = max(first - fade, 0), min(last + fade, 5000)
+    np.testing.assert_array_equal(out[:, :left], -before[:, :left])
+    np.testing.assert_array_equal(out[:, right:], -before[:, right:])
+
+
+def test_edges_of_a_spared_part_lie_outside_of_it() -> None:
+    before, after = np.zeros((1, 3000), np.float32), np.ones((1, 3000), np.float32)
+    out = limit(before, after, RATE, TimeRange(start_s=1, end_s=2, spared=True))[0]
+    at = (np.arange(20) + 0.5) / 20
+    np.testing.assert_allclose(out[980:1000], 0.5 + 0.5 * np.cos(np.pi * at), atol=1e-6)
+    np.testing.assert_allclose(out[2000:2020], out[980:1000][::-1], atol=1e-6)
+
+
+def test_a_range_that_spares_everything_is_refused() -> None:
+    with pytest.raises(TimeRangeError, match="nothing of the recording is left"):
+        TimeRange(spared=True).within(5000, RATE)
+    with pytest.raises(TimeRangeError, match="no part of the recording is from 7 s to 9 s"):
+        TimeRange(start_s=7, end_s=9, spared=True).within(5000, RATE)
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=9), st.integers(0, 300), st.booleans())
+def test_ranges_survive_json(sizes: list[int], start: int, spared: bool) -> None:
+    one = TimeRange(start_s=float(start), end_s=float(start + sum(sizes)), spared=spared)
+    assert TimeRange.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
 @pytest.mark.parametrize("samples", [1, 2, 3])
 def test_a_range_of_few_samples(samples: int) -> None:
     before = noise(100)
@@ -89,12 +130,16 @@ def test_a_range_that_is_not_there(only: TimeRange) -> None:
         only.within(5000, RATE)
 
 
-@given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.integers(0, 300))
-@example([1] * 20, 5)
-def test_block_by_block_is_as_at_once(sizes: list[int], start: int) -> None:
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.integers(0, 300), st.booleans())
+@example([1] * 20, 5, True)
+@example([1] * 20, 5, False)
+def test_block_by_block_is_as_at_once(sizes: list[int], start: int, spared: bool) -> None:
     before = noise(max(sum(sizes), start + 1))
     cuts = np.cumsum(sizes)
-    only = TimeRange(start_s=start / RATE, end_s=(start + 100) / RATE)
+    if spared:
+        before = noise(before.shape[1] + 200)
+        sizes = [*sizes, 200]
+    only = TimeRange(start_s=start / RATE, end_s=(start + 100) / RATE, spared=spared)
 
     def remixed() -> Iterator[Audio]:
         yield from np.split(-before, cuts, axis=1)
@@ -125,6 +170,10 @@ def test_block_by_block_is_as_at_once(sizes: list[int], start: int) -> None:
         ("UNTIL 0:30 MUTE THE DOG", "MUTE THE DOG", 0, 30),
         ("mute the dog until the last 10 seconds", "mute the dog", 0, -10),
         ("mute it except in the last 3 seconds", "mute it", 0, -3),
+        ("mute it except after 0:30", "mute it", 0, 30),
+        ("mute it except before 0:10", "mute it", 10, None),
+        ("mute the vehicle but from 0:10 to 0:15", "mute the vehicle", 10, 15),
+        ("keep all but the dog from 0:10 to 0:15", "keep all but the dog", 10, 15),
         ("mute the dog after 10 seconds and before 20 seconds", "mute the dog", 10, 20),
         ("the man up by 3 dB between 1:00 and 1:30", "the man up by 3 dB", 60, 90),
     ],
@@ -136,6 +185,23 @@ def test_ranges_in_words(prompt: str, left: str, start_s: float, end_s: float | 
 
 
 @pytest.mark.parametrize(
+    ("prompt", "left"),
+    [
+        ("mute the dog except from 0:10 to 0:15", "mute the dog"),
+        ("Mute the dog everywhere but between 0:10 and 0:15.", "Mute the dog."),
+        ("everywhere except 0:10-0:15, remove the rain", "remove the rain"),
+        ("turn it up by 3 dB but not from 10 to 15 seconds", "turn it up by 3 dB"),
+        ("keep only the woman outside 0:10 to 0:15", "keep only the woman"),
+        ("turn it down, except for the part from 0:10 to 0:15", "turn it down"),
+    ],
+)
+def test_what_is_spared_in_words(prompt: str, left: str) -> None:
+    found = parse_range(prompt)
+    assert found.prompt == left
+    assert found.only == TimeRange(start_s=10, end_s=15, spared=True)
+
+
+@pytest.mark.parametrize(
     ("prompt", "says"),
     [
         ("mute the dog at 0:10", '"0:10" is no time range'),
@@ -143,7 +209,7 @@ def test_ranges_in_words(prompt: str, left: str, start_s: float, end_s: float | 
         ("mute the dog 3 seconds before the end", "is no time range"),
         ("mute the first 10 seconds", "is no time range"),
         ("mute the dog in the second half", "is no time range"),
-        ("mute the dog except from 0:10 to 0:20", "is no time range"),
+        ("mute it except from 0:10 to 0:20 and from 0:30 to 0:35", "one time range at a time"),
         ("from 0:10 to 0:15", "not what to do"),
         ("mute the dog from 0:15 to 0:10", "end after it begins"),
         ("the dog from 0:10 to 0:15 and the man from 0:20 to 0:25", "one time range at a time"),

@@ -108,5 +108,5 @@ def _as_json(options: argparse.Namespace, timed: TimedPrompt, plan: Plan) -> dic
         "planner": options.planner,
         "sources": [{"source": name, "gain": gain, "gain_db": _db(gain)} for name, gain in sources],
         "all_else": {"gain": rest, "gain_db": _db(rest)},
-        "range": None if only is None else {"start_s": only.start_s, "end_s": only.end_s},
+        "range": None if only is None else only.to_json(),
     }

@@ -39,7 +39,7 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [one["gain_db"] for one in told["sources"]] == pytest.approx([3, 0, None, 0])
-    assert told["range"] == {"start_s": 10, "end_s": 15}
+    assert told["range"] == {"start_s": 10, "end_s": 15, "spared": False}
     for wrong in (
         ["plan", " "],
         ["plan", "entferne den Hund"],
