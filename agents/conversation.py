@@ -22,7 +22,7 @@ from agents.plan import LEAST_DB, MOST_DB, HeardSource
 from baselines.planning import Planner
 from lcr.audio import check_audio
 from lcr.errors import LcrError
-from lcr.prompt_text import PromptError, readable
+from lcr.prompt_text import PromptError, readable, reading
 from lcr.remixer import Audio
 from lcr.time_range import TimeRange, TimeRangeError
 
@@ -125,9 +125,16 @@ class Conversation:
         """
         question, self._question = self._question, None
         try:
-            words = without_preamble(readable(prompt), self.sources)
+            read = readable(prompt)
         except PromptError as error:
             return self._add(prompt, in_words(error))
+        turn = self._follow(prompt, without_preamble(read, self.sources), question)
+        if reading(prompt, read):
+            turn = replace(turn, reply=f"({reading(prompt, read)}) {turn.reply}")
+            self._turns[-1] = turn
+        return turn
+
+    def _follow(self, prompt: str, words: str, question: Question | None) -> Turn:
         plain = words.lower().strip(" .!?\"'")
         if _UNDO.fullmatch(plain):
             return self.undo()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lcr import registry
 from lcr.audio import Clip, read_audio, write_audio
 from lcr.audio_files import AudioFile
+from lcr.prompt_text import prepared, reading
 from lcr.remix_files import FileRemix, remix_file
 from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard
 from lcr.time_range import limit
@@ -104,10 +105,13 @@ class LoadedRemixer:
 
         A time range in the prompt ("from 0:10 to 0:15"), or from `start_s` to `end_s` seconds
         (below 0: from the end), limits the change; see `lcr.time_range`. The system hears all of
-        the sound, and a prompt without the range.
+        the sound, and a prompt without the range. The prompt is read as at the command's front
+        door (`lcr.prompt_text.prepared`): quotes, typing errors and length do no harm; where words
+        were changed, the trace begins with what was read. `remixer.remix` takes it as it is.
 
-        Raises `lcr.errors.LcrError` for a file that cannot be read and a range that is none or not
-        in the sound, TypeError or ValueError for what is no sound, and what the system raises.
+        Raises `lcr.errors.LcrError` for a file or a prompt that cannot be read and a range that is
+        none or not in the sound, TypeError or ValueError for what is no sound, and what the system
+        raises.
         """
         if isinstance(sound, str | os.PathLike):
             sound = read_audio(Path(sound))
@@ -118,11 +122,14 @@ class LoadedRemixer:
         if prompt is None or isinstance(sample_rate, str):
             raise TypeError("an array needs its sample rate: remix(array, sample_rate, prompt)")
         audio, mono = _to_audio(sound)
-        timed = choose_range(prompt, start_s=start_s, end_s=end_s)
+        read = prepared(prompt, self.card.name)
+        timed = choose_range(read, start_s=start_s, end_s=end_s)
         if timed.only is not None:
             timed.only.within(audio.shape[1], sample_rate)  # before the work, not after it
         done = self.remixer.remix(audio, sample_rate, timed.prompt, oracle=oracle)
         remixed, trace = done.audio, done.trace
+        if reading(prompt, read):
+            trace = (Step(name="prompt", detail=reading(prompt, read)), *trace)
         if timed.only is not None:
             remixed = limit(audio, remixed, sample_rate, timed.only)
             trace = (*trace, timed.only.step())
@@ -145,7 +152,7 @@ class LoadedRemixer:
             self.remixer,
             file,
             Path(target),
-            prompt,
+            prepared(prompt, self.card.name),
             gain_db=gain_db,
             start_s=start_s,
             end_s=end_s,

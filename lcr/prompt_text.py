@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from lcr.errors import LcrError
+from lcr.spelling import corrected
 
 MOST_WORDS = 60
 """What readers surely read to the end; of longer prompts the sentences that ask are read."""
@@ -57,15 +58,28 @@ def tidy(prompt: str) -> str:
 
 
 def readable(prompt: str) -> str:
-    """`tidy`, for readers that know English only; of more than `MOST_WORDS` words, as many of the
-    sentences that ask for something as fit.
+    """`tidy`, for readers that know English only, with misspelt words put right where it is clear
+    which are meant (`lcr.spelling`); of more than `MOST_WORDS` words, as many of the sentences that
+    ask for something as fit.
 
     Raises PromptError as well for a prompt that is too long and asks for nothing short, and for one
     in another language, as far as its letters and commonest words tell.
     """
     text = tidy(prompt)
     _check_language(text)
+    text = corrected(text)
     return text if len(text.split()) <= MOST_WORDS else _shortened(text)
+
+
+def prepared(prompt: str, system: str) -> str:
+    """`prompt` as the system of that name is given it at the front door: `readable`, but `tidy` for
+    "agent-llm", whose language model reads more than English, and longer texts."""
+    return (tidy if system == "agent-llm" else readable)(prompt)
+
+
+def reading(prompt: str, read: str) -> str:
+    """For a person, where words were changed or left out: 'read as "remove the dog"', else ""."""
+    return "" if read == tidy(prompt) else f'read as "{read}"'
 
 
 def sentences(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from lcr.adapters import PreparedRemixer
 from lcr.api import LoadedRemixer
 from lcr.audio import Clip, read_audio
 from lcr.errors import AudioFileError
+from lcr.prompt_text import PromptError
 from lcr.registry import SystemOptionError, UnknownSystemError
+from lcr.remixer import Audio, Remix
 from tests.test_remix_files import Scaling, recording
 
 README = Path(__file__).parents[1] / "README.md"
@@ -59,6 +62,28 @@ def test_files_and_clips(half: LoadedRemixer, tmp_path: Path) -> None:
     assert done.peak_db == pytest.approx(20 * np.log10(np.abs(remix.audio).max()) - 6, abs=1e-3)
     with pytest.raises(AudioFileError, match="does not exist"):
         half.remix(tmp_path / "none.wav", "half")
+
+
+def test_prompts_are_read_as_at_the_front_door(half: LoadedRemixer, tmp_path: Path) -> None:
+    heard: list[str] = []
+    bare = half.remixer.remix
+
+    def remix(mixture: Audio, sample_rate: int, prompt: str, **more: Any) -> Remix:
+        heard.append(prompt)
+        return bare(mixture, sample_rate, prompt, **more)
+
+    half.remixer.remix = remix  # type: ignore[method-assign]
+    sound = np.ones((1, 8_000), np.float32)
+    misspelt = half.remix(sound, 8_000, '"remvoe teh dogg from 0.2 s to 0.4 s"')
+    assert heard == ["remove the dog"]
+    assert misspelt.trace[0].detail == 'read as "remove the dog from 0.2 s to 0.4 s"'
+    assert len(half.remix(sound, 8_000, '"remove the dog"').trace) == 1
+    for wrong in (" ", "entferne den Hund"):
+        with pytest.raises(PromptError):
+            half.remix(sound, 8_000, wrong)
+    recording(tmp_path / "a.wav", subtype="FLOAT")
+    with pytest.raises(PromptError, match="is empty"):
+        half.remix_file(tmp_path / "a.wav", tmp_path / "b.wav", '""')
 
 
 @pytest.mark.parametrize(

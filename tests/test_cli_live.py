@@ -62,7 +62,7 @@ def test_raw_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_prompts_from_a_file_take_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts"
-    prompts.write_text("keep all\n\nall down\n", encoding="utf-8")
+    prompts.write_text("keep all\n\nentferne den Hund\nall down\n", encoding="utf-8")
 
     class Now:
         """A thread that is done before the next line."""
@@ -115,6 +115,8 @@ def test_devices(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     ("arguments", "words"),
     [
         ([], "the prompt is empty"),
+        (["entferne den Hund"], "read in English only"),
+        (["all down from 0:10 to 0:15"], "live sound has no beginning"),
         (["all down", "--raw", "f32le"], "go with --pipe"),
         (["all down", "--pipe", "--chunk-ms", "0"], "more than 0"),
         (["all down", "--pipe"], "no WAV"),

@@ -295,5 +295,15 @@ def test_prompts_that_cannot_be_read(
 def test_a_pasted_prompt_is_read_without_its_quotes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert remix(tiny(tmp_path / "a.wav"), "“leave  it\nas it is”", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["prompt"] == PROMPT
+    pasted = "“leave  it\nas it is”"
+    assert remix(tiny(tmp_path / "a.wav"), pasted, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["prompt"], told["read_as"]) == (pasted, PROMPT)
+
+
+def test_what_was_read_of_a_misspelt_prompt_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert remix(tiny(tmp_path / "a.wav"), "remvoe teh dogg") == 0
+    told = capsys.readouterr()
+    assert 'read as "remove the dog"' in told.out + told.err

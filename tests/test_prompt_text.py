@@ -19,7 +19,7 @@ from lcr.prompt_text import MOST_WORDS, PromptError, readable
         ("»remove the dog«", "remove the dog"),
         ("\u200bremove\x00 the dog\ufeff", "remove the dog"),
         ('turn "it" down and mute "that"', 'turn "it" down and mute "that"'),
-        ("remvoe teh dogg", "remvoe teh dogg"),
+        ("remvoe teh dogg", "remove the dog"),
         ("mute the café", "mute the café"),
         (
             "turn the die cutter down and keep all of it",

@@ -39,16 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from agents.planners import load_planner
-    from lcr.prompt_text import readable
+    from lcr.prompt_text import readable, reading
     from lcr.time_words import parse_range
 
-    timed = parse_range(readable(options.prompt))
+    read = readable(options.prompt)
+    timed = parse_range(read)
     described = read_sources(options.sources)
     plan = load_planner(options.planner).plan(timed.prompt, described)
     print(
-        json.dumps(_as_json(options, timed, plan), ensure_ascii=False, indent=1)
+        json.dumps(_as_json(options, read, timed, plan), ensure_ascii=False, indent=1)
         if options.json
-        else _as_text(timed, plan)
+        else _as_text(reading(options.prompt, read), timed, plan)
     )
     return 0
 
@@ -80,11 +81,13 @@ def _rows(plan: Plan) -> list[tuple[str, float]]:
     return [*zip(names, plan.gains, strict=True), ("all else", plan.rest)]
 
 
-def _as_text(timed: TimedPrompt, plan: Plan) -> str:
+def _as_text(read: str, timed: TimedPrompt, plan: Plan) -> str:
     rows = _rows(plan)
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:{width}}  {_words(gain)}" for name, gain in rows]
-    return "\n".join([*lines, *([] if timed.only is None else [f"only {timed.only.words()}"])])
+    if timed.only is not None:
+        lines.append(timed.only.words() if timed.only.spared else f"only {timed.only.words()}")
+    return "\n".join([*([read] if read else []), *lines])
 
 
 def _words(gain: float) -> str:
@@ -99,12 +102,15 @@ def _db(gain: float) -> float | None:
     return 20 * math.log10(gain) if gain > 0 else None
 
 
-def _as_json(options: argparse.Namespace, timed: TimedPrompt, plan: Plan) -> dict[str, object]:
+def _as_json(
+    options: argparse.Namespace, read: str, timed: TimedPrompt, plan: Plan
+) -> dict[str, object]:
     only = timed.only
     *sources, (_, rest) = _rows(plan)
     return {
         "schema": SCHEMA,
         "prompt": options.prompt,
+        "read_as": read,
         "planner": options.planner,
         "sources": [{"source": name, "gain": gain, "gain_db": _db(gain)} for name, gain in sources],
         "all_else": {"gain": rest, "gain_db": _db(rest)},

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from lcr.cli.bars import Bars
 from lcr.cli.batch import Plan
+from lcr.prompt_text import reading
 from lcr.remix_files import FileRemix
 from lcr.remixer import Step
 
@@ -67,6 +68,12 @@ class Teller:
             for step in outcome.remix.trace:
                 self._bars.print(f"  {_step(step)}", self._out)
 
+    def prompt(self) -> None:
+        """What was made of the prompt, where that is not what was written."""
+        told = reading(self._options.asked, self._options.prompt)
+        if told:
+            self._bars.line(told)
+
     def _told(self, outcome: Outcome) -> str:
         text = f"{outcome.source} -> {outcome.target}"
         if outcome.status == "kept":
@@ -82,7 +89,8 @@ class Teller:
             told = {
                 "schema": SCHEMA,
                 "system": self._options.system,
-                "prompt": self._options.prompt,
+                "prompt": self._options.asked,
+                "read_as": self._options.prompt,
                 "gain_db": self._options.gain_db,
                 "start_s": self._options.start_s,
                 "end_s": self._options.end_s,

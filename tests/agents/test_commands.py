@@ -39,7 +39,14 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [one["gain_db"] for one in told["sources"]] == pytest.approx([3, 0, None, 0])
+    assert told["read_as"] == asked
     assert told["range"] == {"start_s": 10, "end_s": 15, "spared": False}
+    spared = ["plan", "remvoe teh dogg except after 0:10", "--planner", "keyword"]
+    assert main([*spared, "--sources", "man;dog barking"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == 'read as "remove the dog except after 0:10"'
+    assert [row.split()[-1] for row in rows[1:3]] == ["is", "removed"]
+    assert rows[-1] == "only from 0 s to 10 s"
     for wrong in (
         ["plan", " "],
         ["plan", "entferne den Hund"],

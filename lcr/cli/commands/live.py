@@ -50,8 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.devices:
         print(_sounddevice().query_devices())
         return 0
-    if not options.prompt.strip():
-        raise LcrError('the prompt is empty; say what to do, such as "turn the siren down"')
+    options.prompt = _prompt(options.prompt)
     if options.chunk_ms <= 0 or options.rate < 1 or options.channels < 1:
         raise LcrError("--chunk-ms, --rate and --channels must be more than 0")
     if not options.pipe and (options.raw or options.prompts):
@@ -154,7 +153,26 @@ def _through_devices(options: argparse.Namespace, timer: Timer) -> None:
         for line in sys.stdin:
             if not line.strip():
                 break
-            remixer.steer(remixer.read(line.strip()))
+            _steer(remixer, line)
+
+
+def _prompt(line: str) -> str:
+    """Raises LcrError for one that cannot be read or gives a time range."""
+    from lcr.prompt_text import prepared
+    from lcr.time_words import parse_range
+
+    read = prepared(line, "lcr-live")
+    if parse_range(read).only is not None:
+        raise LcrError("live sound has no beginning and no end; leave out when, or use lcr remix")
+    return read
+
+
+def _steer(remixer: StreamingRemixer, line: str) -> None:
+    """By the next prompt; one that cannot be read changes nothing."""
+    try:
+        remixer.steer(remixer.read(_prompt(line)))
+    except LcrError as error:
+        print(f"error: {error}", file=sys.stderr)
 
 
 def _remixer(options: argparse.Namespace, format: PipeFormat) -> StreamingRemixer:
@@ -180,7 +198,7 @@ def _listen_for_prompts(remixer: StreamingRemixer, lines: Iterable[str]) -> None
     def follow() -> None:
         for line in lines:
             if line.strip():
-                remixer.steer(remixer.read(line.strip()))
+                _steer(remixer, line)
 
     threading.Thread(target=follow, daemon=True).start()
 

@@ -88,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
         plan = _spool_input(plan, stack)
         bars = stack.enter_context(Bars("lcr remix", total=len(plan.jobs)))
         say = Teller(options, plan, bars)
+        say.prompt()
         work = _dry(plan, options) if options.dry_run else _work(plan, options, bars)
         try:
             for outcome in work:
@@ -261,14 +262,13 @@ def _settings(options: argparse.Namespace) -> str:
 
 
 def _check_prompt(options: argparse.Namespace) -> None:
-    from lcr.prompt_text import readable, tidy
+    from lcr.prompt_text import prepared
 
-    # A language model reads more than English, and longer texts.
-    options.prompt = (tidy if options.system == "agent-llm" else readable)(options.prompt)
+    options.asked, options.prompt = options.prompt, prepared(options.prompt, options.system)
     with contextlib.suppress(OSError, ValueError):  # a long text is no possible file name
-        if Path(options.prompt).exists():
+        if Path(options.asked).exists():
             raise LcrError(
-                f"the prompt comes last, and {options.prompt} is a file; "
+                f"the prompt comes last, and {options.asked} is a file; "
                 'add what to do, such as "turn the siren down"'
             )
 
