@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lcr.api import LoadedRemixer
 
-__all__ = ["load"]
+__all__ = ["from_pretrained", "load"]
 
 
 def load(
@@ -29,3 +29,20 @@ def load(
     from lcr.api import load
 
     return load(system, base=base, device=device, **options)
+
+
+def from_pretrained(
+    name: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    token: str | None = None,
+    device: str = "cpu",
+) -> LoadedRemixer:
+    """A joint model from a folder or from a hub's repository "OWNER/NAME", by huggingface_hub; the
+    other way round are `save_pretrained` and `push_to_hub` of what this gives.
+
+    Raises `lcr.errors.LcrError` when it is neither here nor to be had, or is damaged.
+    """
+    from lcr.api import from_pretrained
+
+    return from_pretrained(name, revision=revision, token=token, device=device)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lcr import registry
 from lcr.audio import Clip, read_audio, write_audio
 from lcr.audio_files import AudioFile
+from lcr.errors import LcrError
 from lcr.prompt_text import prepared, reading
 from lcr.remix_files import FileRemix, remix_file
 from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard
@@ -22,6 +23,8 @@ from lcr.time_words import choose_range
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lcr.joint import JointRemixer
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Sound = TypeVar("Sound")
@@ -157,6 +160,44 @@ class LoadedRemixer:
             start_s=start_s,
             end_s=end_s,
         )
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the joint model to a folder that `lcr.load` and `lcr.from_pretrained` read; see
+        `lcr.hub.save_pretrained`. Raises LcrError for any other system."""
+        from lcr.hub import save_pretrained
+
+        return save_pretrained(self._joint(), folder)
+
+    def push_to_hub(
+        self, repository: str, *, token: str | None = None, private: bool = False
+    ) -> str:
+        """Upload the joint model to "OWNER/NAME"; the commit's address. See
+        `lcr.hub.push_to_hub`. Raises LcrError for any other system, and where the hub refuses."""
+        from lcr.hub import push_to_hub
+
+        return push_to_hub(self._joint(), repository, token=token, private=private)
+
+    def _joint(self) -> JointRemixer:
+        from lcr.joint import JointRemixer
+
+        if not isinstance(self.remixer, JointRemixer):
+            raise LcrError(
+                f"{self.card.name} is no joint model; only those are kept as checkpoints"
+            )
+        return self.remixer
+
+
+def from_pretrained(
+    name: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    token: str | None = None,
+    device: str = "cpu",
+) -> LoadedRemixer:
+    """See `lcr.from_pretrained`."""
+    from lcr.hub import from_pretrained
+
+    return LoadedRemixer(from_pretrained(name, revision=revision, token=token, device=device))
 
 
 def load(

@@ -29,7 +29,7 @@ from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_WEIGHTS = "lcr-g"
 SAMPLE_RATE = 16_000
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 _TOLD = 0.5
 """A slot above this probability is told in the trace."""
 
@@ -76,6 +76,8 @@ class JointRemixer:
         card: SystemCard,
         *,
         slot_names: tuple[str, ...] = (),
+        config: dict[str, Any] | None = None,
+        model_card: str = "",
         device: str = "cpu",
     ) -> None:
         self._reader = reader.to(device).eval()
@@ -84,6 +86,10 @@ class JointRemixer:
         self._device = device
         self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=20.0, overlap_s=2.0)
         self.slot_names = slot_names
+        self.config = config
+        """The config.json that describes it; None where it is no checkpoint of lcr."""
+        self.model_card = model_card
+        """The README.md beside its weights, "" for none."""
 
     @classmethod
     def from_checkpoint(cls, folder: Path, *, name: str, device: str = "cpu") -> JointRemixer:
@@ -117,7 +123,16 @@ class JointRemixer:
             },
         )
         names = vocabulary.names if reader.config.slots else ()
-        return cls(reader, remixer, card, slot_names=names, device=device)
+        about = {k: v for k, v in checkpoint.config.items() if k != "reader_from"}
+        return cls(
+            reader,
+            remixer,
+            card,
+            slot_names=names,
+            config={**about, "reader": shared.config["reader"]},
+            model_card=_text_of(folder / CARD_FILE),
+            device=device,
+        )
 
     @property
     def card(self) -> SystemCard:
@@ -127,6 +142,12 @@ class JointRemixer:
     def network(self) -> torch.nn.Module:
         """The remixer, without the reader."""
         return self._remixer
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Its weights as a checkpoint names them: the remixer's, and of the reader what training
+        changes."""
+        parts = {"reader": self._reader.trained_state(), "remixer": self._remixer.state_dict()}
+        return {f"{name}.{key}": v for name, part in parts.items() for key, v in part.items()}
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
@@ -242,6 +263,10 @@ def _reader_of(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
             f"here is {shared.sha256[:12]}: ship it again"
         )
     return shared
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _borrowed(checkpoint: Checkpoint) -> dict[str, str]:
