@@ -12,7 +12,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 help:
 	@echo "make compare  run every system on the same mixtures and prompts; table and HTML report"
 	@echo "make tables   the paper's tables and claims at desk scale, in results/tables; resumable"
-	@echo "make figures  figures 2, 5 and 6 from a finished comparison (RUN=results/studio)"
+	@echo "make figures  figures 2, 5, 6 and 7 from a finished comparison (RUN=results/studio)"
 	@echo "make test     run the tests"
 	@echo "make check    ruff, mypy --strict, import-linter, tests with warnings as errors"
 	@echo "make format   let ruff rewrite the code"
@@ -31,7 +31,7 @@ tables: setup
 # From the records and sounds of a finished comparison: RUN=results/field for another.
 RUN ?= results/studio
 figures: setup
-	@for n in 2 5 6; do $(BIN)/python -m experiments.figure_$$n --run $(RUN) --out $(RUN)/figures || exit; done
+	@for n in 2 5 6 7; do $(BIN)/python -m experiments.figure_$$n --run $(RUN) --out $(RUN)/figures || exit; done
 
 test: setup
 	@$(OFFLINE) $(BIN)/python -m pytest $(ARGS)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy import stats
 
 from experiments.figure_style import BLUE, GREY, by_task, records_command, scored, write_figure
+from experiments.records import Record
 from experiments.report.run import RunFolder
+from experiments.summary import Value, mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Correlation:
-    """Pearson's r and its 95 % interval by Fisher's z, which takes examples as independent;
-    `reason` says why parts are None."""
+    """Pearson's r and its 95 % interval; `reason` says why parts are None."""
 
     r: float | None
     low: float | None
@@ -41,23 +40,30 @@ class Correlation:
         return f"r = {self.r:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def correlate(x: ArrayLike, y: ArrayLike) -> Correlation:
-    """Raises ValueError on lengths that differ."""
-    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"give pairs of numbers; got shapes {a.shape} and {b.shape}")
-    if len(a) < 3:
-        return Correlation(r=None, low=None, high=None, reason=f"{len(a)} examples")
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
+def correlate(records: Sequence[Record]) -> Correlation:
+    """Of SNR improvement with input SNR. The interval is that of r's influence values, clustered
+    by source clip: mixtures that share a recording are no independent witnesses."""
+    x = np.array([r["input_metrics"]["snr_db"] for r in records], dtype=np.float64)
+    y = np.array([r["metrics"]["snr_db"] for r in records], dtype=np.float64) - x
+    if len(x) < 3:
+        return Correlation(r=None, low=None, high=None, reason=f"{len(x)} examples")
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
         return Correlation(r=None, low=None, high=None, reason="all values alike")
-    r = float(np.clip(np.corrcoef(a, b)[0, 1], -1, 1))
-    if len(a) < 4:
-        return Correlation(r=r, low=None, high=None, reason="3 examples")
-    if abs(r) > 1 - 1e-12:
-        return Correlation(r=r, low=r, high=r)
-    half = float(stats.norm.ppf(0.975)) / np.sqrt(len(a) - 3)
-    z = np.arctanh(r)
-    return Correlation(r=r, low=float(np.tanh(z - half)), high=float(np.tanh(z + half)))
+    zx, zy = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    r = float(np.clip(np.mean(zx * zy), -1, 1))
+    influence = r + zx * zy - r * (zx**2 + zy**2) / 2
+    values = [
+        Value(
+            index=record["index"],
+            task=record["task"],
+            clips=tuple(source["clip"] for source in record["sources"]),
+            value=value,
+        )
+        for record, value in zip(records, influence.tolist(), strict=True)
+    ]
+    found = mean_interval(values)
+    low, high = (None if v is None else float(np.clip(v, -1, 1)) for v in (found.low, found.high))
+    return Correlation(r=r, low=low, high=high, reason=found.reason)
 
 
 def write(run: RunFolder, system: str, out: Path) -> list[Path]:
@@ -76,7 +82,7 @@ def write(run: RunFolder, system: str, out: Path) -> list[Path]:
             y = np.array([r["metrics"]["snr_db"] for r in rows], dtype=np.float64) - x
             panel.axhline(0, color=GREY, lw=0.8)
             panel.scatter(x, y, s=16, color=BLUE, alpha=0.75, linewidths=0)
-            panel.set_title(f"{task}, n={len(rows)}\n{correlate(x, y).words}", fontsize=8)
+            panel.set_title(f"{task}, n={len(rows)}\n{correlate(rows).words}", fontsize=8)
         total = len(run.records[system])
         figure.suptitle(f"{system}: {len(records)} of {total} examples with a score")
         figure.supxlabel("input SNR in dB")
