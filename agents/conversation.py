@@ -3,30 +3,30 @@ what was said. Where the words fit no source, or several, the conversation asks.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.conversation_edits import adjusting
 from agents.conversation_follow import Decision, Follower, Last, Question, in_words
+from agents.conversation_history import ConversationError, History, digest
 from agents.conversation_mentions import without_preamble
-from agents.conversation_state import REST, GainDb, Mix, State
+from agents.conversation_state import REST, ByPrompt, GainDb, Mix, State
 from agents.conversation_turn import Choice, Turn, change_in_words, labels, plan_in_words
 from agents.plan import LEAST_DB, MOST_DB, HeardSource
 from baselines.planning import Planner
-from lcr.audio import check_audio
-from lcr.errors import LcrError
-from lcr.prompt_text import PromptError, readable, reading
-from lcr.remixer import Audio
+from lcr import registry
+from lcr.api import LoadedRemixer
+from lcr.audio import Clip, check_audio
+from lcr.prompt_text import PromptError, prepared, readable, reading
+from lcr.remixer import Audio, RefusedError
 from lcr.time_range import TimeRange, TimeRangeError
 
-_SCHEMA = 1
 _UNDO = re.compile(
     r"(?:please )?(?:undo(?: (?:that|it|this|the last one))?|go back|take that back)"
 )
@@ -34,8 +34,8 @@ _REDO = re.compile(r"(?:please )?redo(?: (?:that|it|this))?")
 _RESET = re.compile(r"(?:please )?(?:reset|start over|(?:back to )?the original)")
 
 
-class ConversationError(LcrError):
-    """A history that is damaged or of another recording, or a gain for what is not there."""
+Load = Callable[[str], LoadedRemixer]
+"""A system by its name."""
 
 
 class Heard(Protocol):
@@ -57,9 +57,20 @@ class Ears(Protocol):
 class Conversation:
     """A conversation about (channels, samples) `audio`. Every turn is rendered from it."""
 
-    def __init__(self, audio: Audio, sample_rate: int, heard: Heard, planner: Planner) -> None:
-        """Raises ValueError for audio that `check_audio` refuses."""
+    def __init__(
+        self,
+        audio: Audio,
+        sample_rate: int,
+        heard: Heard,
+        planner: Planner,
+        *,
+        load: Load | None = None,
+    ) -> None:
+        """`load` is by default the registry's, of which two systems stay loaded. Raises ValueError
+        for audio that `check_audio` refuses."""
         check_audio(audio, sample_rate)
+        self._load = load or lru_cache(maxsize=2)(_create)
+        self._made = lru_cache(maxsize=2)(self._make)  # a switch between two costs no other run
         self._audio, self._sample_rate = audio, sample_rate
         self._inventory = heard
         self._ids = tuple(one.id for one in heard.heard)
@@ -86,6 +97,7 @@ class Conversation:
         *,
         listener: Ears | None = None,
         planner: Planner | None = None,
+        load: Load | None = None,
     ) -> Conversation:
         """Listen to `audio` (channels, samples). `listener` and `planner` are by default those that
         ship. Raises ValueError for unusable audio, MissingWeightsError, WeightsError."""
@@ -97,7 +109,7 @@ class Conversation:
             from agents.planners import load_planner
 
             planner = load_planner()
-        return cls(audio, sample_rate, listener.listen(audio, sample_rate), planner)
+        return cls(audio, sample_rate, listener.listen(audio, sample_rate), planner, load=load)
 
     @property
     def sources(self) -> tuple[HeardSource, ...]:
@@ -112,36 +124,48 @@ class Conversation:
     def current(self) -> Turn:
         return self._turns[-1]
 
+    @property
+    def can_undo(self) -> bool:
+        return self._at > 0
+
+    @property
+    def can_redo(self) -> bool:
+        return self._at < len(self._states) - 1
+
     def audio(self, number: int) -> Audio:
         """Of a turn by its number. Raises IndexError for none."""
         if not 0 <= number < len(self._turns):
             raise IndexError(f"there are turns 0 to {len(self._turns) - 1}; got {number}")
         return self._turns[number].audio
 
-    def say(self, prompt: str) -> Turn:
+    def say(self, prompt: str, *, system: str | None = None) -> Turn:
         """One more turn. A prompt that cannot be followed changes nothing, and the reply says why.
 
-        Raises what the planner raises.
+        With `system`, a name of the registry's, that one remixes the original by this prompt alone
+        instead of the planner's gains; "undo" and answers to a question stay what they are.
+
+        Raises what the planner or the system raises, and what keeps the system from running here.
         """
         question, self._question = self._question, None
         try:
-            read = readable(prompt)
+            read = readable(prompt) if system is None else prepared(prompt, system)
         except PromptError as error:
             return self._add(prompt, in_words(error))
-        turn = self._follow(prompt, without_preamble(read, self.sources), question)
+        turn = self._follow(prompt, read, system, question)
         if reading(prompt, read):
             turn = replace(turn, reply=f"({reading(prompt, read)}) {turn.reply}")
             self._turns[-1] = turn
         return turn
 
-    def _follow(self, prompt: str, words: str, question: Question | None) -> Turn:
+    def _follow(
+        self, prompt: str, read: str, system: str | None, question: Question | None
+    ) -> Turn:
+        words = without_preamble(read, self.sources)
         plain = words.lower().strip(" .!?\"'")
         if _UNDO.fullmatch(plain):
             return self.undo()
         if _REDO.fullmatch(plain):
             return self.redo()
-        if not self._ids:
-            return self._add(prompt, "I hear no sources here; nothing can be changed.")
         if _RESET.fullmatch(plain):
             return self._change(prompt, self._states[0], Last(), None)
         chosen: Mapping[int, tuple[str, ...]] = {}
@@ -150,6 +174,10 @@ class Conversation:
             if picked:
                 chosen = {**question.chosen, question.start: picked}
                 words = question.prompt
+        if system is not None and not chosen:
+            return self._hand(prompt, ByPrompt(system=system, prompt=read))
+        if not self._ids:
+            return self._add(prompt, "I hear no sources here; nothing can be changed.")
         try:
             found = self._follower.follow(words, self._state, self._last[self._at], chosen)
         except TimeRangeError as error:
@@ -178,7 +206,7 @@ class Conversation:
     def undo(self) -> Turn:
         """Back to before the last change."""
         self._question = None
-        if self._at == 0:
+        if not self.can_undo:
             return self._add("undo", "There is nothing to undo.")
         self._at -= 1
         return self._add("undo", f"Undone. {self._plan}.")
@@ -186,7 +214,7 @@ class Conversation:
     def redo(self) -> Turn:
         """What was undone last, again."""
         self._question = None
-        if self._at == len(self._states) - 1:
+        if not self.can_redo:
             return self._add("redo", "There is nothing to redo.")
         self._at += 1
         return self._add("redo", f"Done again. {self._plan}.")
@@ -213,7 +241,22 @@ class Conversation:
         return turn
 
     def _render(self, state: State) -> Audio:
+        if state.by is not None:
+            return self._made(state.by).copy()
         return state.render(self._audio, self._inventory.audio, self._ids, self._sample_rate)
+
+    def _make(self, by: ByPrompt) -> Audio:
+        given = self._audio.view()
+        given.flags.writeable = False
+        clip = Clip(audio=given, sample_rate=self._sample_rate)
+        return self._load(by.system).remix(clip, by.prompt).audio
+
+    def _hand(self, prompt: str, by: ByPrompt) -> Turn:
+        try:
+            self._made(by)
+        except (PromptError, TimeRangeError, RefusedError) as error:
+            return self._add(prompt, in_words(error))
+        return self._change(prompt, replace(self._state, by=by), Last(), None)
 
     def _decide(self, prompt: str, found: Decision) -> Turn:
         before = self._last[self._at].before if found.instead else None
@@ -232,26 +275,15 @@ class Conversation:
 
     def to_json(self) -> str:
         """The history, without the sound."""
-        data = {
-            "schema": _SCHEMA,
-            "sample_rate": self._sample_rate,
-            "audio_sha256": _digest(self._audio),
-            "sources": self._names,
-            "turns": [turn.as_json() for turn in self._turns],
-            "states": [state.as_json() for state in self._states],
-            "last": [
-                {
-                    "prompt": one.prompt,
-                    "named": one.named,
-                    "focus": one.focus,
-                    "way": one.way,
-                    "only": None if one.only is None else one.only.to_json(),
-                }
-                for one in self._last
-            ],
-            "at": self._at,
-        }
-        return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1)
+        return History(
+            sample_rate=self._sample_rate,
+            audio_sha256=digest(self._audio),
+            sources=self._names,
+            turns=self.turns,
+            states=tuple(self._states),
+            last=tuple(self._last),
+            at=self._at,
+        ).to_json()
 
     @classmethod
     def from_json(
@@ -262,6 +294,7 @@ class Conversation:
         *,
         listener: Ears | None = None,
         planner: Planner | None = None,
+        load: Load | None = None,
     ) -> Conversation:
         """Go on where `to_json` was called, on the same recording, which is listened to again. An
         open question is to be asked anew.
@@ -269,51 +302,16 @@ class Conversation:
         Raises ConversationError for a history that is damaged, of other audio, or where other
         sources are heard now; and as `open` does.
         """
-        made = cls.open(audio, sample_rate, listener=listener, planner=planner)
-        try:
-            data = json.loads(text)
-            if data["schema"] != _SCHEMA:
-                raise ConversationError(f"a history of schema {data['schema']}; know {_SCHEMA}")
-            if data["audio_sha256"] != _digest(audio) or data["sample_rate"] != sample_rate:
-                raise ConversationError("the history is of another recording")
-            if data["sources"] != made._names:
-                raise ConversationError("other sources are heard now than when it was saved")
-            states = [State.of_json(one) for one in data["states"]]
-            last = [_read_last(one) for one in data["last"]]
-            turns = [made._turn(one) for one in data["turns"]]
-            at = data["at"]
-            if not (0 <= at < len(states) == len(last) and turns):
-                raise ValueError("its states do not fit together")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConversationError(f"no history of a conversation: {error}") from error
-        befores = [None, *states]
-        made._states, made._at, made._turns = states, at, turns
-        made._last = [replace(one, before=b) for one, b in zip(last, befores, strict=False)]
+        made = cls.open(audio, sample_rate, listener=listener, planner=planner, load=load)
+        saved = History.from_json(text, made._render)
+        if saved.audio_sha256 != digest(audio) or saved.sample_rate != sample_rate:
+            raise ConversationError("the history is of another recording")
+        if saved.sources != made._names:
+            raise ConversationError("other sources are heard now than when it was saved")
+        made._states, made._last, made._at = list(saved.states), list(saved.last), saved.at
+        made._turns = list(saved.turns)
         return made
 
-    def _turn(self, data: Mapping[str, Any]) -> Turn:
-        return Turn(
-            number=int(data["number"]),
-            prompt=str(data["prompt"]),
-            reply=str(data["reply"]),
-            plan=str(data["plan"]),
-            state=State.of_json(data["state"]),
-            asks=tuple(Choice(id=str(one["id"]), words=str(one["words"])) for one in data["asks"]),
-            render=self._render,
-        )
 
-
-def _read_last(data: Mapping[str, Any]) -> Last:
-    only = data["only"]
-    return Last(
-        prompt=str(data["prompt"]),
-        named=tuple(map(str, data["named"])),
-        focus=tuple(map(str, data["focus"])),
-        way=data["way"],
-        only=None if only is None else TimeRange.from_json(only),
-    )
-
-
-def _digest(audio: Audio) -> str:
-    content = np.ascontiguousarray(audio).tobytes()
-    return hashlib.sha256(content + str(audio.shape).encode()).hexdigest()
+def _create(system: str) -> LoadedRemixer:
+    return LoadedRemixer(registry.create(system))

@@ -1,11 +1,12 @@
 """What a conversation about a recording has come to: a gain for each source and for what is none
-of them, in the whole recording and in parts of it; always on the original sound."""
+of them, in the whole recording and in parts of it, or what another system made of it by a prompt;
+always from the original sound."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,21 +45,35 @@ Edit = Callable[[Mix], Mix]
 
 
 @dataclass(frozen=True, kw_only=True)
+class ByPrompt:
+    """What `system` makes of the original by `prompt` alone; a range in it limits the change."""
+
+    system: str
+    prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """`whole` is the mix of the recording, but for the `parts`, of which later ones cover earlier
-    ones."""
+    ones. Where the sound is `by` another system, they are what the next edit goes on from."""
 
     whole: Mix
     parts: tuple[tuple[TimeRange, Mix], ...] = field(default=())
+    by: ByPrompt | None = None
+
+    @property
+    def mixes(self) -> tuple[Mix, ...]:
+        """Of the whole and of the parts."""
+        return (self.whole, *(one for _, one in self.parts))
 
     def edited(self, edit: Edit, only: TimeRange | None) -> State:
-        """With `edit` made in the part `only`, or everywhere."""
+        """With `edit` made in the part `only` of the mix, or everywhere."""
         if only is None:
             parts = tuple((part, edit(one)) for part, one in self.parts)
             return State(whole=edit(self.whole), parts=parts)
         before = next((one for part, one in reversed(self.parts) if part == only), self.whole)
         kept = tuple(pair for pair in self.parts if pair[0] != only)
-        return replace(self, parts=(*kept, (only, edit(before))))
+        return State(whole=self.whole, parts=(*kept, (only, edit(before))))
 
     def shown(self, only: TimeRange | None = None) -> Mix:
         """The mix of a part, or of the whole."""
@@ -67,9 +82,9 @@ class State:
     def render(
         self, mixture: Audio, sources: NDArray[np.float32], ids: Sequence[str], sample_rate: int
     ) -> Audio:
-        """`mixture` (channels, samples), of which `sources` (sources, channels, samples) are the
-        `ids`, with these gains; see `agents.execute`. Raises TimeRangeError for a part that is
-        not in it."""
+        """The mix: `mixture` (channels, samples), of which `sources` (sources, channels, samples)
+        are the `ids`, with these gains; see `agents.execute`. Raises TimeRangeError for a part that
+        is not in it."""
 
         def made(one: Mix) -> Audio:
             gains = [factor(one.gains[id_]) for id_ in ids]
@@ -81,7 +96,9 @@ class State:
         return audio
 
     def as_json(self) -> dict[str, Any]:
+        by = {} if self.by is None else {"by": vars(self.by).copy()}
         return {
+            **by,
             "whole": _mix_json(self.whole),
             "parts": [{**only.to_json(), **_mix_json(one)} for only, one in self.parts],
         }
@@ -90,7 +107,10 @@ class State:
     def of_json(cls, data: Mapping[str, Any]) -> State:
         """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
         parts = tuple((TimeRange.from_json(one), _read_mix(one)) for one in data["parts"])
-        return cls(whole=_read_mix(data["whole"]), parts=parts)
+        by = data.get("by")
+        if by is not None:
+            by = ByPrompt(system=str(by["system"]), prompt=str(by["prompt"]))
+        return cls(whole=_read_mix(data["whole"]), parts=parts, by=by)
 
 
 def factor(gain_db: GainDb) -> float:

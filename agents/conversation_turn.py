@@ -38,7 +38,9 @@ class Turn:
     @property
     def gains(self) -> Mapping[str, GainDb]:
         """In dB by source, of the whole recording and of what is none of them ("rest"); None:
-        removed."""
+        removed. None of them has one where another system made the sound."""
+        if self.state.by is not None:
+            return {}
         return {**self.state.whole.gains, REST: self.state.whole.rest}
 
     @property
@@ -59,6 +61,8 @@ class Turn:
 
 def plan_in_words(state: State, heard: Sequence[HeardSource]) -> str:
     """ "dog barking: removed; rain: +6 dB; the rest: as it is", and so on for parts."""
+    if state.by is not None:
+        return f'By {state.by.system} from the original: "{state.by.prompt}"'
     told = []
     for only, one in ((None, state.whole), *state.parts):
         names = labels(heard)
@@ -72,6 +76,13 @@ def change_in_words(
     before: State, after: State, only: TimeRange | None, heard: Sequence[HeardSource]
 ) -> str:
     """What is other in the part `only`, or the whole, than it was."""
+    if after.by is not None:
+        return (
+            f"Remixed by {after.by.system}, from the original and these words alone: there are no "
+            "faders to override."
+        )
+    if before.by is not None:
+        return f"By faders again. {plan_in_words(after, heard)}."
     old, new, names = before.shown(only), after.shown(only), {**labels(heard), REST: "the rest"}
     told = [
         f"{name}: {words_of_gain(new.gain_of(id_))}"

@@ -15,9 +15,9 @@ DRIVER = shutil.which("chromedriver")
 
 
 @contextmanager
-def chromium(profile: Path, **logs: str) -> Iterator[Any]:
-    """selenium's driver with an empty `profile`, keeping the logs named. The test skips where
-    there is no browser."""
+def chromium(profile: Path, *flags: str, **logs: str) -> Iterator[Any]:
+    """selenium's driver with an empty `profile` and further `flags`, keeping the logs named. The
+    test skips where there is no browser."""
     if not CHROMIUM or not DRIVER:
         pytest.skip("chromium and chromedriver are not installed")
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -29,7 +29,7 @@ def chromium(profile: Path, **logs: str) -> Iterator[Any]:
     for argument in (
         "headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-sync",
         "disable-background-networking", "disable-component-update", "disable-dev-shm-usage",
-        f"user-data-dir={profile}",
+        f"user-data-dir={profile}", *flags,
     ):  # fmt: skip
         options.add_argument(f"--{argument}")
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
 from agents.app import markup
-from agents.app.contest import Systems
+from agents.app.contest import Systems, problem_of
 from agents.app.examples import SCENES
-from agents.app.session import REST, Session, in_db, words_of
+from agents.app.shown import Values, empty, fader, fader_ids, player, shown
 from agents.app.sounds import Visit, new_folder, read_recording
-from agents.listen import Listener
-from agents.plan import LEAST_DB, MOST_DB
+from agents.conversation import Conversation, Ears
+from agents.conversation_state import GainDb
 from baselines.planning import Planner
 from lcr.audio import Clip, write_audio
 from lcr.errors import LcrError
 
-MOST_FADERS = 9
-"""Sources that the page has room for, and the rest."""
+MOST_PROMPT = 4000
+"""Characters."""
+BY_FADERS = "faders"
+"""In the place of a system's name: by gains on what is heard."""
 _NO_RECORDING = "Give a recording first: drop a file, record, or take an example."
-NO_SOURCES = "What is heard in the recording appears here, a fader for each source."
-
-Values = dict[str, Any]
 
 
 @dataclass
@@ -33,7 +31,7 @@ class Actions:
     """`root` holds the users' folders; `most_s` is the longest recording taken, in seconds."""
 
     root: Path
-    listener: Listener
+    listener: Ears
     planner: Planner
     systems: Systems
     most_s: float
@@ -42,7 +40,7 @@ class Actions:
         """The page without a recording."""
         if visit is not None:
             visit.close()
-        return {**_empty(), "status": ""}
+        return {**empty(), "status": ""}
 
     def open(self, visit: Visit | None, path: str | None, matched: bool) -> Values:
         """A file that was dropped or recorded."""
@@ -53,9 +51,9 @@ class Actions:
         file = Path(path)
         try:
             clip = read_recording(file, most_s=self.most_s)
-            return self._begin(file.stem, clip, matched)
+            return self._begin(file.stem, clip, matched, new_folder(self.root))
         except (LcrError, ValueError) as error:
-            return {**_empty(), "status": markup.status(str(error), bad=True)}
+            return {**empty(), "status": markup.status(str(error), bad=True)}
 
     def example(self, visit: Visit | None, number: int, matched: bool) -> Values:
         """Scene `number` of the studio."""
@@ -69,59 +67,99 @@ class Actions:
             return {"status": markup.status(str(error), bad=True)}
         if visit is not None:
             visit.close()
-        values = self._begin(name, clip, matched, folder=path.parent)
+        values = self._begin(name, clip, matched, path.parent)
         return {**values, "recording": str(path), "prompt": scene.prompt}
 
-    def say(self, visit: Visit | None, prompt: str, matched: bool) -> Values:
-        """A turn by a prompt; the prompt stays to be mended where it cannot be read."""
+    def say(self, visit: Visit | None, prompt: str, how: str, matched: bool) -> Values:
+        """A turn by a prompt, carried out `BY_FADERS` or by the system `how`; the prompt stays to
+        be mended where there came no turn of it."""
         if visit is None:
             return _told(_NO_RECORDING)
+        prompt = prompt.strip()
+        if not prompt:
+            return _told("The prompt is empty: say what to do, such as “remove the dog”.")
+        if len(prompt) > MOST_PROMPT:
+            return _told(f"The prompt has {len(prompt)} characters; {MOST_PROMPT} are the most.")
         try:
-            visit.session.say(prompt)
-            return {**_shown(visit, matched), "prompt": "", "status": ""}
-        except (LcrError, ValueError) as error:
-            return _told(str(error))
+            visit.conversation.say(prompt, system=None if how == BY_FADERS else how)
+            return {**shown(visit, matched), "prompt": "", "status": ""}
+        except Exception as error:
+            if how == BY_FADERS:
+                if not isinstance(error, LcrError | ValueError):
+                    raise
+                return _told(str(error))
+            left = how if how in self.systems.readers else BY_FADERS
+            ways = gr.update(choices=self.ways, value=left)
+            return {**_told(problem_of(how, error)), "how": ways}
+
+    def choose(self, visit: Visit | None, number: int, matched: bool) -> Values:
+        """The answer `number` to the question that is open."""
+        asks = () if visit is None else visit.conversation.current.asks
+        if number >= len(asks):
+            return _told("That question is no longer open.")
+        return self.say(visit, asks[number].id, BY_FADERS, matched)
+
+    def go(self, visit: Visit | None, word: str, matched: bool) -> Values:
+        """A turn of one word, "undo" or "redo"."""
+        return self.say(visit, word, BY_FADERS, matched)
+
+    @property
+    def ways(self) -> list[tuple[str, str]]:
+        """How a prompt can be carried out: in words, and by name."""
+        systems = self.systems.readers.items()
+        named = [(f"{name} ({family or 'unknown'})", name) for name, family in systems]
+        return [("Faders: scale what is heard", BY_FADERS), *named]
 
     def faders(
         self, visit: Visit | None, matched: bool, levels: Sequence[float], muted: Sequence[bool]
     ) -> Values:
-        """A turn by the faders that were moved, in the order of `_ids`."""
+        """A turn by the faders that were moved, in the order of `fader_ids`."""
         if visit is None:
             return _told(_NO_RECORDING)
-        now = visit.session.gains
-        moved: dict[str, float | None] = {}
-        for id_, level, mute in zip(_ids(visit.session), levels, muted, strict=False):
-            shown_db, shown_mute = _fader(now[id_])
+        now = visit.conversation.current.gains
+        if not now:
+            return _told("This turn has no faders.")
+        moved: dict[str, GainDb] = {}
+        for id_, level, mute in zip(fader_ids(visit.conversation), levels, muted, strict=False):
+            shown_db, shown_mute = fader(now[id_])
             if mute != shown_mute or (not mute and abs(level - shown_db) > 1e-6):
                 moved[id_] = None if mute else float(level)
         if not moved:
             return _told("No fader was moved since the last turn.")
         try:
-            turn = visit.session.set_gains(moved)
-            return {**_shown(visit, matched), "status": markup.status(turn.reply)}
-        except (LcrError, ValueError) as error:
+            turn = visit.conversation.set_gains(moved)
+            return {**shown(visit, matched), "status": markup.status(turn.reply)}
+        except LcrError as error:
             return _told(str(error))
 
-    def undo(self, visit: Visit | None, matched: bool) -> Values:
-        if visit is None or not visit.session.undo():
-            return _told("There is nothing to undo.")
-        told = f"Back to {_title(visit.session.current)}."
-        return {**_shown(visit, matched), "status": markup.status(told)}
-
-    def redo(self, visit: Visit | None, matched: bool) -> Values:
-        if visit is None or not visit.session.redo():
-            return _told("There is nothing to redo.")
-        told = f"Again {_title(visit.session.current)}."
-        return {**_shown(visit, matched), "status": markup.status(told)}
+    def resume(self, visit: Visit | None, path: str | None, matched: bool) -> Values:
+        """Go on with a conversation that was saved as JSON."""
+        if visit is None or path is None:
+            return _told(_NO_RECORDING)
+        try:
+            resumed = Conversation.from_json(
+                Path(path).read_text(encoding="utf-8"),
+                visit.audio,
+                visit.sample_rate,
+                listener=self.listener,
+                planner=self.planner,
+                load=self.systems.load,
+            )
+            _ = resumed.current.audio  # a system that made it may be missing here
+            visit.conversation = resumed
+            told = f"The conversation goes on after turn {resumed.current.number}."
+            return {**shown(visit, matched), "status": markup.status(told)}
+        except (LcrError, ValueError, OSError) as error:
+            return _told(str(error))
 
     def hear(self, visit: Visit | None, number: int | None, matched: bool) -> Values:
         """The other side of A and B."""
         if visit is None or number is None:
             return {}
         try:
-            return {"player": _player(visit, number, matched)}
-        except (LcrError, OSError) as error:
-            return _told(str(error))
+            return {"player": player(visit, number, matched)}
+        except Exception as error:  # of the system that made it
+            return _told(problem_of(f"Turn {number}", error))
 
     def compare(
         self, visit: Visit | None, prompt: str, first: str, second: str, matched: bool
@@ -133,10 +171,10 @@ class Actions:
         if not prompt:
             told = "Give both systems a prompt, such as “remove the dog”."
             return {"compared": markup.status(told, bad=True)}
-        session, figures = visit.session, []
+        figures: list[str] = []
         for side, name in (("A", first), ("B", second)):
             title = f"{side}: {name}"
-            answer = self.systems.answer(name, session.audio, session.sample_rate, prompt)
+            answer = self.systems.answer(name, visit.audio, visit.sample_rate, prompt)
             if answer.remix is None:
                 figures.append(markup.failure(title, answer.problem))
                 continue
@@ -150,14 +188,28 @@ class Actions:
             "second": gr.update(choices=self.systems.names),
         }
 
-    def _begin(self, name: str, clip: Clip, matched: bool, *, folder: Path | None = None) -> Values:
-        session = Session.open(clip.audio, clip.sample_rate, self.listener, self.planner)
-        visit = Visit(name=name, session=session, folder=folder or new_folder(self.root))
-        told = f"Heard {len(session.sources)} sources" if session.sources else "Heard nothing"
+    def _begin(self, name: str, clip: Clip, matched: bool, folder: Path) -> Values:
+        conversation = Conversation.open(
+            clip.audio,
+            clip.sample_rate,
+            listener=self.listener,
+            planner=self.planner,
+            load=self.systems.load,
+        )
+        visit = Visit(
+            name=name,
+            audio=clip.audio,
+            sample_rate=clip.sample_rate,
+            conversation=conversation,
+            folder=folder,
+        )
         channels = {1: "mono", 2: "stereo"}.get(len(clip.audio), f"{len(clip.audio)} channels")
-        told += f" in {clip.duration_s:.1f} s of {channels} at {clip.sample_rate:,} Hz."
+        told = (
+            f"{len(conversation.sources) or 'No'} sources are heard in {clip.duration_s:.1f} s of "
+        )
+        told += f"{channels} at {clip.sample_rate:,} Hz."
         return {
-            **_shown(visit, matched),
+            **shown(visit, matched),
             "visit": visit,
             "compared": "",
             "status": markup.status(told),
@@ -166,68 +218,3 @@ class Actions:
 
 def _told(problem: str) -> Values:
     return {"status": markup.status(problem, bad=True)}
-
-
-def _title(number: int) -> str:
-    return f"turn {number}" if number else "the original"
-
-
-def _ids(session: Session) -> list[str]:
-    """Of the faders, in the page's order; more than the page has room for have none."""
-    return [*(one.id for one in session.sources[: MOST_FADERS - 1]), REST]
-
-
-def _fader(gain: float) -> tuple[float, bool]:
-    """Where a fader stands for a linear gain, in dB, and whether it is muted."""
-    gain_db = in_db(gain)
-    if gain_db is None:
-        return 0.0, True
-    return round(min(max(gain_db, LEAST_DB), MOST_DB), 1), False
-
-
-def _player(visit: Visit, number: int, matched: bool) -> str:
-    group = f"turns {visit.folder.name[:6]}"
-    return markup.player(visit.turn(number, matched=matched), group=group)
-
-
-def _shown(visit: Visit, matched: bool) -> Values:
-    """The page as the session stands."""
-    session = visit.session
-    choices = [("Original", 0), *((f"Turn {one.number}", one.number) for one in session.turns)]
-    values: Values = {
-        "talk": markup.talk(session.turns),
-        "choice": gr.update(choices=choices, value=session.current, visible=True),
-        "player": _player(visit, session.current, matched),
-        "undo": gr.update(interactive=session.current > 0),
-        "redo": gr.update(interactive=session.can_redo),
-        "apply": gr.update(interactive=bool(session.sources)),
-        "nothing": "" if session.sources else markup.hint("No source is heard in it."),
-    }
-    labels: Mapping[str, str] = {
-        **{one.id: f"{words_of(one)} ({one.confidence:.0%} sure)" for one in session.sources},
-        REST: "everything else",
-    }
-    ids = _ids(session) if session.sources else []
-    for n in range(MOST_FADERS):
-        if n < len(ids):
-            level, mute = _fader(session.gains[ids[n]])
-            values[f"fader{n}"] = gr.update(value=level, label=labels[ids[n]])
-            values[f"mute{n}"] = gr.update(value=mute, label=f"Mute {ids[n]}")
-        values[f"row{n}"] = gr.update(visible=n < len(ids))
-    return values
-
-
-def _empty() -> Values:
-    """The page without a recording."""
-    return {
-        "visit": None,
-        "talk": markup.talk(()),
-        "choice": gr.update(choices=[("Original", 0)], value=0, visible=False),
-        "player": markup.NO_SOUND,
-        "compared": "",
-        "undo": gr.update(interactive=False),
-        "redo": gr.update(interactive=False),
-        "apply": gr.update(interactive=False),
-        "nothing": markup.hint(NO_SOURCES),
-        **{f"row{n}": gr.update(visible=False) for n in range(MOST_FADERS)},
-    }

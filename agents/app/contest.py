@@ -1,4 +1,4 @@
-"""Two systems on one prompt."""
+"""The registered systems, one on a turn or two side by side."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from lcr import registry
+from lcr.api import LoadedRemixer, RemixedSound
+from lcr.audio import Clip
 from lcr.errors import LcrError
-from lcr.remixer import Audio, Remix, Remixer
+from lcr.remixer import Audio, Family, SystemCard
 
 _KEPT = 4
 """Systems that stay loaded."""
@@ -20,7 +22,7 @@ class Answer:
     """What a system made of a prompt, in how many seconds; or why it did not."""
 
     system: str
-    remix: Remix | None
+    remix: RemixedSound[Audio] | None
     seconds: float
     problem: str = ""
 
@@ -30,58 +32,77 @@ class Systems:
     which takes seconds: one that cannot says why and leaves the list."""
 
     def __init__(self) -> None:
-        self._loaded: OrderedDict[str, Remixer] = OrderedDict()
+        self._loaded: OrderedDict[str, LoadedRemixer] = OrderedDict()
         self._missing: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._known = tuple(one.name for one in registry.available() if not _is_bound(one.name))
+        self._families: dict[str, Family | None] = {}
+        for one in registry.available():
+            try:
+                card = _card(one.name)
+            except registry.BrokenSystemError:
+                continue  # what it is built on is not installed
+            if card is None or not card.uses_oracle:
+                self._families[one.name] = None if card is None else card.family
 
     @property
     def names(self) -> list[str]:
         """Those not known to lack something here."""
-        return [name for name in self._known if name not in self._missing]
+        return [name for name in self._families if name not in self._missing]
+
+    @property
+    def readers(self) -> dict[str, Family | None]:
+        """Of those, the ones that do as a prompt asks, joint ones first, and their families, as
+        far as these are known."""
+        found = {name: self._families[name] for name in self.names}
+        read = [name for name, family in found.items() if family != "reference"]
+        return {name: found[name] for name in sorted(read, key=lambda n: found[n] != "joint")}
+
+    def load(self, name: str) -> LoadedRemixer:
+        """Raises LcrError for a name that is none of theirs, and where it lacks something here."""
+        with self._lock:
+            if name not in self._families:
+                raise LcrError(f"it is none of {', '.join(self._families)}")
+            if name in self._missing:
+                raise LcrError(self._missing[name])
+            if name not in self._loaded:
+                try:
+                    self._loaded[name] = LoadedRemixer(registry.create(name))
+                except LcrError as error:
+                    self._missing[name] = str(error)
+                    raise
+                if len(self._loaded) > _KEPT:
+                    self._loaded.popitem(last=False)
+            self._loaded.move_to_end(name)
+            return self._loaded[name]
 
     def answer(self, name: str, audio: Audio, sample_rate: int, prompt: str) -> Answer:
         """Run a system on (channels, samples); whatever it raises is in the answer."""
-        with self._lock:
-            try:
-                remixer = self._load(name)
-                began = time.perf_counter()
-                mixture = audio.copy()
-                mixture.flags.writeable = False
-                remix = remixer.remix(mixture, sample_rate, prompt)
-            except Exception as error:  # a system may be anybody's, and must not take the page down
-                told = " ".join(str(error).split())
-                if not isinstance(error, LcrError | ValueError | TimeoutError):
-                    told = f"{type(error).__name__}: {told}"
-                problem = f"{name} gave no answer: {told}"
-                return Answer(system=name, remix=None, seconds=0.0, problem=problem)
-            return Answer(system=name, remix=remix, seconds=time.perf_counter() - began)
-
-    def _load(self, name: str) -> Remixer:
-        if name not in self._known:
-            raise LcrError(f"it is none of {', '.join(self._known)}")
-        if name in self._missing:
-            raise LcrError(self._missing[name])
-        if name not in self._loaded:
-            try:
-                self._loaded[name] = registry.create(name)
-            except LcrError as error:
-                self._missing[name] = str(error)
-                raise
-            if len(self._loaded) > _KEPT:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(name)
-        return self._loaded[name]
+        try:
+            system = self.load(name)
+            began = time.perf_counter()
+            mixture = audio.copy()
+            mixture.flags.writeable = False
+            remix = system.remix(Clip(audio=mixture, sample_rate=sample_rate), prompt)
+        except Exception as error:
+            return Answer(system=name, remix=None, seconds=0.0, problem=problem_of(name, error))
+        return Answer(system=name, remix=remix, seconds=time.perf_counter() - began)
 
 
-def _is_bound(name: str) -> bool:
-    """Whether it is told the truth, which nobody knows of a user's recording."""
+def problem_of(name: str, error: Exception) -> str:
+    """For a person. A system may be anybody's, and whatever it raises must not take the page
+    down."""
+    told = " ".join(str(error).split())
+    if not isinstance(error, LcrError | ValueError | TimeoutError):
+        told = f"{type(error).__name__}: {told}"
+    return f"{name} gave no answer: {told}"
+
+
+def _card(name: str) -> SystemCard | None:
+    """None where it lacks something, and says so when it is asked for. Raises BrokenSystemError."""
     try:
-        card = registry.card_of(name)
-        if card is None:  # its factory tells nothing: what it makes does
-            card = registry.create(name).card
+        # Where its factory tells nothing, what it makes does.
+        return registry.card_of(name) or registry.create(name).card
     except registry.BrokenSystemError:
-        return True  # what it is built on is not installed
+        raise
     except LcrError:
-        return False  # it lacks something, and says so when it is asked for
-    return bool(card.uses_oracle)
+        return None

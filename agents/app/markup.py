@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from agents.app.session import Turn
 from agents.app.sounds import Playable
+from agents.conversation_turn import Turn
 
 FILES = "/gradio_api/file="
 NO_SOUND = '<p class="empty">The sound of each turn appears here, beside the original.</p>'
@@ -39,15 +40,25 @@ def hint(words: str) -> str:
 
 
 def talk(turns: Sequence[Turn]) -> str:
-    """The conversation so far."""
+    """The conversation so far, of which the first turn is the recording as it is."""
     said = []
     for turn in turns:
-        asked = "Faders moved" if turn.prompt is None else turn.prompt
+        asked = f"<b>{turn.number}</b> {text(turn.prompt or 'Faders moved')}"
         said.append(
-            f'<li><p class="asked"><b>{turn.number}</b> {text(asked)}</p>'
-            f'<p class="reply">{text(turn.reply)}</p></li>'
+            (f'<li><p class="asked">{asked}</p>' if turn.number else "<li>")
+            + f'<p class="reply">{text(turn.reply)}</p></li>'
         )
-    return f'<ol class="talk">{"".join(said)}</ol>' if said else NOTHING_SAID
+    listed = f'<ol class="talk">{"".join(said)}</ol>' if said else ""
+    return listed if len(said) > 1 else listed + NOTHING_SAID
+
+
+def history(name: str, content: str) -> str:
+    """A link that downloads `content`, a conversation as JSON, about the recording `name`."""
+    data = base64.b64encode(content.encode()).decode("ascii")
+    return (
+        f'<a class="get" href="data:application/json;base64,{data}" '
+        f'download="{text(name)}.history.json">Save as JSON</a>'
+    )
 
 
 def player(sound: Playable, *, group: str, facts: str = "", steps: str = "") -> str:

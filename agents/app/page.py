@@ -9,13 +9,19 @@ from typing import Any
 import gradio as gr
 
 from agents.app import markup
-from agents.app.actions import MOST_FADERS, NO_SOURCES, Actions, Values
+from agents.app.actions import BY_FADERS, MOST_PROMPT, Actions
 from agents.app.examples import SCENES
+from agents.app.shown import MOST_CHOICES, MOST_FADERS, NO_SOURCES, Values
 from agents.app.sounds import Visit
 from agents.plan import LEAST_DB, MOST_DB
 
 _HOUR_S = 3600
 _SAYS = "Such as: remove the dog"
+_HOW = (
+    "A system hears the original and this prompt alone: it does not go on from earlier turns, and "
+    "has no faders."
+)
+_TO_PROMPT = "() => document.querySelector('#prompt textarea').focus()"
 
 STYLE = Path(__file__).with_name("style.css")
 SCRIPT = Path(__file__).with_name("players.js")
@@ -96,21 +102,33 @@ class Page:
     def _conversation(self) -> None:
         with gr.Column(elem_classes="card", elem_id="conversation"):
             gr.HTML("<h2>Conversation</h2>")
-            self.parts["talk"] = gr.HTML(
-                markup.NOTHING_SAID, elem_id="talk", max_height=260, autoscroll=True
-            )
+            self.parts["talk"] = gr.HTML(markup.NOTHING_SAID, elem_id="talk", max_height=260)
+            with gr.Row(visible=False, elem_id="choices") as choices:
+                for n in range(MOST_CHOICES):
+                    self.parts[f"choice{n}"] = gr.Button("", visible=False, size="sm", min_width=90)
+            self.parts["choices"] = choices
             self.parts["prompt"] = gr.Textbox(
                 label="What to change",
                 placeholder=_SAYS,
                 lines=1,
                 max_lines=4,
-                max_length=4000,
+                max_length=MOST_PROMPT,
                 elem_id="prompt",
             )
+            self.parts["how"] = gr.Dropdown(
+                self.actions.ways, value=BY_FADERS, label="Carried out by", info=_HOW,
+                filterable=False, elem_id="how",
+            )  # fmt: skip
             with gr.Row(elem_id="turns"):
                 self.parts["undo"] = gr.Button("Undo", interactive=False, size="sm", min_width=70)
                 self.parts["redo"] = gr.Button("Redo", interactive=False, size="sm", min_width=70)
                 self.parts["say"] = gr.Button("Remix", variant="primary", size="sm", min_width=120)
+            with gr.Row(elem_id="history"):
+                self.parts["save"] = gr.HTML("", elem_id="save")
+                self.parts["resume"] = gr.UploadButton(
+                    "Load JSON", file_types=[".json"], visible=False, size="sm",
+                    min_width=120, elem_id="resume",
+                )  # fmt: skip
 
     def _sound(self) -> None:
         with gr.Column(elem_classes="card", elem_id="sound"):
@@ -144,7 +162,7 @@ class Page:
                 )  # fmt: skip
                 self.parts["question"] = gr.Textbox(
                     label="Prompt for both", placeholder=_SAYS, scale=3, min_width=240,
-                    max_length=4000,
+                    max_length=MOST_PROMPT,
                 )  # fmt: skip
             self.parts["compare"] = gr.Button("Compare", size="sm", elem_id="compare")
             self.parts["compared"] = gr.HTML("", elem_id="compared")
@@ -159,7 +177,17 @@ class Page:
         for number in range(len(SCENES)):
             self._on(on[f"scene{number}"].click, _bind(do.example, number), [state, matched])
         for listen in (on["say"].click, on["prompt"].submit):
-            self._on(listen, do.say, [state, on["prompt"], matched], without=opening)
+            saying = [state, on["prompt"], on["how"], matched]
+            self._on(listen, do.say, saying, without=opening)
+        for n in range(MOST_CHOICES):
+            answer = on[f"choice{n}"].click
+            self._on(answer, _bind(do.choose, n), [state, matched], without=opening).then(
+                None, js=_TO_PROMPT
+            )
+        for word in ("undo", "redo"):
+            self._on(on[word].click, _bind(do.go, word), [state, matched], without=opening)
+        given = [state, on["resume"], matched]
+        self._on(on["resume"].upload, do.resume, given, without=opening)
         faders = [on[f"fader{n}"] for n in range(MOST_FADERS)]
         mutes = [on[f"mute{n}"] for n in range(MOST_FADERS)]
 
@@ -167,8 +195,6 @@ class Page:
             return do.faders(visit, match, moved[:MOST_FADERS], moved[MOST_FADERS:])
 
         self._on(on["apply"].click, moved, [state, matched, *faders, *mutes], without=opening)
-        self._on(on["undo"].click, do.undo, [state, matched], without=opening)
-        self._on(on["redo"].click, do.redo, [state, matched], without=opening)
         for listen in (on["choice"].input, matched.input):
             self._on(listen, do.hear, [state, on["choice"], matched], only=("player", "status"))
         sides = [state, on["question"], on["first"], on["second"], matched]
@@ -177,13 +203,13 @@ class Page:
 
     def _on(
         self,
-        listen: Callable[..., object],
+        listen: Callable[..., Any],
         do: Callable[..., Values],
         given: list[Any],
         *,
         without: list[str] | None = None,
         only: tuple[str, ...] | None = None,
-    ) -> None:
+    ) -> Any:  # noqa: ANN401
         """Let an event do something to the parts named, by default all but buttons."""
         names = only or tuple(n for n in self.parts if n not in (without or ()))
         parts = self.parts
@@ -191,7 +217,7 @@ class Page:
         def act(*values: Any) -> dict[Any, Any]:  # noqa: ANN401
             return {parts[name]: new for name, new in do(*values).items()}
 
-        listen(
+        return listen(
             act,
             inputs=given,
             outputs=[parts[name] for name in names],
@@ -203,8 +229,8 @@ class Page:
         )
 
 
-def _bind(do: Callable[..., Values], number: int) -> Callable[..., Values]:
-    return lambda visit, matched: do(visit, number, matched)
+def _bind(do: Callable[..., Values], what: int | str) -> Callable[..., Values]:
+    return lambda visit, matched: do(visit, what, matched)
 
 
 def _one_of(names: list[str], wanted: str, otherwise: int) -> str | None:

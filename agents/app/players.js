@@ -38,6 +38,12 @@
     talk.setAttribute("role", "log");
     talk.setAttribute("aria-label", "Conversation");
     talk.setAttribute("tabindex", "0");
+    // What was said last is in sight, after every turn and at every width.
+    const last = () => {
+      for (const one of [talk, ...talk.querySelectorAll("*")]) one.scrollTop = one.scrollHeight;
+    };
+    new MutationObserver(last).observe(talk, { childList: true, subtree: true });
+    new ResizeObserver(last).observe(talk);
   };
   live();
 }

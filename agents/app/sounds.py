@@ -14,7 +14,7 @@ import soundfile
 
 from agents.app.levels import playback
 from agents.app.picture import loudest_db, picture
-from agents.app.session import Session
+from agents.conversation import Conversation
 from lcr.audio import Clip, read_audio, write_audio
 from lcr.audio_files import AudioFile
 from lcr.errors import AudioFileError, LcrError
@@ -38,27 +38,31 @@ class Playable:
 
 @dataclass
 class Visit:
-    """A recording that a user works on. `name` is the file's, without its suffix; `top_db` is the
-    level of the brightest colour of all pictures."""
+    """A recording, (channels, samples) at `sample_rate` Hz, that a user works on in `folder`.
+    `name` is the file's, without its suffix; `top_db` is the level of the brightest colour of all
+    pictures."""
 
     name: str
-    session: Session
+    audio: Audio
+    sample_rate: int
+    conversation: Conversation
     folder: Path
     top_db: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.top_db = loudest_db(self.session.audio, self.session.sample_rate)
+        self.top_db = loudest_db(self.audio, self.sample_rate)
 
     def turn(self, number: int, *, matched: bool) -> Playable:
-        """Turn `number`; 0 is the original. Raises LcrError where there is no such turn."""
+        """Turn `number`; 0 is the original. Raises IndexError where there is no such turn, and
+        what the system raises that made it."""
         title = "Original" if number == 0 else f"Turn {number}"
         stem = "original" if number == 0 else f"turn-{number}"
-        return self.playable(self.session.mixed(number), title, stem, matched=matched)
+        return self.playable(self.conversation.audio(number), title, stem, matched=matched)
 
     def playable(self, audio: Audio, title: str, stem: str, *, matched: bool) -> Playable:
         """Write what plays `audio` (channels, samples). Raises AudioFileError on a full disk."""
-        rate = self.session.sample_rate
-        heard = playback(audio, self.session.audio, rate, matched=matched)
+        rate = self.sample_rate
+        heard = playback(audio, self.audio, rate, matched=matched)
         # A new name each time: browsers keep what they fetched by name.
         own = self.folder / secrets.token_hex(8)
         own.mkdir(parents=True)

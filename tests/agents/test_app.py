@@ -1,12 +1,13 @@
-"""The parts of the chat page that need no browser: turns, levels, pictures, files, markup."""
+"""The parts of the chat page that need no browser: what controls do, levels, pictures, files,
+markup."""
 
 from __future__ import annotations
 
 import base64
 import html.parser
 import io
+import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,103 +17,170 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+pytest.importorskip("gradio", reason="gradio is not installed")
+
+from agents.app.actions import BY_FADERS, Actions
 from agents.app.contest import Systems
 from agents.app.levels import playback
-from agents.app.markup import player, status, talk, text
+from agents.app.markup import history, player, status, talk, text
 from agents.app.picture import GAP, MEL_HEIGHT, WAVE_HEIGHT, WIDTH, loudest_db, picture
-from agents.app.session import REST, PromptError, Session, in_db
+from agents.app.shown import Values
 from agents.app.sounds import Visit, new_folder, read_recording
-from agents.plan import HeardSource
-from baselines.planning import Plan
+from agents.conversation import Conversation
+from agents.gains import AmountPlanner
+from agents.keyword import KeywordPlanner
 from lcr.audio import active_level, write_audio
 from lcr.errors import LcrError
-from lcr.instruction import AudioDescription, Description, SpeechDescription
-from lcr.remixer import Oracle, OracleUse
+from lcr.instruction import AudioDescription, SpeechDescription
+from tests.agents.test_conversation import Truth
 
 RATE = 8000
 HOSTILE = "<img src=x onerror='hacked()'> ${hacked()} {{value}} `x` </p><script>hacked()</script>"
+DOG, MAN = AudioDescription(label="dog barking"), SpeechDescription(gender="M")
 
 
-PLANS = {"remove the dog": (0, 1, 1), "turn the woman up": (1, 2, 1), "only the dog": (1, 0, 0)}
-
-
-class Scripted:
-    """A planner whose gains of dog, woman and the rest are known for each prompt."""
-
-    uses_oracle: frozenset[OracleUse] = frozenset()
-
-    def plan(
-        self, prompt: str, described: Sequence[Description], *, oracle: Oracle | None = None
-    ) -> Plan:
-        *gains, rest = PLANS.get(prompt, (0, 1, 1))
-        return Plan(descriptions=tuple(described), gains=tuple(gains), rest=rest)
-
-
-def session() -> Session:
-    """A dog at 440 Hz, a woman at 660 Hz and 0.01 of noise that is neither."""
+def ears() -> Truth:
+    """A dog at 440 Hz, and two men at 660 and 880 Hz."""
     seconds = np.arange(RATE) / RATE
-    parts = np.stack([0.2 * np.sin(2 * np.pi * hz * seconds)[None] for hz in (440, 660)])
-    parts = parts.astype(np.float32)
+    parts = np.stack([0.2 * np.sin(2 * np.pi * hz * seconds)[None] for hz in (440, 660, 880)])
+    return Truth((DOG, MAN, MAN), parts.astype(np.float32))
+
+
+def mixture() -> np.ndarray:
+    """With 0.01 of noise that is none of them."""
     noise = 0.01 * np.random.default_rng(0).standard_normal((1, RATE)).astype(np.float32)
-    sources = (
-        HeardSource(id="s1", description=AudioDescription(label="dog barking"), confidence=0.9),
-        HeardSource(id="s2", description=SpeechDescription(gender="F"), confidence=0.8),
+    return ears().audio.sum(0) + noise
+
+
+def visit(root: Path, name: str = "take") -> Visit:
+    made = Conversation.open(
+        mixture(), RATE, listener=ears(), planner=AmountPlanner(KeywordPlanner())
     )
-    return Session(parts.sum(0) + noise, RATE, sources, parts, Scripted())
+    return Visit(
+        name=name, audio=mixture(), sample_rate=RATE, conversation=made, folder=new_folder(root)
+    )
 
 
-def test_turns_change_the_original_and_are_undone_and_redone() -> None:
-    one = session()
-    noise = one.audio - one.parts.sum(0)
-    first = one.say("remove the dog")
-    assert first.gains == {"s1": 0, "s2": 1, REST: 1}
-    np.testing.assert_allclose(one.mixed(1), one.parts[1] + noise, atol=1e-6)
-    second = one.say("turn the woman up")
-    assert second.gains == {"s1": 0, "s2": 2, REST: 1}  # the dog stays away
-    np.testing.assert_allclose(one.mixed(2), 2 * one.parts[1] + noise, atol=1e-6)
-    assert one.undo()
-    assert one.current == 1
-    assert one.gains == first.gains
-    assert one.redo()
-    assert not one.redo()
-    assert one.gains == second.gains
-    assert one.undo()
-    assert one.set_gains({"s1": -6.0}).gains["s1"] == pytest.approx(10 ** (-6 / 20))
-    assert [turn.number for turn in one.turns] == [1, 2]
-    assert one.turns[1].prompt is None
-    assert not one.can_redo  # a new turn takes the place of what was undone
-    np.testing.assert_array_equal(one.mixed(0), one.audio)
-    # What is to be the only sound is there, although it was removed before.
-    assert one.say("only the dog").gains == {"s1": 1, "s2": 0, REST: 0}
+@pytest.fixture(scope="module")
+def systems() -> Systems:
+    return Systems()
 
 
-def test_faders_override_the_plan_and_only_for_what_is_there() -> None:
-    one = session()
-    one.say("remove the dog")
-    turn = one.set_gains({"s1": 0.0, REST: None})
-    assert turn.gains == {"s1": 1, "s2": 1, REST: 0}
-    np.testing.assert_allclose(one.mixed(2), one.parts.sum(0), atol=1e-6)
-    for wrong in ({"s9": 0.0}, {"s1": 99.0}, {"s1": math.nan}):
-        with pytest.raises(LcrError):
-            one.set_gains(wrong)
-    assert one.current == 2
+@pytest.fixture
+def actions(tmp_path: Path, systems: Systems) -> Actions:
+    planner = AmountPlanner(KeywordPlanner())
+    return Actions(root=tmp_path, listener=ears(), planner=planner, systems=systems, most_s=60)
+
+
+@pytest.fixture
+def opened(actions: Actions, tmp_path: Path) -> Visit:
+    write_audio(tmp_path / "take.wav", mixture(), RATE)
+    values = actions.open(None, str(tmp_path / "take.wav"), False)
+    assert "3 sources are heard in 1.0 s of mono at 8,000 Hz" in values["status"]
+    made: Visit = values["visit"]
+    return made
+
+
+def rows(values: Values) -> list[bool]:
+    return [values[f"row{n}"]["visible"] for n in range(9)]
+
+
+def test_faders_show_the_plan_and_override_it(actions: Actions, opened: Visit) -> None:
+    values = actions.say(opened, "remove the dog", BY_FADERS, False)
+    assert rows(values) == [True] * 4 + [False] * 5
+    assert [values[f"mute{n}"]["value"] for n in range(4)] == [True, False, False, False]
+    assert values["fader0"]["label"] == "s1: dog barking (100% sure)"
+    assert values["fader3"]["label"] == "the rest"
+    assert (
+        "No fader was moved"
+        in actions.faders(opened, False, [0] * 9, [True, *[False] * 8])["status"]
+    )
+    values = actions.faders(opened, False, [0, 6, 0, 0, 9], [False] * 9)
+    assert values["choice"]["value"] == 2
+    assert opened.conversation.current.gains == {"s1": 0.0, "s2": 6.0, "s3": 0.0, "rest": 0.0}
+    expected = mixture() + (10 ** (6 / 20) - 1) * ears().audio[1]
+    np.testing.assert_allclose(opened.conversation.audio(2), expected, atol=1e-6)
+    values = actions.go(opened, "undo", False)
+    assert values["choice"]["value"] == 3
+    assert values["choice"]["choices"][-1] == ("Turn 3", 3)
+    assert values["mute0"]["value"]
+    assert values["undo"]["interactive"]
+    assert values["redo"]["interactive"]
+    assert not actions.go(opened, "undo", False)["undo"]["interactive"]
+
+
+def test_what_fits_two_sources_is_chosen_by_a_button(actions: Actions, opened: Visit) -> None:
+    values = actions.say(opened, "mute the man", BY_FADERS, False)
+    assert values["choices"]["visible"]
+    shown = [values[f"choice{n}"]["value"] for n in range(8) if values[f"choice{n}"]["visible"]]
+    assert shown == ["s2: male speaker (s2)", "s3: male speaker (s3)"]
+    values = actions.choose(opened, 1, False)
+    assert not values["choices"]["visible"]
+    assert opened.conversation.current.gains["s3"] is None
+    assert "no longer open" in actions.choose(opened, 0, False)["status"]
+
+
+def test_a_turn_of_a_system_has_no_faders(actions: Actions, opened: Visit) -> None:
+    assert actions.ways[0][1] == BY_FADERS
+    assert {"lcr (joint)": "lcr", "agent-query (composite)": "agent-query"}.items() <= dict(
+        actions.ways
+    ).items()
+    assert "mixture" not in dict(actions.ways).values()
+    prompt = "mute the man from 0:00.2 to 0:00.4"
+    values = actions.say(opened, prompt, "lcr", False)
+    assert rows(values) == [False] * 9
+    assert "lcr, which has no faders to override" in values["nothing"]
+    assert not values["apply"]["interactive"]
+    assert "no faders" in actions.faders(opened, False, [3] * 9, [False] * 9)["status"]
+    expected = actions.systems.answer("lcr", mixture(), RATE, prompt).remix
+    assert expected is not None
+    made = opened.conversation.audio(1)
+    np.testing.assert_array_equal(made, expected.audio)
+    np.testing.assert_array_equal(made[:, : RATE // 5], mixture()[:, : RATE // 5])
+    assert np.abs(made - mixture()).max() > 1e-3
+    assert rows(actions.say(opened, "mute the dog", BY_FADERS, False))[:4] == [True] * 4
+    values = actions.say(opened, "mute the dog", "agent-llm", False)
+    assert "agent-llm gave no answer" in values["status"]
+    assert values["how"]["value"] == BY_FADERS
+    assert opened.conversation.current.number == 2
+
+
+def test_a_conversation_is_saved_and_gone_on_with(actions: Actions, opened: Visit) -> None:
+    actions.say(opened, "mute the dog", BY_FADERS, False)
+    link = Reader(actions.say(opened, "mute the dog", "lcr", False)["save"]).links[0]
+    saved = base64.b64decode(link["href"].split(",")[1])
+    assert link["download"] == "take.history.json"
+    file = opened.folder / "saved.json"
+    file.write_bytes(saved)
+    before = opened.conversation
+    actions.go(opened, "undo", False)
+    values = actions.resume(opened, str(file), False)
+    assert "goes on after turn 2" in values["status"]
+    assert values["choice"]["value"] == 2
+    assert opened.conversation.turns == before.turns[:3]
+    np.testing.assert_array_equal(opened.conversation.audio(2), before.audio(2))
+    elsewhere = json.loads(saved)
+    elsewhere["turns"][-1]["state"]["by"]["system"] = "/etc/passwd"
+    broken = json.loads(saved) | {"at": 9}
+    for content in (json.dumps(elsewhere), json.dumps(broken), "{", "\0"):
+        file.write_text(content)
+        assert "note bad" in actions.resume(opened, str(file), False)["status"]
+        assert opened.conversation.current.number == 2
 
 
 @pytest.mark.parametrize("prompt", ["", " \n", "x" * 4001])
-def test_prompts_that_say_nothing_are_refused_and_change_nothing(prompt: str) -> None:
-    one = session()
-    with pytest.raises(PromptError, match="prompt"):
-        one.say(prompt)
-    assert one.current == 0
-    with pytest.raises(LcrError, match="no turn"):
-        one.mixed(1)
+def test_prompts_that_say_nothing_are_no_turns(
+    actions: Actions, opened: Visit, prompt: str
+) -> None:
+    assert "The prompt" in actions.say(opened, prompt, BY_FADERS, False)["status"]
+    assert opened.conversation.current.number == 0
 
 
 @given(st.floats(-40, 40), st.booleans())
 def test_the_player_never_clips_and_matches_where_there_is_room(
     gain_db: float, match: bool
 ) -> None:
-    original = session().audio
+    original = mixture()
     audio = (original * 10 ** (gain_db / 20)).astype(np.float32)
     heard = playback(audio, original, RATE, matched=match)
     played = audio * 10 ** (heard.gain_db / 20)
@@ -124,7 +192,7 @@ def test_the_player_never_clips_and_matches_where_there_is_room(
 
 
 def test_silence_is_not_turned_up() -> None:
-    original = session().audio
+    original = mixture()
     assert playback(np.zeros_like(original), original, RATE, matched=True).gain_db == 0
 
 
@@ -153,12 +221,11 @@ def test_a_tone_is_bright_at_its_pitch_and_when_it_sounds() -> None:
 
 
 def test_files_of_a_turn_are_whole_private_few_and_go_with_the_recording(tmp_path: Path) -> None:
-    one = session()
-    visit = Visit(name="take", session=one, folder=new_folder(tmp_path))
-    one.set_gains({"s1": 24.0})
-    made = [visit.turn(1, matched=False) for _ in range(14)]
+    take = visit(tmp_path)
+    take.conversation.set_gains({"s1": 24.0})
+    made = [take.turn(1, matched=False) for _ in range(14)]
     kept, rate = soundfile.read(made[-1].download, dtype="float32", always_2d=True)
-    np.testing.assert_array_equal(kept.T, one.mixed(1))  # beyond full scale, and kept
+    np.testing.assert_array_equal(kept.T, take.conversation.audio(1))  # beyond full scale, and kept
     assert np.abs(kept).max() > 1
     assert rate == RATE
     assert made[-1].download.name == "take.turn-1.wav"
@@ -166,9 +233,9 @@ def test_files_of_a_turn_are_whole_private_few_and_go_with_the_recording(tmp_pat
     played, _ = soundfile.read(made[-1].preview)
     assert np.abs(played).max() == pytest.approx(1, abs=1e-3)
     assert not made[0].download.exists()
-    assert len(list(visit.folder.iterdir())) == 12
-    assert len(visit.folder.name) == 32
-    visit.close()
+    assert len(list(take.folder.iterdir())) == 12
+    assert len(take.folder.name) == 32
+    take.close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -187,11 +254,14 @@ class Reader(html.parser.HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.links: list[dict[str, str]] = []
         self.shown = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        if tag == "a":
+            self.links.append({key: value or "" for key, value in attrs})
 
     def handle_data(self, data: str) -> None:
         self.shown += data
@@ -206,22 +276,28 @@ def test_text_is_shown_as_it_is_and_holds_no_template(words: str) -> None:
 
 
 def test_hostile_words_stay_words(tmp_path: Path) -> None:
-    one = session()
-    one.say(f"remove the dog {HOSTILE}")
-    visit = Visit(name=HOSTILE.replace("/", ""), session=one, folder=new_folder(tmp_path))
+    take = visit(tmp_path, HOSTILE.replace("/", ""))
+    take.conversation.say(f"remove the dog {HOSTILE}")
     page = Reader(
-        talk(one.turns) + status(HOSTILE) + player(visit.turn(1, matched=False), group="g")
+        talk(take.conversation.turns)
+        + status(HOSTILE)
+        + player(take.turn(1, matched=False), group="g")
+        + history(take.name, take.conversation.to_json())
     )
     assert not {"script", "b"} & (set(page.tags) - {"b"})
     assert page.tags.count("img") == 1
     assert page.shown.count(HOSTILE) == 2
+    assert [one["download"] for one in page.links] == [
+        f"{take.name}.turn-1.wav",
+        f"{take.name}.history.json",
+    ]
 
 
 def test_only_systems_that_are_told_nothing_compete_and_faults_are_answers() -> None:
-    systems = Systems()
+    systems = Systems()  # of its own: one of them leaves its list
     assert {"mixture", "lcr", "agent-offline"} <= set(systems.names)
     assert not {"pit", "ideal-ratio-mask", "agent-oracle-plan"} & set(systems.names)
-    audio = session().audio
+    audio = mixture()
     same = systems.answer("mixture", audio, RATE, "remove the dog")
     assert same.remix is not None
     np.testing.assert_array_equal(same.remix.audio, audio)
@@ -230,8 +306,3 @@ def test_only_systems_that_are_told_nothing_compete_and_faults_are_answers() -> 
     assert told.remix is None
     assert told.problem.startswith("agent-llm gave no answer")
     assert "agent-llm" not in systems.names
-
-
-def test_gains_in_db() -> None:
-    assert in_db(0.0) is None
-    assert in_db(2.0) == pytest.approx(6.0206, abs=1e-4)

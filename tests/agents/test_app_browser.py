@@ -3,6 +3,7 @@ what is downloaded is what the Python API makes."""
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -26,6 +27,9 @@ from lcr.audio import resample, write_audio
 from lcr.remixer import Audio
 from tests.browser import CHROMIUM, DRIVER, chromium
 
+Keys = pytest.importorskip(
+    "selenium.webdriver.common.keys", reason="selenium is not installed"
+).Keys
 RATE = 22_050
 HOSTILE = "<img src=x onerror='window.hacked=1'> ${window.hacked=1} {{value}} remove the music"
 ALL_QUIETER = "turn everything down"
@@ -121,6 +125,18 @@ class User:
         """With Enter at the end."""
         self.all(css)[0].send_keys(words, "\n")
 
+    def focused(self, css: str) -> bool:
+        script = "return document.activeElement === document.querySelector(arguments[0])"
+        return bool(self.driver.execute_script(script, css))
+
+    def pick(self, css: str, words: str) -> None:
+        """The first of a list whose second this is, by keyboard."""
+        field = self.all(f"{css} input")[0]
+        self.driver.execute_script("arguments[0].focus()", field)
+        self.wait(lambda: self.all("[role=option]"))
+        field.send_keys(Keys.DOWN, Keys.ENTER)
+        self.wait(lambda: self.all(f"{css} input")[0].get_attribute("value") == words)
+
     def hears(self, title: str) -> None:
         self.wait(lambda: self.text("#player figcaption") == title)
 
@@ -182,37 +198,65 @@ def test_two_users_remix_compare_undo_and_download(
     first.hears("Turn 2")
     assert HOSTILE in first.text("#talk")
 
+    # It names nothing that is there: the sources that may be meant are buttons.
+    assert "I hear no" in first.text("#talk")
+    answer = next(one for one in first.all("#choices button") if one.is_displayed())
+    first.press(answer.text.strip())
+    first.hears("Turn 3")
+    first.wait(lambda: not any(one.is_displayed() for one in first.all("#choices button")))
+    assert first.focused("#prompt textarea")
+
     # A fader, by keyboard alone.
     fader = first.all(".fader input[type=range]")[0]
-    from selenium.webdriver.common.keys import Keys
-
     fader.send_keys(Keys.END)
     first.all("#apply")[0].send_keys(Keys.ENTER)
-    first.hears("Turn 3")
-    assert "+24.0 dB" in first.text("#talk")
+    first.hears("Turn 4")
+    assert "+24 dB" in first.text("#talk")
     assert "so that it does not clip" in first.text("#player") or np.abs(first.download()).max() < 1
 
-    # A and B: back to the original and on; undo and redo.
+    # A and B: back to the original and on; undo and redo are turns.
     first.all("#choice input")[0].click()
     first.hears("Original")
     first.press("Undo")
-    first.hears("Turn 2")
+    first.hears("Turn 5")
     first.press("Undo")
-    first.hears("Turn 1")
+    first.hears("Turn 6")
     np.testing.assert_array_equal(first.download(), turn)
     first.all("#ab input[type=checkbox]")[0].click()
     first.wait(lambda: "to match the original" in first.text("#player"))
     np.testing.assert_array_equal(first.download(), turn)
     first.press("Redo")
-    first.hears("Turn 2")
+    first.hears("Turn 7")
+
+    # The joint model, in a part of the recording; it has no faders.
+    first.pick("#how", "lcr (joint)")
+    ranged = f"{ALL_QUIETER} from 0:00.5 to 0:01"
+    first.type("#prompt textarea", ranged)
+    first.hears("Turn 8")
+    joint = lcr.load("lcr")
+    part = first.download()
+    np.testing.assert_allclose(part, joint.remix(str(recording), ranged).audio, atol=1e-4)
+    np.testing.assert_array_equal(part[:, : RATE // 2], given[:, : RATE // 2])
+    assert "no faders to override" in first.text("#sources")
+    assert not any(one.is_displayed() for one in first.all(".fader"))
+
+    # The conversation is saved, and gone on with.
+    link = first.all("#save a[download]")[0].get_attribute("href")
+    saved = tmp_path / "saved.json"
+    saved.write_bytes(base64.b64decode(link.partition(",")[2]))
+    first.press("Undo")
+    first.hears("Turn 9")
+    first.all("#history input[type=file]")[0].send_keys(str(saved))
+    first.hears("Turn 8")
+    np.testing.assert_allclose(first.download(), part, atol=1e-6)
 
     # Side by side.
     first.all("#contest > button")[0].click()
     first.wait(lambda: first.all("#contest textarea"))
     first.type("#contest textarea", ALL_QUIETER)
     first.wait(lambda: len(first.all("#compared audio")) == 2)
-    joint = lcr.load("lcr").remix(str(recording), ALL_QUIETER).audio
-    np.testing.assert_allclose(first.download(0, "#compared"), joint, atol=1e-4)
+    whole = joint.remix(str(recording), ALL_QUIETER).audio
+    np.testing.assert_allclose(first.download(0, "#compared"), whole, atol=1e-4)
     np.testing.assert_allclose(first.download(1, "#compared"), expected, atol=1e-5)
 
     # Nothing of it reached the second user.
@@ -264,3 +308,65 @@ def test_the_page_fits_names_its_controls_and_reaches_nothing_else(
     request = urllib.request.Request(f"{address}/gradio_api/file=http://example.org/a.wav")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
+
+
+def test_by_keyboard_alone_in_a_narrow_dark_window(
+    driver: Any, address: str, recording: Path
+) -> None:
+    user = User(driver, driver.current_window_handle, f"{address}/?__theme=dark")
+    size(driver, 400)
+    user.upload(recording)
+    user.hears("Original")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= 400
+
+    def tab_to(css: str) -> None:
+        for _ in range(60):
+            driver.switch_to.active_element.send_keys(Keys.TAB)
+            if user.focused(css):
+                seen = driver.execute_script(
+                    "const s = getComputedStyle(document.activeElement);"
+                    "return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2"
+                )
+                assert seen, f"the focus on {css} cannot be seen"
+                return
+        pytest.fail(f"no way to {css} by Tab")
+
+    tab_to("#prompt textarea")
+    driver.switch_to.active_element.send_keys(ALL_QUIETER, Keys.ENTER)
+    user.hears("Turn 1")
+    user.wait(lambda: user.focused("#prompt textarea"))
+    tab_to("#turns button")
+    driver.switch_to.active_element.send_keys(Keys.ENTER)
+    user.hears("Turn 2")
+    assert "Undone" in user.text("#talk")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= 400
+
+
+def test_what_a_microphone_hears_is_remixed(address: str, recording: Path, tmp_path: Path) -> None:
+    heard = tmp_path / "microphone.wav"
+    given, _ = soundfile.read(recording, dtype="float32")
+    soundfile.write(heard, resample(np.ascontiguousarray(given.T), RATE, 48_000).T, 48_000)
+    media = (
+        "use-fake-device-for-media-stream",
+        "use-fake-ui-for-media-stream",
+        f"use-file-for-fake-audio-capture={heard}",
+    )
+    with chromium(tmp_path / "profile", *media) as driver:
+        user = User(driver, driver.current_window_handle, address)
+        user.all('#recording button[aria-label="Record audio"]')[0].click()
+        user.wait(lambda: [one for one in user.all("#recording button.record") if one.is_enabled()])
+        user.all("#recording button.record")[0].click()
+        time.sleep(2.5)
+        user.all("#recording button.stop")[0].click()
+        user.hears("Original")
+        link = user.all("#player a[download]")[0].get_attribute("href")
+        with urllib.request.urlopen(link) as answer:
+            samples, rate = soundfile.read(io.BytesIO(answer.read()), dtype="float32")
+        assert 1 < len(samples) / rate < 10
+        assert np.abs(samples).max() > 0.01
+        user.type("#prompt textarea", ALL_QUIETER)
+        user.hears("Turn 1")
+        link = user.all("#player a[download]")[0].get_attribute("href")
+        with urllib.request.urlopen(link) as answer:
+            quieter, _ = soundfile.read(io.BytesIO(answer.read()), dtype="float32")
+        np.testing.assert_allclose(quieter, samples / 2, atol=1e-3)

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.conversation import Conversation, ConversationError
+from agents.conversation import Conversation
+from agents.conversation_history import ConversationError
 from agents.conversation_mentions import find_mentions, without_preamble
 from agents.gains import AmountPlanner
 from agents.keyword import KeywordPlanner
 from agents.plan import HeardSource
+from lcr.api import LoadedRemixer
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 from lcr.nn.base_weights import MissingWeightsError
-from lcr.remixer import Audio
+from lcr.remixer import Audio, Oracle, RefusedError, Remix, SystemCard
 
 RATE = 1000
 MAN = SpeechDescription(gender="M", pitch="low")
@@ -342,3 +344,80 @@ def test_on_the_weights_that_ship() -> None:
     assert conversation.say(asked.asks[0].id).asks == ()
     conversation.say("undo")
     np.testing.assert_allclose(conversation.current.audio, conversation.audio(0), rtol=0, atol=1e-5)
+
+
+class Halving:
+    """Another system: half of everything, whatever it is told."""
+
+    card = SystemCard(name="halving", family="joint", sample_rate=None)
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        assert not mixture.flags.writeable
+        self.prompts.append(prompt)
+        if "piano" in prompt:
+            raise RefusedError("no pianos")
+        return Remix(audio=mixture / 2)
+
+
+def test_a_turn_by_another_system() -> None:
+    ears, other = truth(*SCENE), Halving()
+    planner, mixture = AmountPlanner(KeywordPlanner()), ears.audio.sum(0)
+
+    def load(name: str) -> LoadedRemixer:
+        assert name == "halving"
+        return LoadedRemixer(other)
+
+    one = Conversation.open(mixture, RATE, listener=ears, planner=planner, load=load)
+    one.say("mute the dog")
+    turn = one.say("mute the rain from 0:01 to 0:02", system="halving")
+    assert turn.gains == {}
+    assert "no faders" in turn.reply
+    assert other.prompts == ["mute the rain"]
+    heard = turn.audio
+    np.testing.assert_array_equal(heard[:, :RATE], mixture[:, :RATE])
+    np.testing.assert_allclose(heard[:, 1020:1980], mixture[:, 1020:1980] / 2, rtol=1e-6)
+    heard[:] = 0  # the caller's own
+    assert np.abs(turn.audio).max() > 0
+    assert len(other.prompts) == 1  # not once for every hearing
+    # Words that go back mean the same, whoever carries them out; so do answers.
+    assert one.say("undo", system="halving").gains["s3"] is None
+    assert one.say("redo", system="halving").audio[0, 1500] == mixture[0, 1500] / 2
+    assert "no pianos" in one.say("mute the piano", system="halving").reply.lower()
+    assert "it lasts 8 s" in one.say("mute it from 0:10 to 0:20", system="halving").reply
+    assert one.current.state == turn.state
+    saved = one.to_json()
+    again = Conversation.from_json(saved, mixture, RATE, listener=ears, planner=planner, load=load)
+    assert again.to_json() == saved
+    np.testing.assert_array_equal(again.current.audio, turn.audio)
+    # The mix goes on where faders left it, and what "it" is must be told anew.
+    assert one.say("bring it back").asks
+    assert one.say("s3", system="halving").gains["s3"] == 0
+    assert "nothing to undo" not in one.undo().reply
+    assert one.current.gains == {}
+    assert one.say("mute the rain").gains == {"s1": 0, "s2": 0, "s3": None, "s4": None, "rest": 0}
+
+
+def test_damaged_histories_are_refused_before_they_are_heard() -> None:
+    ears, planner = truth(*SCENE), AmountPlanner(KeywordPlanner())
+    one = Conversation.open(ears.audio.sum(0), RATE, listener=ears, planner=planner)
+    one.say("mute the dog from 0:01 to 0:02")
+    for path, wrong in (
+        (("turns", 1, "number"), 5),
+        (("turns", 1, "state", "whole", "gains"), {"s1": 0.0}),
+        (("states", 1, "parts", 0, "end_s"), 0.5),
+        (("schema",), 3),
+    ):
+        data = json.loads(one.to_json())
+        inner = data
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = wrong
+        with pytest.raises(ConversationError):
+            Conversation.from_json(
+                json.dumps(data), ears.audio.sum(0), RATE, listener=ears, planner=planner
+            )
