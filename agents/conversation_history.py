@@ -18,8 +18,6 @@ from lcr.remixer import Audio
 from lcr.time_range import TimeRange, TimeRangeError
 
 _SCHEMA = 2
-_READ = (1, 2)
-"""The first knew nothing of other systems."""
 
 
 class ConversationError(LcrError):
@@ -59,7 +57,7 @@ class History:
         else."""
         try:
             data = json.loads(text)
-            if data["schema"] not in _READ:
+            if data["schema"] != _SCHEMA:
                 raise ConversationError(f"a history of schema {data['schema']}; know {_SCHEMA}")
             states = tuple(State.of_json(one) for one in data["states"])
             befores = (None, *states)

@@ -122,8 +122,10 @@ class Actions:
         moved: dict[str, GainDb] = {}
         for id_, level, mute in zip(fader_ids(visit.conversation), levels, muted, strict=False):
             shown_db, shown_mute = fader(now[id_])
-            if mute != shown_mute or (not mute and abs(level - shown_db) > 1e-6):
-                moved[id_] = None if mute else float(level)
+            slid = abs(level - shown_db) > 1e-6
+            if slid or mute != shown_mute:
+                # What was muted already and is slid is to be heard.
+                moved[id_] = None if mute and not (slid and shown_mute) else float(level)
         if not moved:
             return _told("No fader was moved since the last turn.")
         try:

@@ -100,9 +100,15 @@ def test_faders_show_the_plan_and_override_it(actions: Actions, opened: Visit) -
     assert opened.conversation.current.gains == {"s1": 0.0, "s2": 6.0, "s3": 0.0, "rest": 0.0}
     expected = mixture() + (10 ** (6 / 20) - 1) * ears().audio[1]
     np.testing.assert_allclose(opened.conversation.audio(2), expected, atol=1e-6)
+    muted = [True, *[False] * 8]
+    assert actions.faders(opened, False, [0, 6, *[0] * 7], muted)["mute0"]["value"]
+    slid = actions.faders(opened, False, [3, 6, *[0] * 7], muted)
+    assert (slid["mute0"]["value"], slid["fader0"]["value"]) == (False, 3)
+    actions.go(opened, "undo", False)
+    actions.go(opened, "undo", False)
     values = actions.go(opened, "undo", False)
-    assert values["choice"]["value"] == 3
-    assert values["choice"]["choices"][-1] == ("Turn 3", 3)
+    assert values["choice"]["value"] == 7
+    assert values["choice"]["choices"][-1] == ("Turn 7", 7)
     assert values["mute0"]["value"]
     assert values["undo"]["interactive"]
     assert values["redo"]["interactive"]

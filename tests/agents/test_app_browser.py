@@ -99,7 +99,7 @@ class User:
     def wait(self, ready: Callable[[], object]) -> None:
         from selenium.common.exceptions import StaleElementReferenceException
 
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             try:
                 if ready():

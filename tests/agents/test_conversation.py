@@ -224,7 +224,6 @@ def test_what_is_not_there_or_not_clear_is_asked(prompt: str, says: str) -> None
         ("quita el perro y sube la lluvia", "seems to be in Spanish"),
         ("把狗的声音去掉", "read in English only"),
         ("so we went on and on " * 400, "the prompt has 2400 words"),
-        ("remvoe teh dogg", "I do not see what is meant"),
     ],
 )
 def test_what_cannot_be_read_changes_nothing_and_says_why(prompt: str, says: str) -> None:
@@ -237,6 +236,7 @@ def test_what_cannot_be_read_changes_nothing_and_says_why(prompt: str, says: str
     "prompt",
     [
         "REMOVE THE DOG",
+        "remvoe teh dogg",
         "“remove the dog”",
         "Hello there. This is from Sunday. Please remove the dog. Thanks!",
         "We were out for long. " * 400 + "Remove the dog.",
