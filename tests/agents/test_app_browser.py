@@ -313,3 +313,67 @@ def test_the_page_fits_names_its_controls_and_reaches_nothing_else(
     request = urllib.request.Request(f"{address}/gradio_api/file=http://example.org/a.wav")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
+
+
+def test_by_keyboard_alone_in_a_narrow_dark_window(
+    driver: Any, address: str, recording: Path
+) -> None:
+    user = User(driver, driver.current_window_handle, f"{address}/?__theme=dark")
+    size(driver, 400)
+    user.upload(recording)
+    user.hears("Original")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= 400
+
+    def tab_to(css: str) -> None:
+        for _ in range(60):
+            driver.switch_to.active_element.send_keys(Keys.TAB)
+            if user.focused(css):
+                seen = driver.execute_script(
+                    "const s = getComputedStyle(document.activeElement);"
+                    "return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2"
+                )
+                assert seen, f"the focus on {css} cannot be seen"
+                return
+        pytest.fail(f"no way to {css} by Tab")
+
+    tab_to("#prompt textarea")
+    driver.switch_to.active_element.send_keys(ALL_QUIETER, Keys.ENTER)
+    user.hears("Turn 1")
+    user.wait(lambda: user.focused("#prompt textarea"))
+    tab_to("#turns button")
+    driver.switch_to.active_element.send_keys(Keys.ENTER)
+    user.hears("Turn 2")
+    assert "Undone" in user.text("#talk")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= 400
+
+
+def test_what_a_microphone_hears_is_remixed(address: str, recording: Path, tmp_path: Path) -> None:
+    heard = tmp_path / "microphone.wav"
+    given, _ = soundfile.read(recording, dtype="float32")
+    soundfile.write(heard, resample(np.ascontiguousarray(given.T), RATE, 48_000).T, 48_000)
+    media = (
+        "use-fake-device-for-media-stream",
+        "use-fake-ui-for-media-stream",
+        f"use-file-for-fake-audio-capture={heard}",
+    )
+    with chromium(tmp_path / "profile", *media) as driver:
+        user = User(driver, driver.current_window_handle, address)
+        user.all('#recording button[aria-label="Record audio"]')[0].click()
+        user.wait(lambda: [one for one in user.all("#recording button.record") if one.is_enabled()])
+        user.all("#recording button.record")[0].click()
+        stops = "#recording button[class^=stop-button]"
+        user.wait(lambda: any(one.is_displayed() for one in user.all(stops)))
+        time.sleep(2.5)
+        next(one for one in user.all(stops) if one.is_displayed()).click()
+        user.hears("Original")
+        link = user.all("#player a[download]")[0].get_attribute("href")
+        with urllib.request.urlopen(link) as answer:
+            samples, rate = soundfile.read(io.BytesIO(answer.read()), dtype="float32")
+        assert 1 < len(samples) / rate < 10
+        assert np.abs(samples).max() > 0.01
+        user.type("#prompt textarea", ALL_QUIETER)
+        user.hears("Turn 1")
+        link = user.all("#player a[download]")[0].get_attribute("href")
+        with urllib.request.urlopen(link) as answer:
+            quieter, _ = soundfile.read(io.BytesIO(answer.read()), dtype="float32")
+        np.testing.assert_allclose(quieter, samples / 2, atol=1e-3)
