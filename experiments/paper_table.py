@@ -41,10 +41,12 @@ _LATEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What was measured, in `unit` of its table: an interval, or `why` there is none."""
+    """What was measured, in `unit` of its table: an interval, or `why` there is none. It is printed
+    with `decimals`."""
 
     interval: Interval | None = None
     why: str = ""
+    decimals: int = 1
 
     def __post_init__(self) -> None:
         if (self.interval is None) == (not self.why):
@@ -52,14 +54,14 @@ class Cell:
 
     @property
     def text(self) -> str:
-        found = self.interval
+        found, places = self.interval, self.decimals
         if found is None:
             return self.why
         if found.mean is None:
             return f"not run: {found.reason}"
         if found.low is None or found.high is None:
-            return f"{found.mean:.1f} [no interval: {found.reason}]"
-        return f"{found.mean:.1f} [{found.low:.1f}, {found.high:.1f}]"
+            return f"{found.mean:.{places}f} [no interval: {found.reason}]"
+        return f"{found.mean:.{places}f} [{found.low:.{places}f}, {found.high:.{places}f}]"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,58 +1,66 @@
 """Table VI: the listening test. `python -m experiments.table_6 --ratings DIR`.
 
-DIR holds `mos.csv` with the columns system, task (Enhance, Extract, Remove, Multiple), scale (F:
-follows the prompt, Q: quality), mean, low, high and n, what real raters gave. Without it no cell
-has a number of ours.
+DIR is the folder that `experiments.listening_test analyse` wrote its table into: the survey's own,
+or the `--out` given there. Without it no cell has a number of ours.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from experiments.errors import ConfigError
+from experiments.listening.analysis import Opinion
+from experiments.listening.table import COLUMNS, LETTERS, read_table
 from experiments.paper_runs import Options, main
 from experiments.paper_table import Block, Cell, Column, PaperTable, paper_numbers
 from lcr.statistics import Interval
 
-TASKS = ("Enhance", "Extract", "Remove", "Multiple")
-ROWS = tuple(f"{task}, MOS-{scale}" for task in TASKS for scale in "FQ")
-FILE = "mos.csv"
+SYSTEMS = {"sepformer-denoiser": "SepFormer", "audiosep": "AudioSep", "lcr-t": "LCR-T"}
+"""Our systems that the paper's listeners heard, and their names there. AudioSep is the public
+weights: `audiosep-desk`, a small one of ours, has a column of its own."""
+ROWS = tuple(f"{group}, MOS-{letter}" for group in COLUMNS for letter in LETTERS.values())
 _NOT_RUN = Cell(why="not run: needs raters")
+_NOT_ASKED = Cell(why="not asked")
 
 
-def read_ratings(folder: Path) -> dict[str, dict[str, Cell]]:
-    """System -> row -> opinion score. Raises ConfigError, naming the line."""
-    path = folder / FILE
-    found: dict[str, dict[str, Cell]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for number, line in enumerate(csv.DictReader(file), start=2):
-                row = f"{line['task']}, MOS-{line['scale']}"
-                if row not in ROWS:
-                    raise ValueError(f"line {number}: no such row: {row}")
-                mean, low, high = (float(line[name]) for name in ("mean", "low", "high"))
-                if not 1 <= low <= mean <= high <= 5:
-                    raise ValueError(f"line {number}: 1 <= low <= mean <= high <= 5 does not hold")
-                interval = Interval(
-                    mean=mean,
-                    low=low,
-                    high=high,
-                    n=int(line["n"]),
-                    n_clusters=int(line["n"]),
-                    confidence=0.95,
-                )
-                found.setdefault(line["system"], {})[row] = Cell(interval=interval)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path} holds no opinion scores: {error}") from error
-    return found
+def _cells(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Cell]]:
+    """Title of a column -> row -> opinion score."""
+    return {
+        SYSTEMS.get(system, system): {
+            f"{group}, MOS-{LETTERS[scale]}": _cell(Opinion(**opinion))
+            for group, scales in groups.items()
+            for scale, opinion in scales.items()
+        }
+        for system, groups in scores.items()
+    }
+
+
+def _cell(opinion: Opinion) -> Cell:
+    found = Interval(
+        mean=opinion.mean,
+        low=opinion.low,
+        high=opinion.high,
+        n=opinion.n,
+        n_clusters=min(opinion.n_items, opinion.n_raters),
+        confidence=0.95,
+        reason=opinion.reason,
+    )
+    return Cell(interval=found, decimals=2)
 
 
 def table(options: Options) -> PaperTable:
     """Table VI. Raises ConfigError."""
     paper = paper_numbers()["table_6_mos"]
-    found = {} if options.ratings is None else read_ratings(options.ratings)
+    here = "no raters have listened yet"
+    found: dict[str, dict[str, Cell]] = {}
+    if options.ratings is not None:
+        read = read_table(options.ratings)
+        found = _cells(read["mos"])
+        here = (
+            f"{read['n_raters']} raters after screening, {read['n_items']} items, mean [95 % "
+            "interval, clustered by item and rater]; reference and anchor are hidden among the "
+            "systems"
+        )
     columns = []
     for system in (*paper, *(name for name in found if name not in paper)):
         theirs = {
@@ -60,20 +68,21 @@ def table(options: Options) -> PaperTable:
             for task, scores in paper.get(system, {}).items()
             for scale, value in scores.items()
         }
-        ours = found.get(system, {})
+        ours, absent = found.get(system, {}), _NOT_ASKED if system in found else _NOT_RUN
         columns.append(
             Column(
                 title=system,
-                cells={row: ours.get(row, _NOT_RUN) for row in ROWS},
+                cells={row: ours.get(row, absent) for row in ROWS},
                 paper=theirs if system in paper else None,
             )
         )
     return PaperTable(
         number="VI",
         title="mean opinion scores",
-        here="mean of real raters [95 % interval]" if found else "no raters have listened yet",
+        here=here,
         scale=f"{options.scale} scale",
         blocks=(Block(title="By task", rows=ROWS, columns=tuple(columns)),),
+        notes=("Other listeners and other sounds: only differences within one survey compare.",),
     )
 
 

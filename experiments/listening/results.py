@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import ConfigError
-from experiments.listening.survey import SCHEMA
 from lcr.errors import LcrError
 
+SCHEMA = 1
+"""Version of the key, of results and of the table; another one is refused."""
 MAX_BYTES = 262_144
 SCALES = ("faithfulness", "quality")
 RATER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -16,11 +16,11 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from experiments.errors import ConfigError
+from experiments.listening.results import SCHEMA
 from experiments.records import write_atomic
 from experiments.report.media import Clip, ClipError, Encoding, encode, read_clip
 from experiments.report.run import RunFolder, inside, read_run
 
-SCHEMA = 1
 LOSSLESS_LIMIT_SAMPLES = 4_000_000
 """Up to this many samples in all the page holds FLAC, above it Vorbis."""
 ANCHOR_CUTOFF = 0.2

@@ -12,11 +12,12 @@ from typing import Any
 
 from experiments.errors import ConfigError
 from experiments.listening.analysis import ALL, Opinion, opinions, screen
-from experiments.listening.results import SCALES, read_results
+from experiments.listening.results import SCALES, SCHEMA, read_results
 from experiments.records import write_atomic
 
 COLUMNS = ("Enhance", "Extract", "Remove", "Multiple", ALL)
-_LETTERS = {"faithfulness": "F", "quality": "Q"}
+LETTERS = {"faithfulness": "F", "quality": "Q"}
+"""The paper's names of the scales."""
 
 
 def read_paper(path: Path | None) -> Mapping[str, Any]:
@@ -42,7 +43,7 @@ def analyse(key: Mapping[str, Any], folder: Path, *, paper: Mapping[str, Any]) -
     found = opinions(screened.kept, key)
     order = ("reference", *key["systems"], "anchor")
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "survey": key["survey"],
         "n_items": len(key["items"]),
         "n_raters": len(screened.kept),
@@ -68,8 +69,42 @@ def write_table(table: Mapping[str, Any], out: Path) -> None:
     write_atomic(out / "table_6.csv", to_csv(table).encode())
 
 
+def read_table(folder: Path) -> Mapping[str, Any]:
+    """What `write_table` wrote into `folder`, its scores in order. Raises ConfigError."""
+    path = folder / "table_6.json"
+    try:
+        table: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if table["schema"] != SCHEMA:
+            raise ConfigError(f"{path} has schema {table['schema']}; this program reads {SCHEMA}")
+        for system, groups in table["mos"].items():
+            for group, scales in groups.items():
+                if group not in COLUMNS or set(scales) != set(SCALES):
+                    raise ValueError(f"{system}: no such group or scales: {group}: {list(scales)}")
+                for scale in SCALES:
+                    _check(Opinion(**scales[scale]), f"{system}, {group}, {scale}")
+        if not table["n_raters"] > 0 < table["n_items"]:
+            raise ValueError("n_raters and n_items must be above 0")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}; give the folder that "
+            "experiments.listening_test analyse wrote its table into"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} holds no opinion scores: {error}") from error
+    return table
+
+
+def _check(opinion: Opinion, where: str) -> None:
+    bounds = (opinion.low, opinion.high)
+    low, high = (opinion.mean if bound is None else bound for bound in bounds)
+    if not 1 <= low <= opinion.mean <= high <= 5:
+        raise ValueError(f"{where}: 1 <= low <= mean <= high <= 5 does not hold")
+    if (None in bounds) != (opinion.reason is not None):
+        raise ValueError(f"{where}: either both bounds or a reason why there are none")
+
+
 def to_markdown(table: Mapping[str, Any]) -> str:
-    heads = [f"{group} {_LETTERS[scale]}" for group in COLUMNS for scale in SCALES]
+    heads = [f"{group} {LETTERS[scale]}" for group in COLUMNS for scale in SCALES]
     lines = [
         "# Table VI: mean opinion scores",
         "",
@@ -86,7 +121,7 @@ def to_markdown(table: Mapping[str, Any]) -> str:
         cells = [_cell(groups.get(g, {}).get(s)) for g in COLUMNS for s in SCALES]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     for name, groups in table["paper"].items():
-        scores = [groups.get(g, {}).get(_LETTERS[s]) for g in COLUMNS for s in SCALES]
+        scores = [groups.get(g, {}).get(LETTERS[s]) for g in COLUMNS for s in SCALES]
         cells = ["n/a" if score is None else f"{score:.2f}" for score in scores]
         lines.append(f"| {name} (paper) | " + " | ".join(cells) + " |")
     for title, reasons in (("left out", table["left_out"]), ("refused", table["refused_files"])):
@@ -106,7 +141,7 @@ def to_csv(table: Mapping[str, Any]) -> str:
     for system, groups in table["paper"].items():
         for group, letters in groups.items():
             for scale in SCALES:
-                row = ["paper", system, group, scale, letters[_LETTERS[scale]]]
+                row = ["paper", system, group, scale, letters[LETTERS[scale]]]
                 writer.writerow([*row, *[None] * (len(names) - 1)])
     return buffer.getvalue()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import http.client
 import json
 import threading
@@ -16,12 +17,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("jinja2", reason="the survey's page needs the extra report")
 
+from experiments import table_6
 from experiments.errors import ConfigError
 from experiments.listening.analysis import mean_opinion, screen
 from experiments.listening.results import Rating, Result, ResultError, parse_result, read_key
 from experiments.listening.server import SurveyServer
 from experiments.listening.survey import low_anchor
 from experiments.listening_test import main
+from experiments.paper_runs import Options
+from experiments.records import write_atomic
 from experiments.report.media import Clip
 from lcr.instruction import Task
 from tests.browser import chromium
@@ -190,6 +194,97 @@ def test_raters_are_screened_and_the_table_stands_beside_the_papers(
     assert table["mos"]["good"]["All"]["faithfulness"]["mean"] == 4
     assert "| X (paper) | 3.25 | 2.50 | n/a |" in (tmp_path / "table_6.md").read_text()
     assert "paper,X,Enhance,quality,2.5," in (tmp_path / "table_6.csv").read_text()
+
+
+def raters_sent(survey: Path, folder: Path, system_means: dict[str, float]) -> list[Any]:
+    """Files of three raters with scores of their own, in `folder`; the results as sent."""
+    key, rng = read_key(survey / "key.json"), np.random.default_rng(5)
+    folder.mkdir()
+    sent = []
+    for rater in key["raters"]:
+        strict = rng.uniform(-0.4, 0.4)
+
+        def score(item: int, name: str, strict: float = strict) -> tuple[int, int]:
+            true = system_means[name] + strict + rng.uniform(-0.4, 0.4, 2)
+            f, q = np.clip(np.floor(true + rng.random(2)), 1, 5)
+            return int(f), int(q)
+
+        sent.append(answer(key, rater, score))
+        (folder / f"{rater}.json").write_text(json.dumps(sent[-1]))
+    return sent
+
+
+def test_raters_files_become_table_6(survey: Path, tmp_path: Path) -> None:
+    """Survey, raters' files, `analyse`, Table VI: each cell is the mean of what raters sent."""
+    means = {"reference": 4.8, "good": 3.6, "poor": 2.4, "anchor": 1.2}
+    sent = raters_sent(survey, tmp_path / "results", means)
+    told, out = tmp_path / "told", tmp_path / "out"
+    options = ["--survey", str(survey), "--results", str(tmp_path / "results")]
+    assert main(["analyse", *options, "--out", str(told)]) == 0
+    assert table_6.run(["--ratings", str(told), "--out", str(out)]) == 0
+    with (out / "tables" / "table_6.csv").open(newline="") as file:
+        shown = {(row["column"], row["row"]): row for row in csv.DictReader(file)}
+    key = read_key(survey / "key.json")
+    groups = {item["group"] for item in key["items"]}
+    assert groups == {"Enhance", "Extract", "Remove", "Multiple"}
+    text = (out / "tables" / "table_6.md").read_text("utf-8")
+    for name in means:
+        for group in (*groups, "All"):
+            for scale in ("faithfulness", "quality"):
+                scores, items, raters = [], [], []
+                for result in sent:
+                    by_sound = {r["stimulus"]: r for r in result["ratings"]}
+                    for item in key["items"]:
+                        for sound, system in item["stimuli"].items():
+                            if system == name and group in (item["group"], "All"):
+                                scores.append(by_sound[sound][scale])
+                                items.append(item["id"])
+                                raters.append(result["rater"])
+                wanted = mean_opinion(scores, items=items, raters=raters)
+                row = shown[name, f"{group}, MOS-{scale[0].upper()}"]
+                found = [float(row[f"here_{part}"]) for part in ("mean", "low", "high")]
+                np.testing.assert_allclose(found, [np.mean(scores), wanted.low, wanted.high])  # type: ignore[arg-type]
+                assert row["here_n"] == str(len(scores))
+                cell = f"{wanted.mean:.2f} [{wanted.low:.2f}, {wanted.high:.2f}]"
+                assert cell in text
+                assert cell in (told / "table_6.md").read_text("utf-8")
+    assert shown["AudioSep", "Enhance, MOS-F"]["here_why_not"] == "not run: needs raters"
+    assert shown["AudioSep", "Enhance, MOS-F"]["paper"] == "2.95"
+    assert shown["good", "Enhance, MOS-F"]["paper"] == ""
+
+
+def test_table_6_puts_ours_beside_the_papers_and_says_what_has_no_interval(tmp_path: Path) -> None:
+    from experiments.listening.table import to_markdown, write_table
+
+    one = {"mean": 3.456, "low": None, "high": None, "n": 4, "n_items": 4, "n_raters": 1}
+    scales = {s: one | {"reason": "one rater"} for s in ("faithfulness", "quality")}
+    written: dict[str, Any] = {
+        "schema": 1, "survey": "0" * 16, "n_items": 4, "n_raters": 1, "left_out": {},
+        "refused_files": {}, "mos": {"lcr-t": {"Remove": scales}}, "paper": {},
+    }  # fmt: skip
+    write_table(written, tmp_path)
+    columns = {c.title: c for c in table_6.table(Options(ratings=tmp_path)).blocks[0].columns}
+    assert list(columns) == ["SepFormer", "AudioSep", "LCR-T"]
+    assert columns["LCR-T"].cells["Remove, MOS-F"].text == "3.46 [no interval: one rater]"
+    assert "3.46 (one rater)" in to_markdown(written)
+    assert columns["LCR-T"].cells["Enhance, MOS-F"].text == "not asked"
+    assert columns["LCR-T"].paper is not None
+    assert columns["LCR-T"].paper["Remove, MOS-Q"] == 3.67
+    assert columns["AudioSep"].cells["Remove, MOS-F"].text == "not run: needs raters"
+    for change, words in (
+        ({"schema": 2}, "schema 2"),
+        ({"n_raters": 0}, "above 0"),
+        ({"mos": {"lcr": {"Sing": scales}}}, "no such group"),
+        ({"mos": {"lcr": {"Remove": scales | {"quality": one | {"more": 1}}}}}, "more"),
+        ({"mos": {"lcr": {"Remove": scales | {"quality": one | {"reason": None}}}}}, "a reason"),
+        ({"mos": {"lcr": {"Remove": scales | {"quality": one | {"mean": 6, "reason": ""}}}}},
+         "lcr, Remove, quality: 1 <= low"),
+    ):  # fmt: skip
+        write_atomic(tmp_path / "table_6.json", json.dumps(written | change).encode())
+        with pytest.raises(ConfigError, match=words):
+            table_6.table(Options(ratings=tmp_path))
+    with pytest.raises(ConfigError, match="analyse wrote"):
+        table_6.table(Options(ratings=tmp_path / "none"))
 
 
 def test_attention_and_listening_are_asked_for(survey: Path) -> None:

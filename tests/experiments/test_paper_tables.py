@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import claims, make_tables, table_2, table_6
+from experiments import claims, make_tables, table_2
 from experiments.ablate import Training, load_plan
 from experiments.claims_measure import input_snr_slope, paired
 from experiments.errors import ConfigError
@@ -174,22 +174,6 @@ def test_every_table_is_written_even_where_nothing_can_run(tmp_path: Path) -> No
         assert (folder / f"table_{number}.md").stat().st_size > 300
         assert r"\end{table}" in (folder / f"table_{number}.tex").read_text("utf-8")
     assert "not run" in (folder / "claims.md").read_text("utf-8")
-
-
-def test_ratings_are_read_and_checked(tmp_path: Path) -> None:
-    head = "system,task,scale,mean,low,high,n\n"
-    (tmp_path / "mos.csv").write_text(
-        head + "LCR-T,Enhance,F,3.5,3.1,3.9,20\nlcr,Remove,Q,4,3,5,9\n"
-    )
-    table = table_6.table(Options(ratings=tmp_path))
-    columns = {column.title: column for column in table.blocks[0].columns}
-    assert columns["LCR-T"].cells["Enhance, MOS-F"].text == "3.5 [3.1, 3.9]"
-    assert columns["AudioSep"].cells["Enhance, MOS-F"].text == "not run: needs raters"
-    assert columns["lcr"].paper is None
-    for line, words in (("lcr,Remove,Q,6,3,7,9", "line 2"), ("lcr,Sing,Q,4,3,5,9", "no such row")):
-        (tmp_path / "mos.csv").write_text(head + line)
-        with pytest.raises(ConfigError, match=words):
-            table_6.read_ratings(tmp_path)
 
 
 @pytest.mark.parametrize(("plan", "arms"), [("table_7", ARMS), ("readers", READERS)])
