@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.planners import load_planner
-from baselines.planning import Plan, Planner
-from experiments.planner_accuracy import ReadsMany
+from baselines.planning import Planner
 from lcr.data.paper_set import read_paper_set
 from lcr.data.prompts import write_prompt
 from lcr.data.prompts.examples import random_instruction
@@ -79,15 +78,14 @@ def changed(texts: Sequence[str]) -> tuple[int, Counter[str]]:
     return count, pairs
 
 
-def plans(planner: Planner, texts: Sequence[str], prompts: Prompts) -> list[Plan | None]:
-    """None where the planner refuses."""
-    described = [sources for _, sources in prompts]
-    if isinstance(planner, ReadsMany):
-        return list(planner.plan_many(texts, described))
-    found: list[Plan | None] = []
-    for text, sources in zip(texts, described, strict=True):
+def plans(
+    planner: Planner, texts: Sequence[str], prompts: Prompts
+) -> list[tuple[float, ...] | None]:
+    """The gains of all sources; None where the planner refuses."""
+    found: list[tuple[float, ...] | None] = []
+    for text, (_, sources) in zip(texts, prompts, strict=True):
         try:
-            found.append(planner.plan(text, sources))
+            found.append(planner.plan(text, sources).gains)
         except (ValueError, LcrError):
             found.append(None)
     return found
@@ -95,6 +93,8 @@ def plans(planner: Planner, texts: Sequence[str], prompts: Prompts) -> list[Plan
 
 def share(kept: Sequence[bool]) -> str:
     told = share_improved([1.0 if one else -1.0 for one in kept])
+    if told.share is None or told.low is None or told.high is None:
+        return "–"
     return f"{100 * told.share:.1f} % [{100 * told.low:.1f}, {100 * told.high:.1f}]"
 
 
