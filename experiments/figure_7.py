@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def write(
     """figure_7.png and .svg, and the numbers in figure_7.json."""
 
     def draw(figure: Figure) -> None:
-        rows = figure.subfigures(2, 1, height_ratios=(1, 1.6))
+        rows: Any = figure.subfigures(2, 1, height_ratios=(1, 1.6))  # an array of two
         texts = rows[0].subplots(len(read), 1, squeeze=False)
         for panel, (name, one) in zip(texts.flat, read.items(), strict=True):
             _words(panel, name, one)
