@@ -180,7 +180,7 @@ def _run_defined(
 def _attempt(
     system: ReadySystem, examples: Sequence[Example], meter: MemoryMeter, *, timeout_s: float
 ) -> list[Outcome]:
-    requests = [_request(example, system.card) for example in examples]
+    requests = [request_of(example, system.card) for example in examples]
     remixes: list[Remix] = []
     status: Status = "ok"
     problem: dict[str, str] | None = None
@@ -242,7 +242,8 @@ def _ask(remixer: Remixer, requests: Sequence[RemixRequest]) -> list[Remix]:
     return [remixer.remix(r.mixture, r.sample_rate, r.prompt, oracle=r.oracle) for r in requests]
 
 
-def _request(example: Example, card: SystemCard) -> RemixRequest:
+def request_of(example: Example, card: SystemCard) -> RemixRequest:
+    """What a system with this card is given: the truth only as far as the card names it."""
     oracle = Oracle(
         instruction=example.instruction,
         sources=_read_only(example.sources[:, None, :]),

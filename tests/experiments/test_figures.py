@@ -17,6 +17,7 @@ pytest.importorskip("jinja2", reason="the run's reader needs the extra report")
 from PIL import Image
 
 from experiments import attention, figure_2, figure_5, figure_6, figure_7
+from experiments.correlation import Correlation, correlate
 from experiments.report.media import Clip, read_clip
 from experiments.report.run import read_run
 from lcr.instruction import Task
@@ -45,26 +46,32 @@ def _pairs(x: Sequence[float], y: Sequence[float], *, copies: int = 1) -> list[d
     ]
 
 
+def _correlate(records: list[dict[str, Any]]) -> Correlation:
+    before = [r["input_metrics"]["snr_db"] for r in records]
+    gained = [r["metrics"]["snr_db"] - r["input_metrics"]["snr_db"] for r in records]
+    return correlate(before, gained, records)
+
+
 def test_correlation_and_its_interval() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal(200)
     y = 0.5 * x + rng.standard_normal(200)
-    found = figure_6.correlate(_pairs(x, y))
+    found = _correlate(_pairs(x, y))
     assert found.r == pytest.approx(np.corrcoef(x, y)[0, 1])
     # Of independent normal pairs Fisher's z tells the interval.
     half = 1.959964 / np.sqrt(200 - 3)
     assert found.low == pytest.approx(np.tanh(np.arctanh(found.r) - half), abs=0.04)
     assert found.high == pytest.approx(np.tanh(np.arctanh(found.r) + half), abs=0.04)
-    exact = figure_6.correlate(_pairs([1, 2, 3, 4], [2, 4, 6, 8]))
+    exact = _correlate(_pairs([1, 2, 3, 4], [2, 4, 6, 8]))
     assert (exact.low, exact.high) == pytest.approx((1, 1))
-    assert figure_6.correlate(_pairs([1, 1, 1], [1, 2, 3])).reason == "all values alike"
-    assert figure_6.correlate(_pairs([1], [1])).words == "r: 1 examples"
+    assert _correlate(_pairs([1, 1, 1], [1, 2, 3])).reason == "all values alike"
+    assert _correlate(_pairs([1], [1])).words == "r: 1 examples"
 
 
 def test_mixtures_of_the_same_clips_are_no_new_witnesses() -> None:
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((2, 40))
-    once, often = (figure_6.correlate(_pairs(x, y, copies=n)) for n in (1, 8))
+    once, often = (_correlate(_pairs(x, y, copies=n)) for n in (1, 8))
     assert often.r == pytest.approx(once.r)
     assert often.high - often.low == pytest.approx(once.high - once.low, rel=0.1)
 
