@@ -4,9 +4,9 @@ python -m experiments.proxies --suite studio --per-task 4 --systems lcr,cascade 
 
 CLAP similarity: the cosine between a remix and the description of each source that the prompt
 keeps, less that of each source that it removes, by the audio CLAP for sounds and the speech CLAP
-for speakers; over the mixtures in which something is kept and something removed. A proxy is worth what
-it agrees with: beside it stands its rank correlation, over mixtures, with SNR improvement, which
-needs no listeners because the suite knows the truth.
+for speakers; over the mixtures in which something is kept and something removed. A proxy is worth
+what it agrees with: beside it stands its rank correlation, over mixtures, with SNR improvement,
+which needs no listeners because the suite knows the truth.
 """
 
 from __future__ import annotations

@@ -12,7 +12,13 @@ from experiments.examples import Examples, build_bank
 from experiments.proxies import ClapSimilarity, judged, main, measure
 from experiments.suite import SuiteConfig
 from lcr.data.mixtures import Example
-from lcr.instruction import Action, AudioDescription, SpeechDescription
+from lcr.instruction import (
+    Action,
+    AudioDescription,
+    Instruction,
+    SpeechDescription,
+    parse_pattern,
+)
 from tests.baselines.test_clap_assign import Known
 
 DOG, RAIN = AudioDescription(label="dog barking"), AudioDescription(label="rain")
@@ -30,8 +36,6 @@ class Asked:
     """As much of an example as the measure looks at."""
 
     def __init__(self, pattern: str) -> None:
-        from lcr.instruction import Instruction, parse_pattern
-
         self.instruction = Instruction(parse_pattern(pattern), (MAN, DOG, RAIN))
 
 
