@@ -117,6 +117,7 @@ def test_a_hub_and_back(tmp_path: Path) -> None:
             "HF_HUB_OFFLINE": "0",
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
+            "NO_PROXY": "127.0.0.1",
             "HF_HOME": str(tmp_path),
         }
         command = [sys.executable, "-c", THERE_AND_BACK]
