@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lcr.nn.cost import Description, describe_network
 from lcr.nn.film import FiLM
 from lcr.nn.mask_networks import Scale, block_kind
 from lcr.nn.pointwise import Linear
+
+if TYPE_CHECKING:
+    from lcr.nn.cost import Description
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +179,9 @@ class SoundRemixer(nn.Module):
 def describe(config: SoundRemixerConfig, *, seconds: int = 4) -> Description:
     """What the model of `config` costs, counted on `seconds` of 16 kHz audio without values:
     nothing is allocated."""
+    # What counts costs imports for a third of a second, and remixing needs none of it.
+    from lcr.nn.cost import describe_network
+
     with torch.device("meta"):
         model = SoundRemixer(config).eval()
         mixture, z = torch.empty(1, seconds * 16_000), torch.empty(1, 1, config.z_dim)
