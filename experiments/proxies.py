@@ -100,7 +100,8 @@ def judged(example: Example) -> bool:
 def measure(
     names: Sequence[str], examples: Examples, similarity: ClapSimilarity, *, device: str = "cpu"
 ) -> dict[str, Proxy]:
-    """Raises LcrError where a system cannot be built or a mixture not be made."""
+    """On the mixtures whose SNR improvement is defined. Raises LcrError where a system cannot be
+    built or a mixture not be made."""
     some = [examples[i] for i in examples.indices]
     rows = [(i, one) for i, one in enumerate(some) if judged(one)]
     records: list[dict[str, Any]] = [
@@ -111,21 +112,27 @@ def measure(
     found = {}
     for name in names:
         system = build_system(name, {}, device=device)
-        after, snri = [], []
-        for _, one in rows:
+        kept: list[dict[str, Any]] = []
+        after: list[float] = []
+        gains: list[float] = []
+        snri: list[float] = []
+        for record, (_, one), earlier in zip(records, rows, before, strict=True):
             asked = request_of(one, system.card)
             made = system.remixer.remix(
                 asked.mixture, asked.sample_rate, asked.prompt, oracle=asked.oracle
             )
-            after.append(similarity(made.audio, one.sample_rate, one))
-            scored = score(estimate=made.audio, reference=one.target[None], mixture=asked.mixture)
-            snri.append(scored.snr_improvement_db or 0.0)  # as an undefined score counts elsewhere
-        gains = np.subtract(after, before)
+            truth = score(estimate=made.audio, reference=one.target[None], mixture=asked.mixture)
+            if truth.snr_improvement_db is not None:
+                later = similarity(made.audio, one.sample_rate, one)
+                kept.append(record)
+                after.append(later)
+                gains.append(later - earlier)
+                snri.append(truth.snr_improvement_db)
         found[name] = Proxy(
-            similarity=_interval(records, after),
-            gain=_interval(records, gains.tolist()),
-            snri_db=_interval(records, snri),
-            agreement=correlate(rankdata(gains), rankdata(snri), records),
+            similarity=_interval(kept, after),
+            gain=_interval(kept, gains),
+            snri_db=_interval(kept, snri),
+            agreement=correlate(rankdata(gains), rankdata(snri), kept),
         )
     return found
 

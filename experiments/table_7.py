@@ -67,7 +67,11 @@ class Setting:
         if self.mean.why:
             return "none"
         means = [cells(one, (WITHOUT_OVC,))[WITHOUT_OVC] for one in self.seeds]
-        return " ".join(f"{m.interval.mean:.2f}" for m in means if m.interval and m.interval.mean)
+        return " ".join(
+            f"{m.interval.mean:.2f}"
+            for m in means
+            if m.interval is not None and m.interval.mean is not None
+        )
 
 
 def measured(

@@ -55,22 +55,8 @@ NEIGHBOURS = {
 """The keys beside a letter's."""
 _SWAP, _DOUBLE, _KEY, _OTHER, _TWO = 0.5, 0.6, 0.8, 1.0, 1.6
 _LEAST, _LONG = 4, 8
-_ENDINGS = (
-    "s",
-    "es",
-    "ed",
-    "ing",
-    "ings",
-    "er",
-    "ers",
-    "y",
-    "ly",
-    "ness",
-    "ish",
-    "ism",
-    "ist",
-    "al",
-)
+_ENDING_WORDS = "s es ed ing ings er ers y ly ness ish ism ist al"
+_ENDINGS = tuple(_ENDING_WORDS.split())
 _SHORTEST_STEM = 3
 _SLIP, _CLEAR = 2.0, 0.2
 """A slip of cost 1 against how often a word is used, and by how much the likeliest must lead, both
@@ -123,7 +109,7 @@ def _better(word: str) -> str | None:
 
 def _is_english(word: str) -> bool:
     """Whether it is a common word, or one with an ending."""
-    common, known = _common() | _SOUNDS, prompt_words()
+    common, known = _common(), prompt_words()
     if word in common:
         return True
     for ending in _ENDINGS:
@@ -225,11 +211,12 @@ def _texts(value: object) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _common() -> frozenset[str]:
+    """Words of common English and of sounds."""
     from lcr.nn.base_weights import minilm_place
 
     folder = minilm_place()
     path = None if folder is None else folder / "tokenizer.json"
     if path is None or not path.is_file():
-        return frozenset()
+        return _SOUNDS
     pieces = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
-    return frozenset(piece for piece in pieces if piece.isalpha())
+    return _SOUNDS.union(piece for piece in pieces if piece.isalpha())

@@ -58,9 +58,7 @@ class TimeRange:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> TimeRange:
-        return cls(
-            start_s=kept["start_s"], end_s=kept["end_s"], spared=bool(kept.get("spared", False))
-        )
+        return cls(start_s=kept["start_s"], end_s=kept["end_s"], spared=kept["spared"])
 
     def step(self) -> Step:
         """For a trace."""
