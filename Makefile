@@ -26,12 +26,12 @@ compare: setup
 	@$(BIN)/python experiments/compare.py $(ARGS)
 
 tables: setup
-	@$(BIN)/python -m experiments.make_tables $(ARGS)
+	@$(BIN)/python -m experiments.paper.make_tables $(ARGS)
 
 # From the records and sounds of a finished comparison: RUN=results/field for another.
 RUN ?= results/studio
 figures: setup
-	@for n in 2 5 6 7; do $(BIN)/python -m experiments.figure_$$n --run $(RUN) --out $(RUN)/figures || exit; done
+	@for n in 2 5 6 7; do $(BIN)/python -m experiments.paper.figure_$$n --run $(RUN) --out $(RUN)/figures || exit; done
 
 test: setup
 	@$(OFFLINE) $(BIN)/python -m pytest $(ARGS)

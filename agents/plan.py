@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic import model_validator as validator
 
-from baselines.planning import Plan
+from baselines.composite.planning import Plan
 from lcr.errors import LcrError
 from lcr.instruction import Action, Description
 

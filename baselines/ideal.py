@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lcr.audio import check_audio
+from lcr.audio.core import check_audio
+from lcr.audio.stft import istft, stft
 from lcr.remixer import Audio, MissingOracleError, Oracle, Remix, SystemCard
-from lcr.spectrum import istft, stft
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lcr.audio import check_audio
+from lcr.audio.core import check_audio
 from lcr.remixer import Audio, Oracle, Remix, SystemCard
 
 

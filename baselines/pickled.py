@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from lcr.joint import WeightsError
+from lcr.joint.remixer import WeightsError
 
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [

@@ -26,13 +26,13 @@ from torch.nn import functional
 
 from baselines.pickled import read_pickled
 from baselines.shipped import find_weights
-from lcr.adapters import AdapterConfig, each_channel, run_core
-from lcr.audio import check_audio
+from lcr.audio.core import check_audio
+from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Task
-from lcr.joint import WeightsError
-from lcr.nn.base_weights import MissingWeightsError
+from lcr.joint.remixer import WeightsError
 from lcr.registry import with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
+from lcr.running.chunked import AdapterConfig, each_channel, run_core
 
 PUBLIC = "speechbrain/sepformer-dns4-16k-enhancement"
 HYPERPARAMS = "hyperparams.yaml"

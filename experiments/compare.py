@@ -19,18 +19,18 @@ if __name__ == "__main__":  # run as a file: import the package, not modules tha
 
 from rich.console import Console
 
-from experiments import tables
-from experiments.environment import resolve_device
-from experiments.errors import ConfigError, OutputError
-from experiments.examples import Examples, build_bank
-from experiments.progress import Bars
-from experiments.records import locked, write_atomic
-from experiments.runner import run_suite
-from experiments.suite import SuiteConfig, load_suite, suite_names
-from experiments.summary import summarize
-from experiments.systems import ReadySystem, build_system, check_options, resolve_names
+from experiments.comparison import tables
+from experiments.comparison.environment import resolve_device
+from experiments.comparison.errors import ConfigError, OutputError
+from experiments.comparison.examples import Examples, build_bank
+from experiments.comparison.progress import Bars
+from experiments.comparison.records import locked, write_atomic
+from experiments.comparison.runner import run_suite
+from experiments.comparison.suite import SuiteConfig, load_suite, suite_names
+from experiments.comparison.summary import summarize
+from experiments.comparison.systems import ReadySystem, build_system, check_options, resolve_names
+from lcr.catalogue.systems import take
 from lcr.cli.commands.systems import show
-from lcr.cli.systems import take
 from lcr.errors import LcrError
 
 EXIT_OK, EXIT_SYSTEM_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -181,7 +181,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _report_writer() -> Callable[[Path], Path]:
     """Imported only here: the light core lacks what pages need. Raises ConfigError."""
     try:
-        from experiments.report import write_report
+        from experiments.comparison.report import write_report
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the report needs {error.name}, which is not installed; "

@@ -20,12 +20,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from safetensors.torch import save
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
-from experiments.environment import resolve_device
-from experiments.errors import OutputError
-from experiments.recipe import Recipe, build_stage, load_recipe, open_mixtures, validation
+from experiments.comparison.environment import resolve_device
+from experiments.comparison.errors import OutputError
+from experiments.training.recipe import build_stage, open_mixtures, validation
+from experiments.training.schema import Recipe, load_recipe
 from lcr.errors import LcrError
-from lcr.nn.prompt_reader import PromptReader
-from lcr.training.files import write_whole
+from lcr.files import write_whole
+from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.training.loader import LoadedMixtures
 from lcr.training.loop import Loop, make_accelerator
 

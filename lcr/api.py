@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr import registry
-from lcr.audio import Clip, read_audio, write_audio
-from lcr.audio_files import AudioFile
+from lcr.audio.core import Clip, read_audio, write_audio
+from lcr.audio.reader import AudioFile
 from lcr.errors import LcrError
-from lcr.prompt_text import prepared, reading
-from lcr.remix_files import FileRemix, remix_file
+from lcr.prompts.request import prepared, reading
+from lcr.prompts.time_range import limit
+from lcr.prompts.time_words import choose_range
 from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard
-from lcr.time_range import limit
-from lcr.time_words import choose_range
+from lcr.running.files import FileRemix, remix_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lcr.joint import JointRemixer
+    from lcr.joint.remixer import JointRemixer
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Sound = TypeVar("Sound")
@@ -42,7 +42,7 @@ class RemixedSound(Generic[Sound]):
     trace: tuple[Step, ...]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as .wav (32-bit float) or .flac (24 bits); see `lcr.audio.write_audio`."""
+        """Write it as .wav (32-bit float) or .flac (24 bits); see `lcr.audio.core.write_audio`."""
         audio, _ = _to_audio(self.audio)
         write_audio(Path(path), audio, self.sample_rate)
 
@@ -107,10 +107,11 @@ class LoadedRemixer:
         (samples,) or (channels, samples), 1.0 being full scale.
 
         A time range in the prompt ("from 0:10 to 0:15"), or from `start_s` to `end_s` seconds
-        (below 0: from the end), limits the change; see `lcr.time_range`. The system hears all of
-        the sound, and a prompt without the range. The prompt is read as at the command's front
-        door (`lcr.prompt_text.prepared`): quotes, typing errors and length do no harm; where words
-        were changed, the trace begins with what was read. `remixer.remix` takes it as it is.
+        (below 0: from the end), limits the change; see `lcr.prompts.time_range`. The system hears
+        all of the sound, and a prompt without the range. The prompt is read as at the command's
+        front door (`lcr.prompts.request.prepared`): quotes, typing errors and length do no harm;
+        where words were changed, the trace begins with what was read. `remixer.remix` takes it as
+        it is.
 
         Raises `lcr.errors.LcrError` for a file or a prompt that cannot be read and a range that is
         none or not in the sound, TypeError or ValueError for what is no sound, and what the system
@@ -149,7 +150,7 @@ class LoadedRemixer:
         start_s: float | None = None,
         end_s: float | None = None,
     ) -> FileRemix:
-        """Remix a file of any length from disk to disk; see `lcr.remix_files.remix_file`."""
+        """Remix a file of any length from disk to disk; see `lcr.running.files.remix_file`."""
         file = AudioFile.open(Path(source))
         return remix_file(
             self.remixer,
@@ -163,8 +164,8 @@ class LoadedRemixer:
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write the joint model to a folder that `lcr.load` and `lcr.from_pretrained` read; see
-        `lcr.hub.save_pretrained`. Raises LcrError for any other system."""
-        from lcr.hub import save_pretrained
+        `lcr.joint.hub.save_pretrained`. Raises LcrError for any other system."""
+        from lcr.joint.hub import save_pretrained
 
         return save_pretrained(self._joint(), folder)
 
@@ -172,13 +173,14 @@ class LoadedRemixer:
         self, repository: str, *, token: str | None = None, private: bool = False
     ) -> str:
         """Upload the joint model to "OWNER/NAME"; the commit's address. See
-        `lcr.hub.push_to_hub`. Raises LcrError for any other system, and where the hub refuses."""
-        from lcr.hub import push_to_hub
+        `lcr.joint.hub.push_to_hub`. Raises LcrError for any other system, and where the hub
+        refuses."""
+        from lcr.joint.hub import push_to_hub
 
         return push_to_hub(self._joint(), repository, token=token, private=private)
 
     def _joint(self) -> JointRemixer:
-        from lcr.joint import JointRemixer
+        from lcr.joint.remixer import JointRemixer
 
         if not isinstance(self.remixer, JointRemixer):
             raise LcrError(
@@ -195,7 +197,7 @@ def from_pretrained(
     device: str = "cpu",
 ) -> LoadedRemixer:
     """See `lcr.from_pretrained`."""
-    from lcr.hub import from_pretrained
+    from lcr.joint.hub import from_pretrained
 
     return LoadedRemixer(from_pretrained(name, revision=revision, token=token, device=device))
 
@@ -216,7 +218,7 @@ def load(
         return LoadedRemixer(registry.create(system, **options))
     if options:
         raise TypeError(f"a checkpoint folder takes no {', '.join(options)}")
-    from lcr.authors import load_any  # torch takes seconds to import
+    from lcr.joint.authors import load_any  # torch takes seconds to import
 
     return LoadedRemixer(load_any(Path(system), base=base, device=device or "cpu"))
 

@@ -1,5 +1,5 @@
 """LCR-C and LCR-T put together from SpeechBrain's own modules with the authors' FiLM placement, and
-saved as their checkpoints are: what `lcr.authors` is held against."""
+saved as their checkpoints are: what `lcr.joint.authors` is held against."""
 
 from __future__ import annotations
 

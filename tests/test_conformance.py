@@ -16,7 +16,8 @@ from lcr.errors import LcrError
 from lcr.instruction import Task
 from lcr.registry import BrokenSystemError, available, create
 from lcr.remixer import Audio, Oracle, OracleUse, Remix, RemixRequest
-from lcr.testing import CHECKS, Subject, check_remixer, make_case, told
+from lcr.sample_case import make_case, told
+from lcr.testing import CHECKS, Subject, check_remixer
 
 BUILT_IN = {"mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr"}
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from lcr.nn.prompt_reader import PromptReader
-from lcr.nn.reader_config import Mode, ReaderConfig
+from lcr.nn.reader.config import Mode, ReaderConfig
+from lcr.nn.reader.prompt_reader import PromptReader
 from tests.tiny_bert import tiny_bert
 
 EOS = "<|endoftext|>"

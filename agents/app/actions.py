@@ -13,10 +13,10 @@ from agents.app.contest import Systems, problem_of
 from agents.app.examples import SCENES
 from agents.app.shown import Values, empty, fader, fader_ids, player, shown
 from agents.app.sounds import Visit, new_folder, read_recording
-from agents.conversation import Conversation, Ears
-from agents.conversation_state import GainDb
-from baselines.planning import Planner
-from lcr.audio import Clip, write_audio
+from agents.conversation.session import Conversation, Ears
+from agents.conversation.state import GainDb
+from baselines.composite.planning import Planner
+from lcr.audio.core import Clip, write_audio
 from lcr.errors import LcrError
 
 MOST_PROMPT = 4000

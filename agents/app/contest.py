@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lcr import registry
 from lcr.api import LoadedRemixer, RemixedSound
-from lcr.audio import Clip
+from lcr.audio.core import Clip
 from lcr.errors import LcrError
 from lcr.remixer import Audio, Family, SystemCard
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lcr.audio import Clip
+from lcr.audio.core import Clip
 from lcr.data.bank import SAMPLE_RATE, Entry
 from lcr.data.mixtures import MixtureConfig, place, set_level
 from lcr.data.studio.bank import StudioBank

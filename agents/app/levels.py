@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lcr.audio import active_level
+from lcr.audio.core import active_level
 from lcr.remixer import Audio
 
 _SILENT_DB = -90.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agents.app.sounds import Playable
-from agents.conversation_turn import Turn
+from agents.conversation.turn import Turn
 
 FILES = "/gradio_api/file="
 NO_SOUND = '<p class="empty">The sound of each turn appears here, beside the original.</p>'

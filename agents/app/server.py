@@ -87,8 +87,8 @@ def _page(root: Path, config: ServerConfig) -> Any:  # noqa: ANN401
     from agents.app.actions import Actions
     from agents.app.contest import Systems
     from agents.app.page import Page
-    from agents.listen import load_listener
-    from agents.planners import load_planner
+    from agents.listening.listener import load_listener
+    from agents.planners.choose import load_planner
 
     actions = Actions(
         root=root,

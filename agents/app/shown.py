@@ -8,10 +8,10 @@ import gradio as gr
 
 from agents.app import markup
 from agents.app.sounds import Visit
-from agents.conversation import Conversation
-from agents.conversation_mentions import name_of
-from agents.conversation_state import REST, GainDb
-from agents.conversation_turn import Turn
+from agents.conversation.mentions import name_of
+from agents.conversation.session import Conversation
+from agents.conversation.state import REST, GainDb
+from agents.conversation.turn import Turn
 
 MOST_FADERS = 9
 """Sources that the page has room for, and the rest."""

@@ -14,9 +14,9 @@ import soundfile
 
 from agents.app.levels import playback
 from agents.app.picture import loudest_db, picture
-from agents.conversation import Conversation
-from lcr.audio import Clip, read_audio, write_audio
-from lcr.audio_files import AudioFile
+from agents.conversation.session import Conversation
+from lcr.audio.core import Clip, read_audio, write_audio
+from lcr.audio.reader import AudioFile
 from lcr.errors import AudioFileError, LcrError
 from lcr.remixer import Audio
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from lcr.errors import LcrError
 
 if TYPE_CHECKING:
-    from agents.conversation import Conversation
-    from agents.conversation_turn import Turn
+    from agents.conversation.session import Conversation
+    from agents.conversation.turn import Turn
 
 EXTRA = "model"
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lcr.audio import read_audio, write_audio
+    from lcr.audio.core import read_audio, write_audio
 
     _check_output(options)
     clip = read_audio(options.file)
@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
         except (OSError, UnicodeDecodeError) as error:
             raise LcrError(f"{options.history} cannot be read: {error}") from error
 
-    from agents.conversation import Conversation
-    from agents.listen import load_listener
+    from agents.conversation.session import Conversation
+    from agents.listening.listener import load_listener
 
     listener = load_listener(device=options.device)
     if saved is None:
@@ -102,12 +102,12 @@ def _answer(conversation: Conversation, sample_rate: int, line: str, as_json: bo
         if line.lower() == "sources":
             return _note(conversation.current.plan, as_json)
         if command.lower() == "save" and name:
-            from lcr.audio import write_audio
+            from lcr.audio.core import write_audio
 
             write_audio(Path(name), conversation.current.audio, sample_rate)
             return _note(f"{name}: written", as_json)
         if command.lower() == "history" and name:
-            from lcr.training.files import write_whole
+            from lcr.files import write_whole
 
             content = conversation.to_json().encode()
             write_whole(Path(name), lambda file: file.write(content))

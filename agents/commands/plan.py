@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from lcr.errors import LcrError
 
 if TYPE_CHECKING:
-    from baselines.planning import Plan
+    from baselines.composite.planning import Plan
     from lcr.instruction import Description
-    from lcr.time_words import TimedPrompt
+    from lcr.prompts.time_words import TimedPrompt
 
 EXTRA = "model"
 SCHEMA = 1
@@ -38,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from agents.planners import load_planner
-    from lcr.prompt_text import readable, reading
-    from lcr.time_words import parse_range
+    from agents.planners.choose import load_planner
+    from lcr.prompts.request import readable, reading
+    from lcr.prompts.time_words import parse_range
 
     read = readable(options.prompt)
     timed = parse_range(read)
@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
 
 def read_sources(text: str) -> tuple[Description, ...]:
     """ "man; dog barking" as descriptions, speakers first. Raises LcrError for an empty list."""
-    from agents.conversation_mentions import style_of
-    from agents.listen_naming import kind_of
+    from agents.conversation.mentions import style_of
+    from agents.listening.naming import kind_of
     from lcr.instruction import AudioDescription, SpeechDescription
 
     described: list[Description] = []
@@ -75,7 +75,7 @@ def read_sources(text: str) -> tuple[Description, ...]:
 
 
 def _rows(plan: Plan) -> list[tuple[str, float]]:
-    from agents.conversation_mentions import name_of
+    from agents.conversation.mentions import name_of
 
     names = [name_of(one) for one in plan.descriptions]
     return [*zip(names, plan.gains, strict=True), ("all else", plan.rest)]
@@ -91,7 +91,7 @@ def _as_text(read: str, timed: TimedPrompt, plan: Plan) -> str:
 
 
 def _words(gain: float) -> str:
-    from agents.conversation_state import words_of_gain
+    from agents.conversation.state import words_of_gain
 
     return words_of_gain(_db(gain))
 

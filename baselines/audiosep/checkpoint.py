@@ -24,11 +24,11 @@ from torch import Tensor
 from baselines.audiosep.network import ResUNet30, ResUNetConfig
 from baselines.audiosep.query import IGNORED, PARTS, build_query
 from baselines.clap.public import read_tensors, sha256
-from baselines.lass_query import LoadedEncoder, QueryEncoder, load_encoder
+from baselines.lass.query import LoadedEncoder, QueryEncoder, load_encoder
 from baselines.pickled import read_pickled
-from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError
-from lcr.nn.base_weights import MissingWeightsError
-from lcr.training.files import write_whole
+from lcr.base_weights import MissingWeightsError
+from lcr.files import write_whole
+from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError
 
 PREFIX = "ss_model."
 QUERY = "query_encoder.model."

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from baselines.clap.laion import rename, text_settings, tokenizer_folder
 from baselines.clap.public import load_tokenizer
-from lcr.joint import WeightsError
+from lcr.joint.remixer import WeightsError
 
 PARTS = ("text_branch.", "text_projection.")
 """What of a CLAP's tensors a query passes through."""
@@ -67,7 +67,7 @@ def build_query(
     """From laion-clap's tensors of `PARTS`, which came from `path`: all of them must fit.
 
     The tokeniser is looked for in `tokenizer`, beside `path` and as the model roberta-base (see
-    `lcr.nn.base_weights.find_base`). Raises MissingWeightsError, WeightsError.
+    `lcr.base_weights.find_base`). Raises MissingWeightsError, WeightsError.
     """
     from transformers import ClapTextConfig, ClapTextModelWithProjection
 

@@ -22,15 +22,15 @@ from torch import Tensor
 
 from baselines.audiosep.checkpoint import HOW, LoadedAudioSep, load_audiosep
 from baselines.audiosep.network import separate
-from baselines.lass_query import query_of
-from baselines.planning import OraclePlanner, Plan, Planner
+from baselines.composite.planning import OraclePlanner, Plan, Planner
+from baselines.lass.query import query_of
 from baselines.shipped import find_weights
-from lcr.adapters import AdapterConfig, run_core
-from lcr.audio import check_audio
+from lcr.audio.core import check_audio
+from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Description, Task
-from lcr.nn.base_weights import MissingWeightsError
 from lcr.registry import with_card
 from lcr.remixer import Audio, NotDefinedError, Oracle, Remix, Step, SystemCard
+from lcr.running.chunked import AdapterConfig, run_core
 
 TASKS = frozenset({Task.TSE, Task.TAE, Task.SE, Task.TSR, Task.TAR, Task.SR, Task.ME})
 SPEECH = "speech"

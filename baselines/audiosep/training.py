@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from baselines.audiosep.network import LEVEL, ResUNet30, ResUNetConfig, separate
 from baselines.audiosep.remixer import SPEECH
 from baselines.clap.wording import caption
-from baselines.lass_query import QueryEncoder, query_of
+from baselines.lass.query import QueryEncoder, query_of
 from lcr.data.bank import SAMPLE_RATE
 from lcr.data.mixtures import Example
+from lcr.losses.snr import negative_snr_improvement
 from lcr.training.data import Batch, TrainingMixtures
-from lcr.training.losses import negative_snr_improvement
 from lcr.training.precision import cpu_products
 from lcr.training.stages import DEFAULT, Scores, StageConfig
 

@@ -26,9 +26,9 @@ from torch import Tensor
 from baselines.clap.checkpoint import LoadedClap, load_clap
 from baselines.clap.model import TextAudioModel
 from baselines.clap.wording import embed_descriptions
-from lcr.audio import check_audio, resample
+from lcr.audio.core import check_audio, resample
 from lcr.instruction import Description, Kind
-from lcr.joint import WeightsError
+from lcr.joint.remixer import WeightsError
 from lcr.remixer import OracleUse
 
 NONE = -1
@@ -81,8 +81,9 @@ class ClapMatcher:
         descriptions: Sequence[Description],
         sources: Tensor | None = None,
     ) -> Tensor:
-        """The other way round and for a batch, as `baselines.cascade` asks: the description of
-        each of `outputs` (rows, outputs, samples), (rows, outputs), NONE where it is none."""
+        """The other way round and for a batch, as `baselines.composite.remixer` asks: the
+        description of each of `outputs` (rows, outputs, samples), (rows, outputs), NONE where it is
+        none."""
         rows = []
         for row in outputs.detach().cpu().numpy():
             chosen = np.full(len(row), NONE)

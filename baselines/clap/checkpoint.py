@@ -14,10 +14,10 @@ from torch import Tensor
 from baselines.clap.laion import load_laion
 from baselines.clap.model import Clap, ClapConfig, TextAudioModel
 from baselines.clap.public import LICENCE, REFERENCE, PublicClap, load_transformers
+from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
+from lcr.files import write_whole
 from lcr.instruction import Kind
-from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
-from lcr.nn.base_weights import MissingWeightsError, find_base, weights_sha256
-from lcr.training.files import write_whole
+from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
 
 OUR_LICENCE = "Apache-2.0"
 OUR_REFERENCE = "HTSAT and MiniLM trained as in Wu et al., ICASSP 2023 (laion-clap)"

@@ -18,8 +18,8 @@ from torch import Tensor
 from baselines.clap.features import LAION
 from baselines.clap.public import PublicClap, build, load_tokenizer, sha256
 from baselines.pickled import read_pickled
-from lcr.joint import WeightsError
-from lcr.nn.base_weights import MissingWeightsError, find_base
+from lcr.base_weights import MissingWeightsError, find_base
+from lcr.joint.remixer import WeightsError
 
 RENAMED = (
     ("text_branch.", "text_model."),

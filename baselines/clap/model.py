@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.clap.features import LogMel, LogMelConfig
+from lcr.base_weights import MINILM
 from lcr.instruction import Kind
-from lcr.nn.base_weights import MINILM
-from lcr.nn.prompt_reader import PromptReader, ReaderConfig
-from lcr.nn.reader_config import LoraConfig
+from lcr.nn.reader.config import LoraConfig
+from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
 
 _LARGEST_SCALE = 100.0
 """As in CLIP: beyond it training is unstable."""

@@ -15,8 +15,8 @@ from torch.nn import functional
 from baselines.clap.features import LogMel, LogMelConfig
 from baselines.clap.model import embed_windows
 from baselines.pickled import read_pickled
-from lcr.joint import CONFIG_FILE, WEIGHTS_FILE, WeightsError
-from lcr.nn.base_weights import MissingWeightsError
+from lcr.base_weights import MissingWeightsError
+from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, WeightsError
 
 REFERENCE = "Wu et al., Large-scale contrastive language-audio pretraining, ICASSP 2023"
 LICENCE = "CC0-1.0 (laion-clap), Apache-2.0 (laion/clap-htsat-unfused)"

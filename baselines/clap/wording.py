@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.clap.model import TextAudioModel
-from lcr.data.prompts.phrases import Dice, one_source, speaker_words
 from lcr.instruction import (
     Action,
     AudioDescription,
@@ -20,6 +19,7 @@ from lcr.instruction import (
     SpeechDescription,
     tell_apart,
 )
+from lcr.prompts.generator.phrases import Dice, one_source, speaker_words
 
 WORDINGS = 8
 """Ways to say a description whose embeddings are averaged, so that no one wording decides."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from lcr.audio_writer import audio_suffixes
+from lcr.audio.writer import audio_suffixes
 from lcr.errors import LcrError
 
 PIPE = "-"

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from lcr.cli.machine import cpu_model
+from lcr.catalogue.machine import cpu_model
 
 SCHEMA = 1
 DEFAULT_SYSTEM = "lcr"
@@ -104,9 +104,9 @@ def _accelerator() -> Check:
 
 def _weights() -> Iterator[Check]:
     try:
-        from lcr.cli.readers import find_reader
-        from lcr.joint import CONFIG_FILE, DEFAULT_WEIGHTS, WEIGHTS, WEIGHTS_FILE
-        from lcr.nn.reader_config import PRESETS
+        from lcr.catalogue.readers import find_reader
+        from lcr.joint.remixer import CONFIG_FILE, DEFAULT_WEIGHTS, WEIGHTS, WEIGHTS_FILE
+        from lcr.nn.reader.config import PRESETS
     except ImportError as error:  # told above, library by library
         yield Check(name="weights", status="bad", found=f"cannot be looked at: {error}")
         return
@@ -131,7 +131,7 @@ def _weights() -> Iterator[Check]:
 
 def _cache() -> Check:
     try:
-        from lcr.nn.embedding_cache import default_cache_path
+        from lcr.nn.reader.embedding_cache import default_cache_path
     except ImportError as error:
         return Check(name="cache", status="missing", found=f"cannot be looked at: {error}")
     path = default_cache_path()

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from lcr.cli.bars import Bars
 from lcr.cli.batch import Plan
-from lcr.prompt_text import reading
-from lcr.remix_files import FileRemix
+from lcr.prompts.request import reading
 from lcr.remixer import Step
+from lcr.running.files import FileRemix
 
 SCHEMA = 1
 Status = Literal["done", "kept", "failed", "to do"]

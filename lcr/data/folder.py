@@ -14,7 +14,7 @@ from typing import TypeVar, get_args
 
 import numpy as np
 
-from lcr.audio import read_audio, resample
+from lcr.audio.core import read_audio, resample
 from lcr.data.bank import SAMPLE_RATE, SPLITS, Entry, Split, Waveform
 from lcr.errors import AudioFileError, ManifestError
 from lcr.instruction import (

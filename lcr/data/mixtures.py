@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Split, Waveform
-from lcr.data.prompts import Prompt, write_prompt
 from lcr.data.style_pairs import MULTIPLE, style_pair
 from lcr.errors import LcrError
 from lcr.instruction import (
@@ -28,6 +27,7 @@ from lcr.instruction import (
     patterns_by_task,
     tell_apart,
 )
+from lcr.prompts.generator import Prompt, write_prompt
 
 _FRAME = SAMPLE_RATE // 50  # 20 ms, the usual length for level statistics
 _FLOOR = 1e-6  # mean square of -60 dBFS: below it a frame is silence whatever surrounds it

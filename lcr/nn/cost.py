@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from lcr.nn import mamba
 from lcr.nn.film import FiLM
-from lcr.nn.mamba import MambaMixer
+from lcr.nn.paper import mamba
+from lcr.nn.paper.mamba import MambaMixer
+from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,15 @@ def describe_network(
         macs_per_s=count_macs(model, mixture, z) * sample_rate // mixture.shape[-1],
         is_causal=is_causal,
     )
+
+
+def describe(config: SoundRemixerConfig, *, seconds: int = 4) -> Description:
+    """What the model of `config` costs, counted on `seconds` of 16 kHz audio without values:
+    nothing is allocated."""
+    with torch.device("meta"):
+        model = SoundRemixer(config).eval()
+        mixture, z = torch.empty(1, seconds * 16_000), torch.empty(1, 1, config.z_dim)
+    return describe_network(model, mixture, z, is_causal=config.is_causal)
 
 
 def count_macs(model: nn.Module, *inputs: Tensor) -> int:

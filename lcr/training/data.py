@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lcr.data.bank import Bank, Entry, Split, Waveform
 from lcr.data.mixtures import MixtureConfig, draw_entries, entry_pool, place, set_level
-from lcr.data.prompts import Prompt, write_prompt
 from lcr.instruction import Description, Instruction, Kind, Task, parse_pattern, patterns_by_task
+from lcr.prompts.generator import Prompt, write_prompt
 
 _FULL_SCALE = 32767
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from lcr.instruction import Description
-from lcr.nn.bands import BandTransform
-from lcr.nn.grounded import GroundedRemixer, Heard
-from lcr.nn.slots import SlotVocabulary
+from lcr.nn.grounded.bands import BandTransform
+from lcr.nn.grounded.remixer import GroundedRemixer, Heard
+from lcr.nn.reader.slots import SlotVocabulary
 
 
 def energy_shares(transform: BandTransform, sources: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from lcr.data.prompts import Prompt
+from lcr.prompts.generator import Prompt
 from lcr.training.data import Batch, Blend, TrainingConfig, TrainingMixtures
 
 GeneratorAt = Callable[[int], np.random.Generator]

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from lcr.audio import write_audio
+from lcr.audio.core import write_audio
 from lcr.data.mixtures import Example
 
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lcr.data.mixtures import Example
-from lcr.nn.bands import BandTransform
-from lcr.nn.permutation import pit_loss
+from lcr.losses.pit import pit_loss
+from lcr.losses.snr import negative_snr
+from lcr.nn.grounded.bands import BandTransform
 from lcr.training.data import TrainingMixtures
 from lcr.training.grounding import energy_shares
-from lcr.training.losses import negative_snr
 from lcr.training.precision import cpu_products
 from lcr.training.stages import DEFAULT, Scores, StageConfig
 

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lcr.data.mixtures import Example
-from lcr.data.prompts import Prompt
 from lcr.instruction import Task
-from lcr.nn.grounded import GroundedRemixer, Heard
-from lcr.nn.permutation import permutation_invariant
-from lcr.nn.prompt_reader import PromptReader
-from lcr.nn.slots import SlotVocabulary
-from lcr.nn.sound_remixer import SoundRemixer
+from lcr.losses.pit import permutation_invariant
+from lcr.losses.snr import negative_snr, negative_snr_improvement
+from lcr.nn.grounded.remixer import GroundedRemixer, Heard
+from lcr.nn.paper.sound_remixer import SoundRemixer
+from lcr.nn.reader.prompt_reader import PromptReader
+from lcr.nn.reader.slots import SlotVocabulary
+from lcr.prompts.generator import Prompt
 from lcr.training.curriculum import CurriculumConfig, weighted_task_mean
 from lcr.training.data import Batch, TrainingMixtures
 from lcr.training.grounding import grounding_loss
-from lcr.training.losses import negative_snr, negative_snr_improvement
 from lcr.training.precision import cpu_products
 
 StageName = Literal[

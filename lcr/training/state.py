@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from lcr.errors import LcrError
+from lcr.files import write_whole
 from lcr.training.config import LoopConfig
-from lcr.training.files import write_whole
 from lcr.training.optimisers import build_optimisers
 from lcr.training.schedule import Plateau
 

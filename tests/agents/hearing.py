@@ -1,5 +1,5 @@
-"""A listener whose ears are known: noise in four bands (see tests/baselines/test_cascade.py) is a
-man, a woman, a barking dog and rain."""
+"""A listener whose ears are known: noise in four bands (see
+tests/baselines/composite/test_remixer.py) is a man, a woman, a barking dog and rain."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from agents.listen import Listener, ListenerConfig
+from agents.listening.listener import Listener, ListenerConfig
 from baselines.clap.wording import wordings
-from baselines.separation import Separator
+from baselines.pit.separation import Separator
 from lcr.instruction import AudioDescription, Description, SpeechDescription
-from tests.baselines.test_cascade import BANDS_HZ, BandOracle
+from tests.baselines.composite.test_remixer import BANDS_HZ, BandOracle
 
 MAN, WOMAN = SpeechDescription(gender="M"), SpeechDescription(gender="F")
 DOG, RAIN = AudioDescription(label="dog barking"), AudioDescription(label="rain")

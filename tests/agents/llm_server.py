@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from agents.llm.tools import Listened, Preview
 from agents.plan import HeardSource, PlanError, RemixPlan, settle
-from agents.tools import Listened, Preview
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 from lcr.remixer import Audio, Step
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from baselines.ideal import IdealMaskConfig, IdealMaskRemixer, ideal_binary_mask, ideal_ratio_mask
+from lcr.evaluation.metrics import snr_db
 from lcr.instruction import (
     AudioDescription,
     Instruction,
@@ -13,7 +14,6 @@ from lcr.instruction import (
     instruction,
     patterns_by_task,
 )
-from lcr.metrics import snr_db
 from lcr.remixer import MissingOracleError, Oracle
 
 RATE = 16_000

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.cascade import Cascade, pit
-from baselines.separation import load_separator
+from baselines.composite.remixer import Cascade, pit
+from baselines.pit.separation import load_separator
 from baselines.shipped import WEIGHTS
 from lcr.instruction import Action, AudioDescription, Instruction, SpeechDescription
 from lcr.registry import available
 from lcr.remixer import Oracle, Remixer
-from lcr.testing import PROMPT, Case, make_case, told
-from tests.baselines.test_cascade import banded_sources
+from lcr.sample_case import PROMPT, Case, make_case, told
+from tests.baselines.composite.test_remixer import banded_sources
 from tests.test_conformance import _subject
 
 SEPARATORS = sorted(

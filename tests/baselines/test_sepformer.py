@@ -21,9 +21,9 @@ from baselines.sepformer import (
     project,
     sepformer_denoiser,
 )
+from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Task
-from lcr.joint import WeightsError
-from lcr.nn.base_weights import MissingWeightsError
+from lcr.joint.remixer import WeightsError
 from lcr.testing import CHECKS, Subject
 from tests.speechbrain_modules import speechbrain_module
 

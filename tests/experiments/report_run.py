@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.examples import keep_sound, sound_path
-from experiments.records import SCHEMA, Record, RecordsFile, read_records
-from experiments.runner import Run, SystemRun
-from experiments.suite import SuiteConfig
-from experiments.summary import summarize
-from experiments.systems import ReadySystem
+from experiments.comparison.examples import keep_sound, sound_path
+from experiments.comparison.records import SCHEMA, Record, RecordsFile, read_records
+from experiments.comparison.runner import Run, SystemRun
+from experiments.comparison.suite import SuiteConfig
+from experiments.comparison.summary import summarize
+from experiments.comparison.systems import ReadySystem
+from lcr.evaluation.metrics import score
 from lcr.instruction import Action, Task, parse_pattern, patterns_by_task
-from lcr.metrics import score
 from lcr.remixer import Remix, SystemCard
 
 RATE = 16_000

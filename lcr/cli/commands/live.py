@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from lcr.errors import LcrError
 
 if TYPE_CHECKING:
+    from lcr.audio.pipe import PipeFormat
+    from lcr.joint.live import StreamingRemixer
     from lcr.remixer import Audio
-    from lcr.streaming import StreamingRemixer
-    from lcr.wav_pipe import PipeFormat
 
 EXTRA = "model,live"
 
@@ -89,7 +89,7 @@ class Timer:
 
 
 def _through_pipes(options: argparse.Namespace, timer: Timer) -> None:
-    from lcr.wav_pipe import PipeFormat, read_chunks, read_header, write_header
+    from lcr.audio.pipe import PipeFormat, read_chunks, read_header, write_header
 
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     length = None
@@ -121,7 +121,7 @@ def _through_pipes(options: argparse.Namespace, timer: Timer) -> None:
 
 
 def _through_devices(options: argparse.Namespace, timer: Timer) -> None:
-    from lcr.wav_pipe import PipeFormat
+    from lcr.audio.pipe import PipeFormat
 
     sounddevice = _sounddevice()
     format = PipeFormat(sample_rate=options.rate, channels=options.channels, encoding="f32le")
@@ -158,8 +158,8 @@ def _through_devices(options: argparse.Namespace, timer: Timer) -> None:
 
 def _prompt(line: str) -> str:
     """Raises LcrError for one that cannot be read or gives a time range."""
-    from lcr.prompt_text import prepared
-    from lcr.time_words import parse_range
+    from lcr.prompts.request import prepared
+    from lcr.prompts.time_words import parse_range
 
     read = prepared(line, "lcr-live")
     if parse_range(read).only is not None:
@@ -178,7 +178,7 @@ def _steer(remixer: StreamingRemixer, line: str) -> None:
 def _remixer(options: argparse.Namespace, format: PipeFormat) -> StreamingRemixer:
     import torch
 
-    from lcr.streaming import StreamingRemixer, load_live
+    from lcr.joint.live import StreamingRemixer, load_live
 
     torch.set_num_threads(1)  # frames are too small to share
     try:

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lcr.cli.inventory import Inventory, Model
-    from lcr.cli.readers import Reader
+    from lcr.catalogue.inventory import Inventory, Model
+    from lcr.catalogue.readers import Reader
 
 EXTRA = "model"
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     import torch
 
-    from lcr.cli.inventory import Timing, take
+    from lcr.catalogue.inventory import Timing, take
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)

@@ -22,11 +22,11 @@ from lcr.cli.status import EXIT_BAD_INPUT, EXIT_PARTIAL
 from lcr.errors import AudioFileError, LcrError
 
 if TYPE_CHECKING:
-    from lcr.audio_files import AudioFile
+    from lcr.audio.reader import AudioFile
     from lcr.cli.batch import Job, Ledger, Plan
     from lcr.cli.outcomes import Outcome, Status
-    from lcr.remix_files import FileRemix
     from lcr.remixer import Remixer
+    from lcr.running.files import FileRemix
 
 EXTRA = "model"
 
@@ -128,7 +128,7 @@ def _attempt(
     options: argparse.Namespace,
     tell: Callable[[float], object],
 ) -> Outcome:
-    from lcr.audio_files import AudioFile
+    from lcr.audio.reader import AudioFile
 
     try:
         if ledger is not None and not options.force and ledger.has(job):
@@ -153,8 +153,8 @@ def _remix(
     options: argparse.Namespace,
     tell: Callable[[float], object],
 ) -> FileRemix:
-    from lcr.audio_writer import encoding_like
-    from lcr.remix_files import remix_file, write_remix
+    from lcr.audio.writer import encoding_like
+    from lcr.running.files import remix_file, write_remix
 
     def count(samples: int) -> None:
         tell(samples / file.samples)
@@ -197,8 +197,8 @@ def _remix(
 
 
 def _dry(plan: Plan, options: argparse.Namespace) -> Iterator[Outcome]:
-    from lcr.audio_files import AudioFile
-    from lcr.audio_writer import encoding_like
+    from lcr.audio.reader import AudioFile
+    from lcr.audio.writer import encoding_like
     from lcr.cli.batch import Ledger
 
     ledger = None
@@ -262,7 +262,7 @@ def _settings(options: argparse.Namespace) -> str:
 
 
 def _check_prompt(options: argparse.Namespace) -> None:
-    from lcr.prompt_text import prepared
+    from lcr.prompts.request import prepared
 
     options.asked, options.prompt = options.prompt, prepared(options.prompt, options.system)
     with contextlib.suppress(OSError, ValueError):  # a long text is no possible file name
@@ -275,7 +275,7 @@ def _check_prompt(options: argparse.Namespace) -> None:
 
 def _check_range(options: argparse.Namespace) -> None:
     """Before any file is read, what is wrong for all of them."""
-    from lcr.time_words import choose_range
+    from lcr.prompts.time_words import choose_range
 
     choose_range(options.prompt, start_s=options.start_s, end_s=options.end_s)
 
@@ -301,7 +301,7 @@ def _spool_input(plan: Plan, stack: contextlib.ExitStack) -> Plan:
 
 
 def _time(text: str) -> float:
-    from lcr.time_words import parse_time
+    from lcr.prompts.time_words import parse_time
 
     try:
         return parse_time(text)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lcr.cli.systems import Listing, System
+    from lcr.catalogue.systems import Listing, System
 
 EXTRA = "all"
 _UNKNOWN = "unknown"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lcr.cli.systems import take  # numpy, which `lcr --help` must not wait for
+    from lcr.catalogue.systems import take  # numpy, which `lcr --help` must not wait for
 
     with Console(stderr=True).status("") as status:
         listing = take(count=options.count, tell=status.update)

@@ -1,0 +1,1 @@
+"""Remixing by conversation: prompts that build on each other."""

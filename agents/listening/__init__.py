@@ -1,0 +1,1 @@
+"""What a recording holds: its parts, and words for each."""

@@ -1,0 +1,100 @@
+"""A planner of ours as a LangChain chat model: it lists the sources, sets actions, finishes.
+
+So the whole agent, with its tools, budget and record, runs and is scored without any language
+model. The planner reads the user's words and the descriptions that `list_sources` gave.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import ConfigDict, Field
+
+from agents.llm.tools import OTHERS, read_description
+from agents.plan import LEAST_DB, MOST_DB, SourceChange
+from agents.planners.choose import load_planner
+from lcr.instruction import Action
+
+
+def planner_chat(name: str) -> PlannerChatModel:
+    """The chat model of a planner by name. Raises as `agents.planners.choose.load_planner` does."""
+    planner = load_planner(name)
+    return PlannerChatModel(planner=planner, weights=dict(getattr(planner, "weights", {})))
+
+
+class PlannerChatModel(BaseChatModel):
+    """Emits the tool calls of the agent for what `planner` plans.
+
+    It counts no tokens, as it has none. What the planner cannot read it declines in words.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    planner: Any
+    """A `baselines.composite.planning.Planner` that needs no truth."""
+    weights: Mapping[str, str] = Field(default_factory=dict)
+    """Names and sha256 of the planner's weights."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "planner"
+
+    def bind_tools(
+        self, tools: Sequence[Any], **kwargs: object
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The tools are the agent's, always the same ones."""
+        return self
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: object,
+    ) -> ChatResult:
+        answer = self._answer(messages)
+        answer.usage_metadata = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+    def _answer(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        listed = [m for m in messages if isinstance(m, ToolMessage) and m.name == "list_sources"]
+        if not listed:
+            return AIMessage("", tool_calls=[_call("list_sources", 0, {})])
+        asked = next(m for m in messages if isinstance(m, HumanMessage))
+        sources = json.loads(listed[-1].text)["sources"]
+        try:
+            plan = self.planner.plan(asked.text, [read_description(one) for one in sources])
+        except ValueError as error:
+            return AIMessage(f"I cannot read that: {error}")
+        found = [change_of(one["id"], g) for one, g in zip(sources, plan.gains, strict=True)]
+        changes = [*found, change_of(OTHERS, plan.rest)]
+        calls = [
+            _call("set_action", number, change.model_dump(exclude_none=True))
+            for number, change in enumerate(changes)
+        ]
+        return AIMessage("", tool_calls=[*calls, _call("finish", len(calls), {})])
+
+
+def change_of(source: str, gain: float) -> SourceChange:
+    """The change that has a linear `gain`; gains beyond a plan's limits become the nearest."""
+    for action in Action:
+        if gain == action.gain:
+            return SourceChange.model_validate({"source": source, "action": action.name.lower()})
+    gain_db = 20 * math.log10(gain) if gain > 0 else -math.inf
+    if gain_db < LEAST_DB:
+        return SourceChange(source=source, action="remove")
+    return SourceChange(
+        source=source, action="up" if gain_db > 0 else "down", gain_db=min(gain_db, MOST_DB)
+    )
+
+
+def _call(name: str, number: int, arguments: dict[str, Any]) -> ToolCall:
+    return ToolCall(name=name, args=arguments, id=f"{name}-{number}")

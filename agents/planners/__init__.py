@@ -1,0 +1,1 @@
+"""Planners: a prompt and described sources in, a gain for each source out."""

@@ -1,0 +1,1 @@
+"""The planner that writes its plan token by token."""

@@ -1,0 +1,1 @@
+"""The small planner that reads a prompt against described sources."""

@@ -1,0 +1,1 @@
+"""The remixing systems made of agents."""

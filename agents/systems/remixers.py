@@ -1,0 +1,246 @@
+"""Agents as Remixers: listen, read, match, and carry the plan out.
+
+- `agent-offline`: a separator's parts are described, the planner reads the prompt against those
+  descriptions, and the parts are scaled and added up (the inventory form);
+- `agent-oracle-plan`: the same with the true actions on the true descriptions, which are found
+  among the parts by what is heard of them: a bound on what better reading could bring;
+- `agent-query`: what is to change is extracted by its description and added anew (the query form).
+
+Seconds are in the trace by stage: separate, listen, read, match, extract, mix.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agents.listening.listener import Inventory, Listener, load_listener
+from agents.planners.choose import DEFAULT_PLANNER, load_planner
+from agents.systems.execute import extract_and_mix, mix, queries_for
+from agents.systems.extractors import Extractor, load_extractor
+from baselines.clap.assign import NONE
+from baselines.composite.planning import OraclePlanner, Plan, Planner
+from lcr.audio.core import check_audio
+from lcr.instruction import Description
+from lcr.registry import with_card
+from lcr.remixer import Audio, MissingOracleError, Oracle, Remix, Step, SystemCard
+
+_CARD = SystemCard(
+    name="agent-offline",
+    family="composite",
+    sample_rate=16_000,
+    reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; trained here",
+    licence="Apache-2.0",
+)
+OFFLINE_CARD = _CARD
+GENERATIVE_CARD = replace(_CARD, name="agent-generative")
+QUERY_CARD = replace(_CARD, name="agent-query")
+ORACLE_PLAN_CARD = replace(_CARD, name="agent-oracle-plan", uses_oracle=OraclePlanner.uses_oracle)
+
+
+class InventoryAgent:
+    """The inventory form. With a planner that knows the truth its plan is for the true
+    descriptions, and the listener says which part each is of; else the plan is for the parts."""
+
+    def __init__(self, listener: Listener, planner: Planner, card: SystemCard) -> None:
+        """`card` gains what listener and planner tell."""
+        self._listener, self._planner = listener, planner
+        self._card = _complete(card, planner, listener.sample_rate, listener.weights)
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """Remix (channels, samples). Raises MissingOracleError without the truth that its card
+        names, ValueError for unusable audio, and what its planner raises."""
+        check_audio(mixture, sample_rate)
+        _require_truth(self._card, oracle)
+        inventory = self._listener.listen(mixture, sample_rate)
+        if not inventory.heard and not self._planner.uses_oracle:
+            return _unchanged(mixture, inventory)
+        plan, read = read_prompt(self._planner, prompt, inventory.descriptions, oracle)
+        began = time.perf_counter()
+        if self._planner.uses_oracle:
+            entries = self._listener.match(inventory, plan.descriptions)
+        else:
+            entries = tuple(range(len(inventory.heard)))
+        gains = [plan.rest if e == NONE else plan.gains[e] for e in entries]
+        matched = time.perf_counter()
+        audio = mix(mixture, inventory.audio, gains, plan.rest)
+        mixed = time.perf_counter()
+        pairs = zip(inventory.heard, gains, strict=True)
+        steps = (
+            Step(
+                name="match",
+                detail=", ".join(f"{one.id} x {gain:.3g}" for one, gain in pairs),
+                seconds=matched - began,
+                data={"description_of_entry": list(entries)},
+            ),
+            Step(name="mix", detail=f"all else x {plan.rest:.3g}", seconds=mixed - matched),
+        )
+        return Remix(audio=audio, trace=(*inventory.steps, *read, *steps))
+
+
+class QueryAgent:
+    """The query form. Without a listener the planner is told of no sources: the plan is then for
+    what the prompt names, where the planner can find that."""
+
+    def __init__(
+        self, listener: Listener | None, planner: Planner, extractor: Extractor, card: SystemCard
+    ) -> None:
+        """`card` gains what the three tell."""
+        self._listener, self._planner, self._extractor = listener, planner, extractor
+        heard = {} if listener is None else listener.weights
+        self._card = _complete(card, planner, extractor.sample_rate, {**heard, **extractor.weights})
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """As `InventoryAgent.remix`."""
+        check_audio(mixture, sample_rate)
+        _require_truth(self._card, oracle)
+        told = bool(self._planner.uses_oracle)
+        steps: tuple[Step, ...] = ()
+        described: Sequence[Description] = ()
+        if self._listener is not None and not told:
+            inventory = self._listener.listen(mixture, sample_rate)
+            steps, described = inventory.steps, inventory.descriptions
+            if not described:
+                return _unchanged(mixture, inventory)
+        plan, read = read_prompt(self._planner, prompt, described, oracle)
+        asked = queries_for(plan, complete=told or bool(described))
+        audio, done = extract_and_mix(mixture, sample_rate, asked, self._extractor)
+        return Remix(audio=audio, trace=(*steps, *read, *done))
+
+
+def read_prompt(
+    planner: Planner, prompt: str, described: Sequence[Description], oracle: Oracle | None
+) -> tuple[Plan, tuple[Step, ...]]:
+    """The plan, and the planner's steps after one for all the reading. Raises what it raises."""
+    began = time.perf_counter()
+    plan = planner.plan(prompt, described, oracle=oracle)
+    told = ", ".join(f"{gain:.3g}" for gain in plan.gains)
+    step = Step(
+        name="read",
+        detail=f"gains {told or 'none'}; all else {plan.rest:.3g}",
+        seconds=time.perf_counter() - began,
+    )
+    # Their seconds are within those of reading.
+    parts = tuple(replace(part, seconds=None) for part in plan.steps)
+    return plan, (step, *parts)
+
+
+def _require_truth(card: SystemCard, oracle: Oracle | None) -> None:
+    if card.uses_oracle and (oracle is None or oracle.instruction is None):
+        raise MissingOracleError(f"{card.name} is told the true instruction; none was given")
+
+
+def _unchanged(mixture: Audio, inventory: Inventory) -> Remix:
+    """Nothing was heard that an action could be for."""
+    told = Step(name="mix", detail="nothing is heard: the mixture is left as it is")
+    return Remix(audio=mixture.copy(), trace=(*inventory.steps, told))
+
+
+def _complete(
+    card: SystemCard, planner: Planner, sample_rate: int | None, weights: Mapping[str, str]
+) -> SystemCard:
+    read: Mapping[str, str] = getattr(planner, "weights", {})
+    return replace(
+        card,
+        sample_rate=sample_rate,
+        uses_oracle=planner.uses_oracle,
+        weights={**weights, **read, **card.weights},
+    )
+
+
+def _inventory_agent(
+    card: SystemCard,
+    planner: Planner,
+    separator: str,
+    clap_speech: str,
+    clap_audio: str,
+    device: str,
+) -> InventoryAgent:
+    listener = load_listener(
+        separator=separator, speech=clap_speech, audio=clap_audio, device=device
+    )
+    return InventoryAgent(listener, planner, card)
+
+
+@with_card(OFFLINE_CARD)
+def agent_offline(
+    *,
+    planner: str = DEFAULT_PLANNER,
+    separator: str = "separator",
+    clap_speech: str = "clap-speech",
+    clap_audio: str = "clap-audio",
+    device: str = "cpu",
+) -> InventoryAgent:
+    """The system `agent-offline`. `planner` is one of `agents.planners.choose.PLANNERS`; the other
+    names are those of weights that ship, or the paths of others. Raises SystemOptionError,
+    MissingWeightsError, WeightsError."""
+    return _inventory_agent(
+        OFFLINE_CARD, load_planner(planner), separator, clap_speech, clap_audio, device
+    )
+
+
+@with_card(GENERATIVE_CARD)
+def agent_generative(
+    *,
+    separator: str = "separator",
+    clap_speech: str = "clap-speech",
+    clap_audio: str = "clap-audio",
+    device: str = "cpu",
+) -> InventoryAgent:
+    """The system `agent-generative`: `agent-offline` with a planner that writes its plan token by
+    token."""
+    return _inventory_agent(
+        GENERATIVE_CARD, load_planner("generative"), separator, clap_speech, clap_audio, device
+    )
+
+
+@with_card(ORACLE_PLAN_CARD)
+def agent_oracle_plan(
+    *,
+    separator: str = "separator",
+    clap_speech: str = "clap-speech",
+    clap_audio: str = "clap-audio",
+    device: str = "cpu",
+) -> InventoryAgent:
+    """The system `agent-oracle-plan`; weights as those of `agent-offline`."""
+    return _inventory_agent(
+        ORACLE_PLAN_CARD, OraclePlanner(), separator, clap_speech, clap_audio, device
+    )
+
+
+@with_card(QUERY_CARD)
+def agent_query(
+    *,
+    planner: str = "reader",
+    tool: str = "lcr",
+    listen: bool = False,
+    separator: str = "separator",
+    clap_speech: str = "clap-speech",
+    clap_audio: str = "clap-audio",
+    device: str = "cpu",
+) -> QueryAgent:
+    """The system `agent-query`. `tool` is one of "lcr", "lass", "audiosep", "audiosep-desk". The
+    planner finds in the prompt alone what is to change, as LCR's own reader ("reader") and the
+    generative one can; with `listen` it reads against an inventory, and every planner can. The
+    rest is as in `agent_offline`."""
+    listener = (
+        load_listener(separator=separator, speech=clap_speech, audio=clap_audio, device=device)
+        if listen
+        else None
+    )
+    return QueryAgent(
+        listener, load_planner(planner), load_extractor(tool, device=device), QUERY_CARD
+    )

@@ -1,0 +1,1 @@
+"""Systems that plan, separate and mix, in that order."""

@@ -1,0 +1,192 @@
+"""Cascades: separate all sources, find out which is which, scale each and add them up (section
+VI-A). `pit` is the paper's ideal one, "PIT + G.T. Actions": who is who and what to do are known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines.composite.planning import OraclePlanner, Plan, Planner
+from baselines.pit.separation import Separator, load_separator
+from baselines.shipped import find_weights
+from lcr.audio.core import check_audio
+from lcr.instruction import Description
+from lcr.losses.pit import assignment, pairwise_cost
+from lcr.registry import with_card
+from lcr.remixer import Audio, MissingOracleError, Oracle, OracleUse, Remix, Step, SystemCard
+from lcr.running.chunked import AdapterConfig, run_core
+
+DEFAULT_WEIGHTS = "separator"
+
+
+class Matcher(Protocol):
+    """Finds out which output of a separator is which source."""
+
+    @property
+    def uses_oracle(self) -> frozenset[OracleUse]: ...
+
+    def match(
+        self,
+        outputs: Tensor,
+        sample_rate: int,
+        descriptions: Sequence[Description],
+        sources: Tensor | None,
+    ) -> Tensor:
+        """Of each of `outputs` (rows, outputs, samples) the number of its description, (rows,
+        outputs), -1 where it is none of them; no two outputs of a row are one source.
+
+        `sources` (rows, sources, samples) are the true ones, for matchers that use them.
+        """
+        ...
+
+
+class PitMatcher:
+    """The truth: the assignment of least PIT loss (negative SNR) to the true sources."""
+
+    uses_oracle: frozenset[OracleUse] = frozenset({"instruction", "sources"})
+
+    def match(
+        self,
+        outputs: Tensor,
+        sample_rate: int,
+        descriptions: Sequence[Description],
+        sources: Tensor | None,
+    ) -> Tensor:
+        if sources is None:
+            raise MissingOracleError("the true sources are needed to match outputs to them")
+        return assignment(pairwise_cost(estimate=outputs, reference=sources))
+
+
+class Cascade:
+    """A separator, a matcher and a planner as one Remixer.
+
+    Each channel is separated on its own, at the separator's rate and in chunks (see
+    `lcr.running.chunked`); chunks are matched one by one, so the order of a separator's outputs may
+    change along a recording.
+    """
+
+    def __init__(
+        self,
+        separator: Separator,
+        matcher: Matcher,
+        planner: Planner,
+        card: SystemCard,
+        *,
+        device: str = "cpu",
+    ) -> None:
+        self._separator = separator.to(device).eval()
+        self._matcher, self._planner = matcher, planner
+        self._card, self._device = card, device
+        self._adapter = AdapterConfig(
+            native_rate=separator.sample_rate, chunk_s=20.0, overlap_s=2.0
+        )
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """Remix (channels, samples). Raises MissingOracleError without the truth that its card
+        names, ValueError for unusable audio or true sources of another shape."""
+        check_audio(mixture, sample_rate)
+        truth = self._true_sources(mixture, oracle)
+        known = oracle.instruction.descriptions if oracle and oracle.instruction else ()
+        began = time.perf_counter()
+        plan = self._planner.plan(prompt, known, oracle=oracle)
+        planned = time.perf_counter() - began
+        steps: list[Step] = []
+        # True sources go through rate and chunks as the mixture does: as further channels.
+        rows = mixture if truth is None else np.concatenate([mixture, *truth])
+        audio = run_core(
+            lambda part: self._core(part, len(mixture), plan, steps),
+            rows,
+            sample_rate,
+            self._adapter,
+        )
+        told = Step(
+            name="plan",
+            detail=", ".join(f"{gain:g}" for gain in plan.gains),
+            seconds=planned,
+            data={"gains": list(plan.gains), "rest": plan.rest},
+        )
+        return Remix(audio=audio[: len(mixture)], trace=(*plan.steps, told, *steps))
+
+    def _true_sources(self, mixture: Audio, oracle: Oracle | None) -> Audio | None:
+        """(sources, channels, samples), for matchers that use them."""
+        if "sources" not in self._matcher.uses_oracle:
+            return None
+        if oracle is None or oracle.sources is None or oracle.instruction is None:
+            raise MissingOracleError(
+                f"{self.card.name} is told the true instruction and the true sources"
+            )
+        expected = (len(oracle.instruction.actions), *mixture.shape)
+        if oracle.sources.shape != expected:
+            raise ValueError(
+                f"sources must be (sources, channels, samples) = {expected}; "
+                f"got {oracle.sources.shape}"
+            )
+        return oracle.sources
+
+    @torch.inference_mode()
+    def _core(self, audio: Audio, channels: int, plan: Plan, steps: list[Step]) -> Audio:
+        """(channels + true sources' channels, samples) to the remix, true sources as they are."""
+        began = time.perf_counter()
+        waves = torch.from_numpy(audio).to(self._device)
+        mixture = waves[:channels]
+        truth = waves[channels:].view(-1, channels, waves.shape[1]).transpose(0, 1)
+        outputs: Tensor = self._separator(mixture)
+        separated = time.perf_counter()
+        chosen = self._matcher.match(
+            outputs,
+            self._separator.sample_rate,
+            plan.descriptions,
+            truth if truth.shape[1] else None,
+        )
+        # The last gain is that of outputs that are no source, -1.
+        gains = torch.tensor([*plan.gains, plan.rest], device=outputs.device)[chosen]
+        remix = torch.einsum("co,cos->cs", gains, outputs)
+        steps += [
+            Step(
+                name="separate",
+                detail=f"{self._separator.sources} outputs",
+                seconds=separated - began,
+            ),
+            Step(
+                name="match",
+                detail="; ".join(_words(row) for row in chosen.tolist()),
+                seconds=time.perf_counter() - separated,
+                data={"source_of_output": chosen.tolist()},
+            ),
+        ]
+        out: Audio = torch.cat([remix, waves[channels:]]).cpu().numpy()
+        return out
+
+
+def _words(row: Sequence[int]) -> str:
+    return ", ".join("none" if source < 0 else f"source {source}" for source in row)
+
+
+CARD = SystemCard(
+    name="pit",
+    family="composite",
+    sample_rate=16_000,
+    uses_oracle=PitMatcher.uses_oracle | OraclePlanner.uses_oracle,
+    reference="Jiang et al., arXiv 2402.03710, section VI-A; Kolbaek et al., TASLP 2017",
+    licence="Apache-2.0",
+)
+
+
+@with_card(CARD)
+def pit(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> Cascade:
+    """The system `pit`; `weights` names a separator that ships, or is the path of another."""
+    loaded = load_separator(find_weights(weights))
+    card = replace(CARD, sample_rate=loaded.separator.sample_rate, weights=loaded.weights)
+    return Cascade(loaded.separator, PitMatcher(), OraclePlanner(), card, device=device)

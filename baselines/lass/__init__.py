@@ -1,0 +1,1 @@
+"""LASS: a sound extracted by a query in words."""

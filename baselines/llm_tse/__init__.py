@@ -1,0 +1,1 @@
+"""LLM-TSE: the speech of one speaker extracted by a prompt."""

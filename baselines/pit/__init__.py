@@ -1,0 +1,1 @@
+"""Separators trained with permutation-invariant loss."""

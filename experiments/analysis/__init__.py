@@ -1,0 +1,1 @@
+"""What limits quality: measurements of single stages and of their failures."""

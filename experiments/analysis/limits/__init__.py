@@ -1,0 +1,1 @@
+"""Where a joint model loses what the ideal ratio mask has."""

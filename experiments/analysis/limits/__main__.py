@@ -1,0 +1,3 @@
+from experiments.analysis.limits.command import main
+
+raise SystemExit(main())

@@ -1,0 +1,184 @@
+"""What limits the joint model? Scores against the ideal ratio mask, and where the rest is lost.
+
+python -m experiments.analysis.limits --suite studio --split valid --out results/limits
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines.ideal import ideal_ratio_mask
+from experiments.analysis.limits.figure import Curve, draw, read_curves
+from experiments.analysis.limits.measure import Answer, Finding, Subject, examine
+from experiments.analysis.limits.report import to_csv, to_markdown
+from experiments.analysis.limits.summary import summarize_findings
+from experiments.comparison.environment import code_state, environment, resolve_device
+from experiments.comparison.errors import ConfigError
+from experiments.comparison.examples import Examples, build_bank
+from experiments.comparison.progress import Bars
+from experiments.comparison.records import locked, write_atomic
+from experiments.comparison.suite import add_mixture_options, suite_of
+from experiments.comparison.systems import BATCH
+from lcr.catalogue.machine import cpu_model
+from lcr.data.mixtures import GIVEN, Example
+from lcr.errors import LcrError
+from lcr.instruction import patterns
+from lcr.joint.remixer import DEFAULT_WEIGHTS, WEIGHTS, Checkpoint, JointRemixer
+from lcr.nn.reader.slots import SlotVocabulary
+from lcr.remixer import Oracle, RemixRequest
+from lcr.training.stages import slot_tensor
+
+SCHEMA = 1
+_TOLD = 0.5
+
+
+class JointSubject:
+    """The joint model of a checkpoint folder, by its text and by the truth in its slots."""
+
+    def __init__(self, folder: Path, *, device: str = "cpu") -> None:
+        """Raises MissingWeightsError or WeightsError."""
+        self._remixer = JointRemixer.from_checkpoint(folder, name="lcr", device=device)
+        self._vocabulary = SlotVocabulary(tuple(Checkpoint.read(folder).config["labels"]))
+        self.card = self._remixer.card
+
+    def answer(self, examples: Sequence[Example]) -> list[Answer]:
+        z = self._remixer.read([e.prompt for e in examples])
+        by_text = self._remix(examples, z)
+        if not self._remixer.slot_names:
+            return [Answer(by_text=audio) for audio in by_text]
+        if any(e.written.form == GIVEN for e in examples):
+            raise ConfigError("prompts of people or GPT have no slots; choose another suite")
+        truth = slot_tensor(self._vocabulary, [e.written for e in examples]).to(z)
+        slots = truth.shape[-1]
+        right = ((z[:, :slots] > _TOLD) == (truth > _TOLD)).all(-1).tolist()
+        by_truth = self._remix(examples, torch.cat([truth, z[:, slots:]], -1))
+        return [
+            Answer(by_text=text, by_truth=told, read_right=sure)
+            for text, told, sure in zip(by_text, by_truth, right, strict=True)
+        ]
+
+    def _remix(self, examples: Sequence[Example], z: torch.Tensor) -> list[NDArray[np.float32]]:
+        requests = [
+            RemixRequest(mixture=e.mixture[None], sample_rate=e.sample_rate, prompt=e.prompt)
+            for e in examples
+        ]
+        return [audio[0] for audio in self._remixer.remix_by(requests, z)]
+
+
+def collect(subject: Subject, examples: Examples) -> list[Finding]:
+    """Findings of all examples that have a defined score. Raises LcrError."""
+    ideal = ideal_ratio_mask()
+    mixture = examples.mixtures.config
+    every = tuple(patterns(mixture.n_speech, mixture.n_audio))
+    findings: list[Finding] = []
+    with Bars().stage("examples", total=len(examples.indices)) as advance:
+        for start in range(0, len(examples.indices), BATCH):
+            batch = [examples[i] for i in examples.indices[start : start + BATCH]]
+            for example, answer in zip(batch, subject.answer(batch), strict=True):
+                mask = ideal.remix(
+                    example.mixture[None],
+                    example.sample_rate,
+                    example.prompt,
+                    oracle=Oracle(
+                        instruction=example.instruction, sources=example.sources[:, None, :]
+                    ),
+                )
+                found = examine(example, answer, mask.audio[0], every)
+                findings += [found] if found is not None else []
+                advance()
+    return findings
+
+
+def write(
+    folder: Path,
+    *,
+    summary: dict[str, Any],
+    findings: Sequence[Finding],
+    facts: dict[str, Any],
+    curves: Sequence[Curve],
+) -> None:
+    """limits.json, limits.md, limits.csv and limits.svg. Raises OutputError."""
+    whole = {"schema": SCHEMA, "run": facts, **summary, "curves": [c.summary for c in curves]}
+    content = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomic(folder / "limits.json", content.encode())
+    write_atomic(folder / "limits.md", to_markdown(whole).encode())
+    write_atomic(folder / "limits.csv", to_csv(findings).encode())
+    write_atomic(folder / "limits.svg", draw(summary, curves))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(
+        prog="python -m experiments.analysis.limits",
+        allow_abbrev=False,
+        description="Split what a joint model loses to the ideal ratio mask into its errors.",
+    )
+    add_mixture_options(p, per_task=16)
+    p.add_argument("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|DIR", help="a checkpoint")
+    p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+    p.add_argument(
+        "--curve",
+        action="append",
+        default=[],
+        type=_name_and_file,
+        metavar="NAME=FILE",
+        help="a log.csv or curve.csv to show beside; may be repeated",
+    )
+    p.add_argument("--out", type=Path, default=Path("results/limits"), metavar="DIR")
+    return p
+
+
+def _name_and_file(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FILE")
+    return name, Path(path)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = parser().parse_args(argv)
+    try:
+        _run(options)
+    except LcrError as error:
+        print(f"limits: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    curves = [curve for name, path in options.curve for curve in read_curves(name, path)]
+    config = suite_of(options)
+    device = resolve_device(options.device)
+    shipped = WEIGHTS / options.weights
+    subject = JointSubject(shipped if shipped.is_dir() else Path(options.weights), device=device)
+    examples = Examples(config, build_bank(config.bank))
+    with locked(options.out):
+        findings = collect(subject, examples)
+        summary = summarize_findings(findings)
+        facts = {
+            "system": subject.card.name,
+            "weights": dict(sorted(subject.card.weights.items())),
+            "suite": config.name,
+            "split": config.split,
+            "seed": config.seed,
+            "per_task": config.per_task,
+            "n_examples": len(examples.indices),
+            "undefined": len(examples.indices) - len(findings),
+            "data_digest": examples.digest,
+            "code": code_state(),
+            "env": environment(device),
+            "cpu": cpu_model(),
+        }
+        write(options.out, summary=summary, findings=findings, facts=facts, curves=curves)
+    print(summary["verdict"])
+    print(f"limits.md, limits.json, limits.csv, limits.svg: {options.out.resolve()}")

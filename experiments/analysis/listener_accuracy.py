@@ -1,0 +1,240 @@
+"""How well does the listener hear?
+`python -m experiments.analysis.listener_accuracy --suite studio`
+
+On a suite's mixtures each part that the separator made is held against the source that it truly is
+(PIT): whether it is heard as a speaker or as another sound, each style of a speaker, and the class
+of a sound (top 1). The same on the true sources, each by itself, tells how much of the error is the
+separator's. Styles and classes are judged apart from the kind: given that it is a speaker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.listening.beliefs import Beliefs
+from agents.listening.listener import Inventory, Listener, load_listener
+from baselines.clap.assign import NONE
+from experiments.analysis.agent_failures import add_listening_options, facts_of, share_json
+from experiments.analysis.agent_failures_measure import parts_of
+from experiments.comparison.examples import Examples, build_bank
+from experiments.comparison.progress import Bars
+from experiments.comparison.records import locked, write_atomic
+from experiments.comparison.suite import suite_of
+from experiments.comparison.summary import Value, interval_json, mean_interval
+from experiments.comparison.tables import Grid, cell, grid_to_markdown
+from lcr.data.mixtures import Example
+from lcr.errors import LcrError
+from lcr.instruction import STYLE_VALUES, AudioDescription
+
+SEPARATED, APART = "separated", "true sources"
+KIND, KIND_BY_CLAPS = "kind", "kind, by the CLAPs alone"
+"""Some separators tell the kinds of their outputs; of true sources only the CLAPs can tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One question about one source: `right` or not, with what `confidence`, and `chance`, the
+    share of the candidates that would be right. `odds` are the CLAPs' log-odds of speech."""
+
+    question: str
+    of: str
+    index: int
+    clip: str
+    right: bool
+    confidence: float
+    chance: float
+    odds: float | None = None
+    speech: bool = False
+
+
+def answers_of(listener: Listener, example: Example) -> Iterator[Answer]:
+    """All questions about one mixture's sources."""
+    heard = parts_of(listener.listen(example.mixture[None], example.sample_rate), example.sources)
+    for source, clip in enumerate(example.clips):
+        found = source in heard.truth
+        yield Answer(
+            question="found",
+            of=SEPARATED,
+            index=example.index,
+            clip=clip,
+            right=found,
+            confidence=math.nan,
+            chance=math.nan,
+        )
+    alone = listener.describe(example.sources[:, None], example.sample_rate)
+    for of, inventory, truth in (
+        (SEPARATED, heard.inventory, heard.truth),
+        (APART, alone, tuple(range(len(example.clips)))),
+    ):
+        yield from _judged(listener, example, of, inventory, truth)
+
+
+def _judged(
+    listener: Listener, example: Example, of: str, inventory: Inventory, truth: Sequence[int]
+) -> Iterator[Answer]:
+    by_claps = listener.beliefs(inventory.embedded)
+    by_all = listener.beliefs(inventory.embedded, kinds=inventory.kinds)
+    for beliefs, scored, source in zip(by_all, by_claps, truth, strict=True):
+        if source == NONE:
+            continue
+        about = {"of": of, "index": example.index, "clip": example.clips[source]}
+        description = example.instruction.descriptions[source]
+        speech = description.kind == "speech"
+        for question, p in ((KIND, beliefs.speech), (KIND_BY_CLAPS, scored.speech)):
+            p = min(max(p, 1e-12), 1 - 1e-12)
+            yield Answer(
+                question=question,
+                right=(p >= 0.5) == speech,
+                confidence=max(p, 1 - p),
+                chance=0.5,
+                odds=math.log(p / (1 - p)) if question == KIND_BY_CLAPS else None,
+                speech=speech,
+                **about,  # type: ignore[arg-type]
+            )
+        for question, shares, true in _choices(beliefs, description):
+            best = max(shares, key=shares.__getitem__)
+            yield Answer(
+                question=question,
+                right=best == true,
+                confidence=shares[best],
+                chance=1 / len(shares),
+                **about,  # type: ignore[arg-type]
+            )
+
+
+def _choices(beliefs: Beliefs, description: object) -> Iterator[tuple[str, dict[str, float], str]]:
+    """What could be said of the source, and what is true of it."""
+    if isinstance(description, AudioDescription):
+        yield "label", dict(beliefs.labels), description.label
+        return
+    for name in STYLE_VALUES:
+        true = getattr(description, name)
+        if true is not None:
+            yield name, dict(beliefs.styles[name]), true
+
+
+def best_nats(answers: Sequence[Answer]) -> tuple[float, float]:
+    """What to add to `ListenerConfig.speech_nats` so that most of these sources get their kind
+    (the middle of the best range), and the share that then do."""
+    odds = np.array([a.odds for a in answers if a.odds is not None])
+    speech = np.array([a.speech for a in answers if a.odds is not None])
+    edges = np.concatenate([[odds.min() - 1], np.sort(odds), [odds.max() + 1]])
+    middles: NDArray[np.float64] = (edges[1:] + edges[:-1]) / 2
+    shares = ((odds >= middles[:, None]) == speech).mean(1)
+    best = shares.max()
+    chosen = middles[shares == best]
+    return -float(chosen[np.abs(chosen).argmin()]), float(best)
+
+
+def table(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """One row a question and input: share right with its interval, clustered by clip."""
+    rows: list[dict[str, Any]] = []
+    for question in ("found", KIND, KIND_BY_CLAPS, *STYLE_VALUES, "label"):
+        for of in (SEPARATED, APART):
+            some = [a for a in answers if (a.question, a.of) == (question, of)]
+            if not some:
+                continue
+            values = [
+                Value(index=a.index, task="", clips=(a.clip,), value=float(a.right)) for a in some
+            ]
+            sure = [a.confidence for a in some if not math.isnan(a.confidence)]
+            guess = [a.chance for a in some if not math.isnan(a.chance)]
+            rows.append(
+                {
+                    "question": question,
+                    "of": of,
+                    "right": share_json(interval_json(mean_interval(values))),
+                    "confidence": math.fsum(sure) / len(sure) if sure else None,
+                    "chance": math.fsum(guess) / len(guess) if guess else None,
+                }
+            )
+    return rows
+
+
+def to_markdown(whole: dict[str, Any]) -> str:
+    """The table, and where it comes from."""
+
+    def share(value: float | None) -> str:
+        return "–" if value is None else f"{100 * value:.1f} %"
+
+    rows = tuple(
+        (
+            row["question"],
+            row["of"],
+            str(row["right"]["n"]),
+            share(row["right"]["mean"]),
+            f"[{share(row['right']['low'])}, {share(row['right']['high'])}]",
+            share(row["confidence"]),
+            share(row["chance"]),
+        )
+        for row in whole["rows"]
+    )
+    heads = ("", "Heard in", "n", "Right", "95 %", "Mean confidence", "Chance")
+    grid = Grid(title="What the listener hears rightly", heads=heads, rows=rows)
+    nats, best = whole["best_speech_nats"], whole["kind_right_with_it"]
+    lines = [
+        *grid_to_markdown(grid),
+        f"- Adding {nats:+.2f} nats to the CLAPs' log-odds of speech would make {share(best)} of "
+        "the kinds of separated sources right by them alone, on these mixtures.",
+        "- Intervals: BCa bootstrap clustered by source clip.",
+        *(f"- {cell(name)}: {cell(str(value))}" for name, value in whole["run"].items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    p = argparse.ArgumentParser(
+        prog="python -m experiments.analysis.listener_accuracy",
+        allow_abbrev=False,
+        description="Measure what a listener hears rightly of a suite's sources.",
+    )
+    add_listening_options(p)
+    p.add_argument("--out", type=Path, default=Path("results/listener"), metavar="DIR")
+    options = p.parse_args(argv)
+    try:
+        _run(options)
+    except LcrError as error:
+        print(f"listener_accuracy: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    config = suite_of(options)
+    listener = load_listener(
+        separator=options.separator, speech=options.clap_speech, audio=options.clap_audio
+    )
+    examples = Examples(config, build_bank(config.bank))
+    answers: list[Answer] = []
+    with locked(options.out):
+        with Bars().stage("examples", total=len(examples.indices)) as advance:
+            for index in examples.indices:
+                answers += answers_of(listener, examples[index])
+                advance()
+        nats, best = best_nats([a for a in answers if a.of == SEPARATED])
+        whole = {
+            "schema": 1,
+            "run": facts_of(config, examples, dict(sorted(listener.weights.items()))),
+            "rows": table(answers),
+            "best_speech_nats": nats,
+            "kind_right_with_it": best,
+        }
+        content = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomic(options.out / "listener.json", content.encode())
+        write_atomic(options.out / "listener.md", to_markdown(whole).encode())
+    print(to_markdown(whole))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

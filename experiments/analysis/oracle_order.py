@@ -1,0 +1,242 @@
+"""Does the paper's order of cascades hold?
+`python experiments/analysis/oracle_order.py OUT/SUITE ...`.
+
+In Table II a cascade that is told which output is which source (`pit`) beats one that has to find
+out by two CLAPs (`clap-cascade`), and that one should beat a cascade that has to read the prompt as
+well (`cascade`). Here each step down is the paired difference of two systems of a finished
+`compare.py` run, with an interval over mixtures that is clustered by source clip. Beside it stands
+why: the share of the separator's outputs that get the gain which `pit` gives them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
+    _HERE = Path(__file__).resolve().parent
+    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
+
+from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import NOT_DEFINED, Record, read_records
+from experiments.comparison.summary import MEASURE, Value, mean_interval
+from lcr.errors import LcrError
+from lcr.evaluation.statistics import Interval
+from lcr.instruction import Task
+
+ORDER = ("pit", "clap-cascade", "cascade")
+"""Best first: true sources and actions, true actions, nothing true."""
+
+Verdict = Literal["holds", "reversed", "undecided"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDown:
+    """`better` less `worse`, in dB of SNR improvement, a mixture at a time: the mean over tasks,
+    and that without OVC, which decides. `n` of `of` mixtures have a score in both."""
+
+    better: str
+    worse: str
+    n: int
+    of: int
+    difference: Interval
+    without_ovc: Interval
+
+    @property
+    def verdict(self) -> Verdict:
+        low, high = self.without_ovc.low, self.without_ovc.high
+        if low is None or high is None:
+            return "undecided"
+        if low >= 0:
+            return "holds"
+        return "reversed" if high < 0 else "undecided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Share of outputs with the gain that the first of the order gives them; None where the two
+    have other separators or tell nothing of their gains, `reason` says which."""
+
+    system: str
+    share: Interval | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderReport:
+    """Of one run: the steps down, and how often gains agree."""
+
+    suite: str
+    steps: tuple[StepDown, ...]
+    agreements: tuple[Agreement, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        found = {step.verdict for step in self.steps}
+        return "holds" if found == {"holds"} else "reversed" if "reversed" in found else "undecided"
+
+
+def report(folder: Path, order: Sequence[str] = ORDER) -> OrderReport:
+    """Of a suite's folder that `compare.py` has written. Raises ConfigError where the run or a
+    system in it is missing, RecordsError."""
+    records, suite = _read(folder, order)
+    return OrderReport(
+        suite=suite,
+        steps=tuple(_step_down(a, b, records[a], records[b]) for a, b in pairwise(order)),
+        agreements=tuple(_agreement(name, records[order[0]], records[name]) for name in order[1:]),
+    )
+
+
+def _read(folder: Path, order: Sequence[str]) -> tuple[dict[str, dict[int, Record]], str]:
+    path = folder / "summary.json"
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        files = {system["name"]: system["records"] for system in summary["systems"]}
+        suite, digest = str(summary["suite"]), summary["data_digest"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} is no summary of a finished compare.py run ({type(error).__name__})"
+        ) from error
+    missing = [name for name in order if name not in files]
+    if missing:
+        raise ConfigError(
+            f"{folder} has no records of {', '.join(missing)}; run: python experiments/compare.py "
+            f"--suite {suite} --systems {','.join(order)}"
+        )
+    records: dict[str, dict[int, Record]] = {}
+    for name in order:
+        latest = read_records(folder / files[name]).latest
+        records[name] = {i: r for (data, i), r in latest.items() if data == digest}
+    return records, suite
+
+
+def _step_down(
+    better: str, worse: str, high: Mapping[int, Record], low: Mapping[int, Record]
+) -> StepDown:
+    shared = [i for i in sorted(high.keys() & low.keys()) if _defined(high[i], low[i])]
+    values = [
+        _value(high[i], high[i]["metrics"][MEASURE] - low[i]["metrics"][MEASURE])
+        for i in shared
+        if high[i]["metrics"][MEASURE] is not None and low[i]["metrics"][MEASURE] is not None
+    ]
+    return StepDown(
+        better=better,
+        worse=worse,
+        n=len(values),
+        of=len(shared),
+        difference=mean_interval(values),
+        without_ovc=mean_interval([v for v in values if v.task != Task.OVC.value]),
+    )
+
+
+def _agreement(name: str, first: Mapping[int, Record], other: Mapping[int, Record]) -> Agreement:
+    shared = [i for i in sorted(first.keys() & other.keys()) if _defined(first[i], other[i])]
+    if any(_weights(first[i]) - _weights(other[i]) for i in shared):
+        return Agreement(system=name, share=None, reason="it has another separator")
+    values = []
+    for i in shared:
+        true, found = _gains(first[i]), _gains(other[i])
+        if true and len(true) == len(found):
+            same = sum(a == b for a, b in zip(true, found, strict=True)) / len(true)
+            values.append(_value(first[i], same))
+    if not values:
+        return Agreement(system=name, share=None, reason="its trace tells no gains")
+    return Agreement(system=name, share=mean_interval(values))
+
+
+def _defined(*records: Record) -> bool:
+    return all(record["status"] != NOT_DEFINED for record in records)
+
+
+def _weights(record: Record) -> set[str]:
+    return {weight["sha256"] for weight in record["weights"]}
+
+
+def _gains(record: Record) -> list[float]:
+    """Of each output of each chunk and channel; [] where the trace does not tell."""
+    told: dict[str, list[Any]] = {"plan": [], "match": []}
+    for step in record["trace"]:
+        if step["name"] in told:
+            told[step["name"]].append(step["data"])
+    if len(told["plan"]) != 1 or not {"gains", "rest"} <= set(told["plan"][0]):
+        return []
+    gains = [*told["plan"][0]["gains"], told["plan"][0]["rest"]]  # -1, no source, is the last
+    return [
+        gains[source]
+        for data in told["match"]
+        for row in data["source_of_output"]
+        for source in row
+    ]
+
+
+def _value(record: Record, value: float) -> Value:
+    clips = tuple(source["clip"] for source in record["sources"])
+    return Value(index=record["index"], task=record["task"], clips=clips, value=value)
+
+
+def lines(found: OrderReport) -> list[str]:
+    """The report in words."""
+    told = [f"{found.suite}: SNR improvement in dB, paired, mean over tasks [95 % interval]"]
+    for step in found.steps:
+        told.append(
+            f"  {step.better} less {step.worse}: {_words(step.without_ovc)} without OVC, "
+            f"{_words(step.difference)} with it ({step.n} of {step.of} mixtures): {step.verdict}"
+        )
+    for agreement in found.agreements:
+        share = agreement.reason if agreement.share is None else _words(agreement.share, 100, " %")
+        told.append(f"  outputs of {agreement.system} with their true gain: {share}")
+    endings = {
+        "holds": "the paper's order holds",
+        "reversed": "the paper's order does not hold",
+        "undecided": "the intervals do not decide the paper's order",
+    }
+    return [*told, f"  {endings[found.verdict]}"]
+
+
+def _words(interval: Interval, scale: float = 1, unit: str = "") -> str:
+    if interval.mean is None:
+        return f"none ({interval.reason})"
+    if interval.low is None or interval.high is None:
+        return f"{scale * interval.mean:.2f}{unit} ({interval.reason})"
+    low, high = scale * interval.low, scale * interval.high
+    return f"{scale * interval.mean:.2f}{unit} [{low:.2f}, {high:.2f}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path, metavar="OUT/SUITE")
+    parser.add_argument(
+        "--systems", default=",".join(ORDER), help="best first (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON instead of words")
+    options = parser.parse_args(arguments)
+    order = tuple(name.strip() for name in options.systems.split(","))
+    try:
+        reports = [report(folder, order) for folder in options.folders]
+    except LcrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        told = [
+            {
+                **dataclasses.asdict(one),
+                "verdict": one.verdict,
+                "verdicts": [step.verdict for step in one.steps],
+            }
+            for one in reports
+        ]
+        print(json.dumps(told, indent=1))
+    else:
+        print("\n".join(line for one in reports for line in lines(one)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

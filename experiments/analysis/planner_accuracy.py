@@ -1,0 +1,302 @@
+"""Who understands prompts?
+`python experiments/analysis/planner_accuracy.py --prompts DIR|FILE.jsonl`.
+
+Every prompt of a manifest in the authors' format (`lcr.data.authors.set`) is read by each planner,
+given the true descriptions of the four sources. Scores: the share of prompts whose whole pattern
+is right, and of sources whose action is; by task, and by the styles that tell the speakers apart.
+Intervals: bootstrap over mixtures, since the wordings of one mixture stand or fall together.
+
+Some of the authors' prompts do not say their pattern. For 200 of them, judged by hand, the share
+that does is printed as the ceiling, and scores on clear and unclear ones apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
+    _HERE = Path(__file__).resolve().parent
+    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
+
+from agents.planners.choose import PLANNERS as BY_NAME
+from baselines.composite.planning import Plan, Planner
+from experiments.comparison.errors import ConfigError
+from lcr.data.authors.set import PaperMixture, read_paper_set
+from lcr.errors import LcrError
+from lcr.evaluation.statistics import share_improved
+from lcr.instruction import STYLE_ATTRIBUTES, Action, Description, SpeechDescription
+
+AUDIT = Path(__file__).parent / "audits" / "paper_prompts_200.csv"
+Row = dict[str, object]
+_ACTION_OF_GAIN = {action.gain: action for action in Action}
+_BATCH, _TIMED = 64, 200
+_VERDICTS = {"c": "clear", "a": "ambiguous", "w": "wrong"}
+
+
+@runtime_checkable
+class ReadsMany(Protocol):
+    """A planner that reads prompts in batches."""
+
+    def plan_many(
+        self, prompts: Sequence[str], described: Sequence[Sequence[Description]]
+    ) -> list[Plan]: ...
+
+
+def _offline(*, hints: bool | None = None) -> Planner:
+    from agents.planners.offline.planner import (
+        load_offline_planner,
+    )  # torch only where it is needed
+
+    return load_offline_planner(hints=hints)
+
+
+def _probe() -> Planner:
+    from experiments.analysis.reader_probe import fit_probe
+
+    return fit_probe()
+
+
+PLANNERS: dict[str, Callable[[], Planner]] = {
+    **BY_NAME,
+    "offline-alone": partial(_offline, hints=False),
+    "offline-hinted": partial(_offline, hints=True),
+    "reader-probe": _probe,
+}
+DEFAULT = ("keyword", "offline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a planner made of all prompts: `exact` and `sources` (prompts,) hold 0 to 1 each,
+    `mixture` and `wording` (prompts,) the row of the mixture and of the prompt in it, `seconds`
+    the times of those that were read one by one."""
+
+    mixture: NDArray[np.int64]
+    wording: NDArray[np.int64]
+    exact: NDArray[np.float64]
+    sources: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+def read_all(planner: Planner, mixtures: Sequence[PaperMixture]) -> Reading:
+    """A prompt that the planner refuses counts as wrong in every source.
+
+    A planner that can reads in batches; its times are then those of `_TIMED` prompts, spread over
+    all, that are also read one by one.
+    """
+    places = [(m, w) for m, mixture in enumerate(mixtures) for w in range(len(mixture.prompts))]
+    texts = [mixtures[m].prompts[w] for m, w in places]
+    described = [mixtures[m].instruction.descriptions for m, _ in places]
+    many = isinstance(planner, ReadsMany)
+    gains: list[tuple[float, ...]] = [()] * len(places)
+    if isinstance(planner, ReadsMany):
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # less padding
+        for start in range(0, len(order), _BATCH):
+            some = order[start : start + _BATCH]
+            plans = planner.plan_many([texts[i] for i in some], [described[i] for i in some])
+            for i, plan in zip(some, plans, strict=True):
+                gains[i] = plan.gains
+    seconds = []
+    step = max(1, len(places) // _TIMED) if many else 1
+    for i in range(0, len(places), step):
+        start_s = time.perf_counter()
+        try:
+            found = planner.plan(texts[i], described[i]).gains
+        except (ValueError, LcrError):
+            found = ()
+        seconds.append(time.perf_counter() - start_s)
+        if not many:
+            gains[i] = found
+    true = [mixtures[m].instruction.actions for m, _ in places]
+    shares = np.array([_share_right(g, a) for g, a in zip(gains, true, strict=True)])
+    return Reading(
+        mixture=np.array([m for m, _ in places], dtype=np.int64),
+        wording=np.array([w for _, w in places], dtype=np.int64),
+        exact=(shares == 1).astype(np.float64),
+        sources=shares,
+        seconds=np.array(seconds),
+    )
+
+
+def _share_right(gains: Sequence[float], true: Sequence[Action]) -> float:
+    right = sum(_ACTION_OF_GAIN.get(g) is a for g, a in zip(gains, true, strict=False))
+    return right / len(true)
+
+
+def interval(
+    values: NDArray[np.float64], mixture: NDArray[np.int64], *, draws: int = 1000
+) -> tuple[float, float, float]:
+    """Mean and 95 % interval (percentile bootstrap over mixtures)."""
+    _, inverse = np.unique(mixture, return_inverse=True)
+    sums = np.bincount(inverse, values)
+    counts = np.bincount(inverse).astype(np.float64)
+    rng = np.random.default_rng(0)
+    chosen = rng.integers(len(sums), size=(draws, len(sums)))
+    means = sums[chosen].sum(1) / counts[chosen].sum(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(values.mean()), float(low), float(high)
+
+
+def groups_of(mixture: PaperMixture) -> list[str]:
+    """The rows of the table that a mixture counts in."""
+    found = ["all", f"task {mixture.instruction.task.value}"]
+    speakers = [d for d in mixture.instruction.descriptions if isinstance(d, SpeechDescription)]
+    if len(speakers) == 2:
+        told = speakers[0].distinguishing(speakers[1])
+        found += [f"speakers differ in {name}" for name in STYLE_ATTRIBUTES if name in told]
+    return found
+
+
+def read_audit(path: Path) -> dict[tuple[str, int], str]:
+    """Verdicts by (mixture id, number of the prompt): c(lear), a(mbiguous) or w(rong). Raises
+    ConfigError for a file that holds others or cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            found = {(r["id"], int(r["prompt"])): r["verdict"] for r in csv.DictReader(file)}
+    except (OSError, KeyError, ValueError) as error:
+        raise ConfigError(f"{path} is no audit (id,prompt,verdict): {error}") from error
+    odd = sorted(set(found.values()) - set(_VERDICTS))
+    if odd:
+        raise ConfigError(f"{path}: verdict {odd[0]!r}; there are: {', '.join(_VERDICTS)}")
+    return found
+
+
+def table(
+    planners: Sequence[str],
+    mixtures: Sequence[PaperMixture],
+    verdicts: Mapping[tuple[str, int], str] | None = None,
+) -> list[Row]:
+    """One row a planner and group; those of the prompts that were judged by hand come last."""
+    groups: dict[str, list[int]] = {}
+    for number, mixture in enumerate(mixtures):
+        for name in groups_of(mixture):
+            groups.setdefault(name, []).append(number)
+    rows: list[Row] = []
+    for planner in planners:
+        reading = read_all(PLANNERS[planner](), mixtures)
+        inside = {name: np.isin(reading.mixture, members) for name, members in groups.items()}
+        inside |= _judged(reading, mixtures, verdicts or {})
+        rows += [_row(planner, name, reading, some) for name, some in inside.items() if some.any()]
+    return rows
+
+
+def _judged(
+    reading: Reading, mixtures: Sequence[PaperMixture], verdicts: Mapping[tuple[str, int], str]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which prompts were judged, and how."""
+    places = zip(reading.mixture.tolist(), reading.wording.tolist(), strict=True)
+    given = [verdicts.get((mixtures[m].id, w), "") for m, w in places]
+    said = np.array(given)
+    found = {"judged by hand": said != ""}
+    return found | {f"judged {words}": said == letter for letter, words in _VERDICTS.items()}
+
+
+def _row(planner: str, group: str, reading: Reading, inside: NDArray[np.bool_]) -> Row:
+    row: Row = {
+        "planner": planner,
+        "group": group,
+        "mixtures": len(np.unique(reading.mixture[inside])),
+        "prompts": int(inside.sum()),
+    }
+    for name in ("exact", "sources"):
+        scores = interval(getattr(reading, name)[inside], reading.mixture[inside])
+        for suffix, value in zip(("", "_low", "_high"), scores, strict=True):
+            row[name + suffix] = round(value, 4)
+    timed = group == "all"
+    row["median_ms"] = round(1000 * float(np.median(reading.seconds)), 3) if timed else None
+    row["p95_ms"] = round(1000 * float(np.quantile(reading.seconds, 0.95)), 3) if timed else None
+    return row
+
+
+def ceiling(
+    mixtures: Sequence[PaperMixture], verdicts: Mapping[tuple[str, int], str]
+) -> str | None:
+    """One line on the share of the judged prompts that say their pattern; None if none is here."""
+    here = {(m.id, w) for m in mixtures for w in range(len(m.prompts))}
+    given = [verdict for place, verdict in verdicts.items() if place in here]
+    share = share_improved([float(verdict == "c") for verdict in given])
+    if share.share is None or share.low is None or share.high is None:
+        return None
+    counts = ", ".join(f"{given.count(v)} {words}" for v, words in _VERDICTS.items())
+    return (
+        f"ceiling, of {share.n} prompts judged by hand ({counts}): {100 * share.share:.1f} % "
+        f"[{100 * share.low:.1f}, {100 * share.high:.1f}] say their pattern"
+    )
+
+
+def show(rows: Sequence[Row]) -> str:
+    """Markdown."""
+    lines = [
+        "| planner | prompts | whole pattern right | sources right | median (95th percentile) |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for row in rows:
+        shares = [
+            f"{100 * float(str(row[n])):.1f} % [{100 * float(str(row[n + '_low'])):.1f}, "
+            f"{100 * float(str(row[n + '_high'])):.1f}]"
+            for n in ("exact", "sources")
+        ]
+        took = "" if row["median_ms"] is None else f"{row['median_ms']} ({row['p95_ms']}) ms"
+        cells = (row["planner"], f"{row['group']} ({row['prompts']})", *shares, took)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def write(rows: Sequence[Row], folder: Path) -> None:
+    """accuracy.json and accuracy.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "accuracy.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    with (folder / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    found.add_argument("--prompts", type=Path, required=True, metavar="DIR|FILE")
+    found.add_argument("--planners", default=",".join(DEFAULT), metavar="A,B,…")
+    found.add_argument("--skip", type=int, default=0, metavar="N", help="not the first N mixtures")
+    found.add_argument("--limit", type=int, metavar="N", help="then only the next N mixtures")
+    found.add_argument("--audit", type=Path, default=AUDIT, metavar="FILE", help="verdicts by hand")
+    found.add_argument("--out", type=Path, metavar="DIR", help="for accuracy.csv and .json")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        planners = [name.strip() for name in options.planners.split(",")]
+        for name in planners:
+            if name not in PLANNERS:
+                raise ConfigError(f"unknown planner {name!r}; there are: {', '.join(PLANNERS)}")
+        mixtures = list(read_paper_set(options.prompts))[options.skip :][: options.limit]
+        if not mixtures:
+            raise ConfigError(f"no mixtures are left behind the first {options.skip}")
+        verdicts = read_audit(options.audit)
+        rows = table(planners, mixtures, verdicts)
+        if options.out:
+            write(rows, options.out)
+    except LcrError as error:
+        print(f"planner_accuracy: {error}", file=sys.stderr)
+        return 2
+    print(show(rows))
+    if line := ceiling(mixtures, verdicts):
+        print(f"\n{line}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

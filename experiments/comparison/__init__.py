@@ -1,0 +1,1 @@
+"""Suites, systems, records and tables of a comparison."""

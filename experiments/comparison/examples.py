@@ -1,0 +1,215 @@
+"""The examples of a suite: their bank, their cache, and the sounds kept for the report."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import wavfile
+
+from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import write_atomic
+from experiments.comparison.suite import BankConfig, SuiteConfig
+from lcr.data.authors.files import DataRoots, data_roots
+from lcr.data.authors.mixtures import PaperMixtures
+from lcr.data.authors.set import read_paper_set
+from lcr.data.bank import Bank
+from lcr.data.classes import WithoutClasses
+from lcr.data.folder import FolderBank
+from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
+from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription, Description
+
+_CACHE_BYTES = 1 << 30
+_PROBES = 4
+
+
+class Mixtures(Protocol):
+    """Examples by index, the same in any process."""
+
+    @property
+    def config(self) -> MixtureConfig: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def n_tasks(self) -> int: ...
+
+    def example(self, index: int) -> Example: ...
+
+
+@dataclass(frozen=True)
+class PaperBank:
+    """What `build_bank` gives for the authors' own mixtures: a manifest, and the corpora."""
+
+    manifest: Path
+    roots: DataRoots
+
+
+class Examples:
+    """A suite's examples by index; the last ones used stay in memory, up to a gigabyte.
+
+    `missing` names files that the authors' mixtures need and that are not there; `notes` says how
+    many mixtures were left out for that.
+    """
+
+    def __init__(self, config: SuiteConfig, bank: Bank | PaperBank) -> None:
+        """Raises LcrError when the bank cannot make such mixtures."""
+        self.missing: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
+        self.mixtures: Mixtures
+        if isinstance(bank, PaperBank):
+            self.mixtures, count = self._of_the_authors(config, bank)
+        else:
+            self.mixtures = MixtureSet(
+                bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
+            )
+            count = config.per_task * self.mixtures.n_tasks
+        self.n_tasks = self.mixtures.n_tasks
+        self.indices = range(count)
+        self.shown = shown_indices(
+            config.examples, per_task=max(1, count // self.n_tasks), tasks=self.n_tasks
+        )
+        self._kept: OrderedDict[int, Example] = OrderedDict()
+        self._bytes = 0
+        self.digest = self._digest()
+
+    def _of_the_authors(self, config: SuiteConfig, bank: PaperBank) -> tuple[PaperMixtures, int]:
+        mixtures = PaperMixtures(
+            read_paper_set(bank.manifest),
+            bank.roots,
+            config=config.mixture,
+            per_task=config.per_task,
+            name=config.name,
+        )
+        self.missing = mixtures.missing
+        if self.missing:
+            self.notes = (
+                f"{mixtures.left_out} of {mixtures.total} mixtures were left out: "
+                f"{len(self.missing)} source files are not there, the first "
+                f"{self.missing[0]}; missing.txt names all of them.",
+            )
+        return mixtures, len(mixtures)
+
+    def _digest(self) -> str:
+        """sha256 hex over the mixtures' config and a few examples.
+
+        The examples are in it so that records made by other rendering, mixing or prompt-writing
+        code are not taken for records of this data.
+        """
+        digest = hashlib.sha256(self.mixtures.digest.encode())
+        probes = {i * self.n_tasks // _PROBES for i in range(_PROBES)}
+        for index in sorted(i for i in probes if i in self.indices):
+            example = self[index]
+            digest.update(f"{example.sha256} {example.instruction.pattern} ".encode())
+            digest.update(f"{example.prompt}\n".encode())
+        return digest.hexdigest()
+
+    def __getitem__(self, index: int) -> Example:
+        """Raises AudioFileError or another LcrError when a source cannot be used."""
+        if index not in self._kept:
+            example = self.mixtures.example(index)
+            self._kept[index] = example
+            self._bytes += _size(example)
+            while self._bytes > _CACHE_BYTES and len(self._kept) > 1:
+                self._bytes -= _size(self._kept.popitem(last=False)[1])
+        self._kept.move_to_end(index)
+        return self._kept[index]
+
+    def check(self, index: int) -> None:
+        """Make an example, to see that it can be. Raises as `examples[index]` does."""
+        self[index]
+
+
+def _size(example: Example) -> int:
+    return example.mixture.nbytes + example.sources.nbytes + example.target.nbytes
+
+
+def shown_indices(wanted: int, *, per_task: int, tasks: int) -> tuple[int, ...]:
+    """Which examples' audio is kept: spread over the tasks first, then over the rounds."""
+    wanted = min(wanted, per_task * tasks)
+    found: list[int] = []
+    while len(found) < wanted:
+        start, here = len(found), min(tasks, wanted - len(found))
+        found += [start + i * tasks // here for i in range(here)]
+    return tuple(found)
+
+
+def build_bank(config: BankConfig) -> Bank | PaperBank:
+    """The bank of sources. Raises ConfigError, ManifestError, DataRootError."""
+    if config.kind == "paper":
+        if not config.manifest:
+            raise ConfigError("this suite needs the authors' manifest; say which with --manifest")
+        return PaperBank(Path(config.manifest), data_roots(config.roots))
+    if config.manifest or config.roots:
+        raise ConfigError("--manifest and --data-root go with --suite paper")
+    bank = _bank_of_sources(config)
+    return WithoutClasses(bank, config.exclude) if config.exclude else bank
+
+
+def _bank_of_sources(config: BankConfig) -> Bank:
+    if config.kind == "folder":
+        if not config.path:
+            raise ConfigError("this suite reads a folder of recordings; say which with --bank DIR")
+        attributes = STYLE_ATTRIBUTES if config.attributes is None else config.attributes
+        try:
+            return FolderBank(Path(config.path), attributes=attributes)
+        except ValueError as error:
+            raise ConfigError(f"bank.attributes: {error}") from error
+    if config.path:
+        raise ConfigError(
+            "this suite makes its own sources; --bank DIR goes with one that reads a folder, "
+            "such as --suite field"
+        )
+    from lcr.data.studio.bank import StudioBank  # loads a speech synthesizer
+
+    return StudioBank(seed=config.seed, unseen=config.unseen)
+
+
+def source_rows(example: Example) -> list[dict[str, Any]]:
+    """Each source of an example as JSON values: clip, group, action and description."""
+    instruction = example.instruction
+    rows = zip(
+        example.clips, example.groups, instruction.actions, instruction.descriptions, strict=True
+    )
+    return [
+        {"clip": clip, "group": group, "action": action.value, **_description(description)}
+        for clip, group, action, description in rows
+    ]
+
+
+def _description(description: Description) -> dict[str, Any]:
+    if isinstance(description, AudioDescription):
+        return {"kind": "audio", "description": {"label": description.label}}
+    return {"kind": "speech", "description": description.known}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """A sound file of a run: its path in the suite's folder, with "/", and its sha256."""
+
+    path: str
+    sha256: str
+
+
+def sound_path(data_digest: str, index: int, name: str) -> str:
+    """Where a sound of an example is kept; `name` is mixture, target or a system's file stem."""
+    return f"audio/{data_digest[:12]}/{index:05d}/{name}.wav"
+
+
+def keep_sound(folder: Path, path: str, audio: NDArray[np.float32], sample_rate: int) -> Sound:
+    """Write (channels, samples) as 32-bit float WAV: exact, whatever its level.
+
+    The bytes depend on the samples only (libsndfile would add the time). Raises OutputError.
+    """
+    buffer = io.BytesIO()
+    wavfile.write(buffer, sample_rate, np.ascontiguousarray(audio.T))
+    content = buffer.getvalue()
+    write_atomic(folder / path, content)
+    return Sound(path=path, sha256=hashlib.sha256(content).hexdigest())

@@ -1,0 +1,241 @@
+"""Records: one JSON object a line for each (system, example), append-only, safe against kill -9."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, TypeAlias
+
+from experiments.comparison.errors import OutputError, RecordsError
+
+SCHEMA = 1
+"""Version of the record's keys; a file of another version is refused."""
+
+Record: TypeAlias = dict[str, Any]
+Key: TypeAlias = tuple[str, int]
+"""(data digest, example index): what a record is about within one system's file."""
+
+NOT_DEFINED = "not_defined"
+"""Status of examples that a system was not run on, as it does other tasks: not a failure."""
+
+TIMING_KEYS = ("started", "finished")
+TIMING_COSTS = ("wall_s", "real_time_factor", "peak_bytes", "peak_device_bytes")
+
+
+def key_of(record: Mapping[str, Any]) -> Key:
+    return str(record["data_digest"]), int(record["index"])
+
+
+def comparable(record: Mapping[str, Any]) -> Record:
+    """The record without what differs between two equal runs: times and memory peaks."""
+    kept: Record = {name: value for name, value in record.items() if name not in TIMING_KEYS}
+    kept["cost"] = {
+        name: value for name, value in record["cost"].items() if name not in TIMING_COSTS
+    }
+    kept["trace"] = [
+        {name: value for name, value in step.items() if name != "seconds"}
+        for step in record["trace"]
+    ]
+    return kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordsRead:
+    """What a records file holds: every line in order, and how many half-written ones were left."""
+
+    records: tuple[Record, ...]
+    dropped: int
+    size: int
+    """Bytes up to the end of the last whole line."""
+
+    @property
+    def latest(self) -> dict[Key, Record]:
+        """One record a key, the latest line winning, in order of first appearance."""
+        found: dict[Key, Record] = {}
+        for record in self.records:
+            found[key_of(record)] = record
+        return found
+
+
+def read_records(path: Path) -> RecordsRead:
+    """Read a records file; a missing one reads as empty.
+
+    A last line without its newline was being written when the run was killed: it is dropped and
+    counted. Raises RecordsError, naming file and line, for anything else that is not a record.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return RecordsRead(records=(), dropped=0, size=0)
+    except OSError as error:
+        raise RecordsError(f"cannot read records {path}: {error.strerror}") from error
+    size = content.rfind(b"\n") + 1
+    records: list[Record] = []
+    for number, line in enumerate(content[:size].splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            if record["schema"] != SCHEMA:
+                raise RecordsError(
+                    f"{path} line {number}: records of schema {record['schema']}, this program "
+                    f"writes {SCHEMA}; choose another --out or --resume never"
+                )
+            key_of(record)
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecordsError(
+                f"{path} line {number} is not a record ({type(error).__name__}); "
+                "repair or remove the file, or use --resume never"
+            ) from error
+        records.append(record)
+    return RecordsRead(records=tuple(records), dropped=int(size < len(content)), size=size)
+
+
+class RecordsFile:
+    """A records file open for appending. Use as a context manager.
+
+    Opening cuts off a half-written last line. `append` returns only when the line is on disk;
+    when it cannot be written whole, the file is put back as it was and OutputError is raised.
+    """
+
+    def __init__(self, path: Path, *, size: int) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed in __exit__)
+            self._file.truncate(size)
+        except OSError as error:
+            raise OutputError.of(path, error) from error
+        self._size = size
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        try:
+            view = memoryview(line)
+            while view:
+                view = view[self._file.write(view) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):  # the next opening would cut the half line as well
+                self._file.truncate(self._size)
+            raise OutputError.of(self._path, error) from error
+        self._size += len(line)
+
+    def __enter__(self) -> RecordsFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing. Raises OutputError."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(draft, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise OutputError.of(path, error) from error
+
+
+def move_aside(path: Path) -> Path | None:
+    """Rename an existing file to the first free `NAME.old-N`; None if there is none."""
+    if not path.exists():
+        return None
+    number = 1
+    while (aside := path.with_name(f"{path.name}.old-{number}")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise OutputError.of(path, error) from error
+    return aside
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for one run, making it if need be. Raises OutputError if another run does.
+
+    The operating system lets go of the lock when its process ends, however it ends. A folder
+    made here in which nothing was put is removed again.
+    """
+    path = folder / ".lock"
+    made = [f for f in (folder, *folder.parents) if not f.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = _open_lock(path)
+    except OSError as error:
+        raise OutputError.of(folder, error) from error
+    try:
+        with file:
+            try:
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n".encode())
+                file.flush()
+            except OSError as error:
+                raise OutputError.of(folder, error) from error
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # Windows keeps open files
+                    path.unlink()
+    finally:
+        with contextlib.suppress(OSError):  # only empty folders go
+            for empty in made:
+                empty.rmdir()
+
+
+def _open_lock(path: Path) -> BinaryIO:
+    while True:
+        file = open(path, "a+b")  # noqa: SIM115 (the caller closes it)
+        if not _take(file.fileno()):
+            file.seek(0)
+            holder = file.read(32).decode(errors="replace").strip() or "unknown"
+            file.close()
+            raise OutputError(
+                f"another run (process {holder}) is writing to {path.parent}; "
+                "wait for it or choose another --out"
+            )
+        try:
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except FileNotFoundError:
+            pass  # its last holder removed it between our opening and locking
+        file.close()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(descriptor: int) -> bool:
+        try:
+            os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # a byte nobody reads or writes
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,177 @@
+"""The page itself: one HTML file that loads nothing and runs no script but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from experiments.comparison.records import NOT_DEFINED, write_atomic
+from experiments.comparison.report.examples import make_cards
+from experiments.comparison.report.figures import make_figures, styles
+from experiments.comparison.report.media import RANGE_DB
+from experiments.comparison.report.plots import signed
+from experiments.comparison.report.run import RunFolder, read_run
+
+_HERE = Path(__file__).parent
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_MAX_FAILURES = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Examples on which one system failed in the same way."""
+
+    system: str
+    status: str
+    type: str
+    message: str
+    count: int
+    example_id: str
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write `run_dir/report.html`, whole or not at all, from the run's summary, records and sound.
+
+    Raises RecordsError when the run is incomplete or not readable, OutputError when the page
+    cannot be written.
+    """
+    path = run_dir / "report.html"
+    write_atomic(path, render(read_run(run_dir)).encode())
+    return path
+
+
+def render(run: RunFolder) -> str:
+    """The page as text. Everything from the run is escaped by the template engine."""
+    style, script = ((_HERE / name).read_text("utf-8") for name in ("style.css", "filter.js"))
+    looks = styles(run)
+    failures = list(_failures(run))
+    return (
+        _environment()
+        .get_template("template.html.j2")
+        .render(
+            summary=run.summary,
+            systems=run.systems,
+            styles=looks,
+            figures=make_figures(run, looks),
+            cards=make_cards(run),
+            failures=failures[:_MAX_FAILURES],
+            more_failures=len(failures[_MAX_FAILURES:]),
+            range_db=RANGE_DB,
+            policy=_policy(style=style, script=script),
+            css=Markup(style),
+            js=Markup(script),
+        )
+    )
+
+
+def _policy(*, style: str, script: str) -> str:
+    """A content security policy under which text that escaped escaping still could not run."""
+    return (
+        "default-src 'none'; img-src data:; media-src data:; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+    environment.filters.update(
+        signed=signed,
+        percent=_percent,
+        memory=_memory,
+        p_value=_p_value,
+        figure=_figure,
+        best=_best,
+        pretty=_pretty,
+        moment=_moment,
+    )
+    return environment
+
+
+def _printable(value: object) -> object:
+    """Control characters and lone surrogates, which HTML cannot hold, as U+FFFD."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _CONTROLS.sub("�", value)
+    return value
+
+
+def _failures(run: RunFolder) -> Iterator[Failure]:
+    """Failed records, those that failed alike counted together."""
+    for system in run.systems:
+        alike: dict[tuple[str, str, str], list[str]] = {}
+        for record in run.records[system["name"]].values():
+            if record["status"] not in ("ok", NOT_DEFINED):
+                error = record["error"] or {"type": "–", "message": "no message was recorded"}
+                key = (record["status"], error["type"], error["message"])
+                alike.setdefault(key, []).append(record["example_id"])
+        for (status, kind, message), ids in alike.items():
+            yield Failure(
+                system=system["name"],
+                status=status,
+                type=kind,
+                message=message,
+                count=len(ids),
+                example_id=ids[0],
+            )
+
+
+def _best(systems: Sequence[Mapping[str, Any]], *path: str) -> frozenset[str]:
+    """Names of the ranked systems with the highest mean under `path`; none without a contest."""
+    means: dict[str, float] = {}
+    for system in systems:
+        if not system["bound"]:
+            value: Any = system
+            for key in path:
+                value = value[key]
+            if value["mean"] is not None:
+                means[system["name"]] = value["mean"]
+    if len(means) < 2:
+        return frozenset()
+    return frozenset(name for name, mean in means.items() if mean == max(means.values()))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def _memory(value: int | None) -> str:
+    return "–" if value is None else f"{value / 2**20:,.0f} MiB"
+
+
+def _p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if 0 < value < 0.001 else f"{value:.3g}"
+
+
+def _moment(text: str) -> str:
+    """An ISO time in UTC to the minute."""
+    return text[:16].replace("T", " ")
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)

@@ -1,0 +1,75 @@
+"""What a finished run left behind: its summary and the latest records the summary speaks of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.comparison.errors import RecordsError
+from experiments.comparison.records import Record, read_records
+
+SUMMARY_SCHEMA = 1
+"""Version of summary.json this page is made from; another one is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """A run as read: `summary` as `experiments.comparison.summary` wrote it, `records` by system's
+    name and example's index."""
+
+    folder: Path
+    summary: Mapping[str, Any]
+    records: Mapping[str, Mapping[int, Record]]
+
+    @property
+    def systems(self) -> Sequence[Mapping[str, Any]]:
+        """Systems in the order of the page: by rank, then those without one, then bounds."""
+        return sorted(
+            self.summary["systems"],
+            key=lambda s: (s["bound"], s["rank"] is None, s["rank"] or 0),
+        )
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read a suite's folder. Raises RecordsError, saying what is missing or wrong and where."""
+    path = folder / "summary.json"
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        schema = summary["schema"]
+    except OSError as error:
+        raise RecordsError(
+            f"cannot read {path}: {error.strerror}; the report is made from a folder that "
+            "experiments/compare.py has finished"
+        ) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordsError(f"{path} is not a run's summary ({type(error).__name__})") from error
+    if schema != SUMMARY_SCHEMA:
+        raise RecordsError(f"{path} has schema {schema}; this program reads {SUMMARY_SCHEMA}")
+    records = {s["name"]: _records(folder, s["records"], summary) for s in summary["systems"]}
+    return RunFolder(folder=folder, summary=summary, records=records)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A file named in a run's own files. Raises RecordsError when it lies outside the folder."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise RecordsError(f"{name!r} lies outside the run's folder {folder}")
+    return path
+
+
+def _records(folder: Path, name: str, summary: Mapping[str, Any]) -> dict[int, Record]:
+    path = inside(folder, name)
+    found = {
+        index: record
+        for (digest, index), record in read_records(path).latest.items()
+        if digest == summary["data_digest"] and index < summary["n_examples"]
+    }
+    if len(found) != summary["n_examples"]:
+        raise RecordsError(
+            f"{path} holds {len(found)} of the summary's {summary['n_examples']} examples; "
+            "start the same comparison again to complete it"
+        )
+    return dict(sorted(found.items()))

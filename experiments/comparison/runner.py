@@ -1,0 +1,292 @@
+"""The comparison: every system on the same examples, recorded so that a run can go on any time."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from experiments.comparison.environment import MemoryMeter, code_state, environment
+from experiments.comparison.errors import OutputError
+from experiments.comparison.examples import Examples, keep_sound, sound_path, source_rows
+from experiments.comparison.records import (
+    NOT_DEFINED,
+    SCHEMA,
+    Record,
+    RecordsFile,
+    move_aside,
+    read_records,
+)
+from experiments.comparison.suite import SuiteConfig
+from experiments.comparison.systems import (
+    BATCH,
+    Outcome,
+    ReadySystem,
+    llm_cost,
+    plain_trace,
+    run_batch,
+)
+from lcr.data.mixtures import Example
+from lcr.evaluation.metrics import score
+from lcr.instruction import Task
+from lcr.remixer import BatchRemixer
+
+Resume = Literal["always", "never", "only-missing"]
+
+_RECORD_BYTES = 6_000  # a generous record, for the check of free space
+
+
+class Watcher(Protocol):
+    """Who is told how far a run is."""
+
+    def stage(
+        self, name: str, *, total: int, done: int = 0
+    ) -> contextlib.AbstractContextManager[Callable[[], None]]:
+        """A context whose function is called each time one more of `total` is done."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemRun:
+    """One system's file and its latest record of each example, in the examples' order."""
+
+    system: ReadySystem
+    path: Path
+    records: tuple[Record, ...]
+    dropped: int
+    """Half-written lines cut off when the file was opened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """All systems' records on one suite."""
+
+    config: SuiteConfig
+    folder: Path
+    data_digest: str
+    shown: tuple[int, ...]
+    systems: tuple[SystemRun, ...]
+    code: Mapping[str, Any]
+    env: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What is left to do for one system."""
+
+    system: ReadySystem
+    path: Path
+    size: int
+    dropped: int
+    missing: tuple[int, ...]
+
+
+def run_suite(
+    config: SuiteConfig,
+    *,
+    folder: Path,
+    examples: Examples,
+    systems: Sequence[ReadySystem],
+    resume: Resume,
+    device: str,
+    watcher: Watcher,
+) -> Run:
+    """Run what is missing and record it under `folder`, which the caller has locked.
+
+    Every example still to be run is made once before the first record is written, so that bad
+    input stops a run before it starts. Raises LcrError.
+    """
+    plans = [_plan(system, folder, examples, resume=resume) for system in systems]
+    unheard = {index for index in examples.shown if not _truth_is_kept(folder, examples, index)}
+    todo = sorted(unheard.union(*(plan.missing for plan in plans)))
+    _check_space(folder, examples, plans)
+    with watcher.stage("mixtures", total=len(todo)) as advance:
+        for index in todo:
+            examples.check(index)
+            advance()
+    for index in sorted(unheard):
+        _keep_truth(folder, examples.digest, examples[index])
+    code = code_state()
+    meter = MemoryMeter(device)
+    runs: list[SystemRun] = []
+    for plan in plans:
+        if resume == "never":
+            move_aside(plan.path)
+        env = environment(plan.system.device)
+        job = _Job(config=config, folder=folder, examples=examples, plan=plan, code=code, env=env)
+        done = len(examples.indices) - len(plan.missing)
+        with watcher.stage(plan.system.name, total=len(examples.indices), done=done) as advance:
+            job.run(meter, advance)
+        latest = read_records(plan.path).latest
+        runs.append(
+            SystemRun(
+                system=plan.system,
+                path=plan.path,
+                records=tuple(latest[examples.digest, index] for index in examples.indices),
+                dropped=plan.dropped,
+            )
+        )
+    return Run(
+        config=config,
+        folder=folder,
+        data_digest=examples.digest,
+        shown=examples.shown,
+        systems=tuple(runs),
+        code=code,
+        env=environment(device),
+    )
+
+
+def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resume) -> _Plan:
+    path = folder / f"{system.stem}.jsonl"
+    if resume == "never":
+        return _Plan(system=system, path=path, size=0, dropped=0, missing=tuple(examples.indices))
+    read = read_records(path)
+    latest = read.latest
+
+    def done(index: int) -> bool:
+        record = latest.get((examples.digest, index))
+        if record is None:
+            return False
+        defined = system.card.defines(Task(record["task"]))
+        if defined == (record["status"] == NOT_DEFINED):
+            return False  # the card has changed since
+        if not defined:
+            return True
+        if record["status"] != "ok":
+            return resume == "only-missing"
+        sound = record["audio"]
+        return index not in examples.shown or (
+            sound is not None and (folder / sound["path"]).is_file()
+        )
+
+    missing = tuple(index for index in examples.indices if not done(index))
+    return _Plan(system=system, path=path, size=read.size, dropped=read.dropped, missing=missing)
+
+
+def _truth_is_kept(folder: Path, examples: Examples, index: int) -> bool:
+    # The mixture is written last.
+    return (folder / sound_path(examples.digest, index, "mixture")).is_file()
+
+
+def _keep_truth(folder: Path, digest: str, example: Example) -> None:
+    for name, audio in (("target", example.target), ("mixture", example.mixture)):
+        path = sound_path(digest, example.index, name)
+        keep_sound(folder, path, audio[None, :], example.sample_rate)
+
+
+def _check_space(folder: Path, examples: Examples, plans: Sequence[_Plan]) -> None:
+    config = examples.mixtures.config
+    sounds = len(examples.shown) * (len(plans) + 2) * config.samples * 4
+    needed = sounds + _RECORD_BYTES * sum(len(plan.missing) for plan in plans)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise OutputError.of(folder, error) from error
+    if free < needed:
+        raise OutputError(
+            f"no space left for {folder}: this run needs about {needed / 1e6:.1f} MB and the disk "
+            f"has {free / 1e6:.1f} MB; free some or choose another --out"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One system's part of a run."""
+
+    config: SuiteConfig
+    folder: Path
+    examples: Examples
+    plan: _Plan
+    code: Mapping[str, Any]
+    env: Mapping[str, Any]
+
+    def run(self, meter: MemoryMeter, advance: Callable[[], None]) -> None:
+        plan, missing = self.plan, set(self.plan.missing)
+        with RecordsFile(plan.path, size=plan.size) as file:
+            for indices in self._batches():
+                group = [self.examples[index] for index in indices]
+                started = _now()
+                outcomes = run_batch(plan.system, group, meter, timeout_s=self.config.timeout_s)
+                finished = _now()
+                for example, outcome in zip(group, outcomes, strict=True):
+                    if example.index in missing:
+                        file.append(self._record(example, outcome, started, finished))
+                        advance()
+
+    def _batches(self) -> list[list[int]]:
+        missing = self.plan.missing
+        if not isinstance(self.plan.system.remixer, BatchRemixer):
+            return [[index] for index in missing]
+        # Whole batches even where a part is recorded: the others' presence may change rounding.
+        total = len(self.examples.indices)
+        starts = sorted({index - index % BATCH for index in missing})
+        return [list(range(start, min(start + BATCH, total))) for start in starts]
+
+    def _record(self, example: Example, outcome: Outcome, started: str, finished: str) -> Record:
+        system = self.plan.system
+        instruction = example.instruction
+        mixture = example.mixture[None, :]
+        # A failure counts as the unprocessed mixture: 0 dB improvement, never a gap.
+        estimate = mixture if outcome.remix is None else outcome.remix.audio
+        scores = score(estimate=estimate, reference=example.target[None, :], mixture=mixture)
+        metrics, undefined = scores.metrics, dict(scores.undefined)
+        if outcome.status == NOT_DEFINED:
+            assert outcome.error is not None
+            metrics = dict.fromkeys(metrics)
+            undefined |= {name: f"not defined: {outcome.error['message']}" for name in metrics}
+        trace = outcome.trace
+        sound = None
+        if outcome.remix is not None and example.index in self.examples.shown:
+            path = sound_path(self.examples.digest, example.index, system.stem)
+            sound = asdict(keep_sound(self.folder, path, estimate, example.sample_rate))
+        return {
+            "schema": SCHEMA,
+            "suite": self.config.name,
+            "system": system.name,
+            "family": system.card.family,
+            "uses_oracle": sorted(system.card.uses_oracle),
+            "config_digest": system.config_digest,
+            "weights": [
+                {"id": name, "sha256": digest}
+                for name, digest in sorted(system.card.weights.items())
+            ],
+            "data_digest": self.examples.digest,
+            "index": example.index,
+            "example_id": example.id,
+            "example_sha256": example.sha256,
+            "task": instruction.task.value,
+            "pattern": instruction.pattern,
+            "n_speech": instruction.n_speech,
+            "n_audio": len(instruction.actions) - instruction.n_speech,
+            "sources": source_rows(example),
+            "prompt": example.prompt,
+            "seed": self.config.seed,
+            "status": outcome.status,
+            "error": outcome.error,
+            "metrics": metrics,
+            "input_metrics": scores.input_metrics,
+            "undefined": undefined,
+            "cost": {
+                "wall_s": outcome.wall_s,
+                "real_time_factor": outcome.wall_s * example.sample_rate / mixture.shape[-1],
+                "peak_bytes": outcome.peak_bytes,
+                "peak_device_bytes": outcome.peak_device_bytes,
+                "batch": outcome.batch,
+                **llm_cost(trace),
+            },
+            "trace": plain_trace(trace),
+            "audio": sound,
+            "code": dict(self.code),
+            "env": dict(self.env),
+            "started": started,
+            "finished": finished,
+        }
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -1,0 +1,201 @@
+"""The paper's claims as tests of direction. `python -m experiments.paper.claims --out OUT`.
+
+Each is a difference that the paper says is above (or not below) zero, measured in the tables' own
+records: paired mixture by mixture where two systems are compared, with a bootstrap interval
+clustered by source clip. Confirmed: the interval lies on the side of the claim. Not confirmed: on
+the other. Undecided: it does neither at this scale. None of that says what holds at the paper's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from experiments.comparison.records import write_atomic
+from experiments.comparison.tables import Grid, grid_to_markdown
+from experiments.paper.claims_measure import input_snr_slope, joint_cost, paired, pit_cost
+from experiments.paper.runs import Options, Recorded, options_of, parser, recorded
+from experiments.paper.table_2 import ROWS
+from experiments.paper.table_7 import READERS, measured
+from lcr.errors import LcrError
+from lcr.evaluation.statistics import Interval
+from lcr.instruction import Task
+
+Verdict = Literal["confirmed", "not confirmed", "undecided", "not run"]
+_EXTRACTION = (Task.TSE.value, Task.TAE.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A claim, and what there is for it: `effect` in `unit`, which the claim says is >= `margin`.
+
+    `why` tells what is missing where there is no effect.
+    """
+
+    claim: str
+    unit: str
+    effect: Interval | None = None
+    margin: float = 0.0
+    why: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        found = self.effect
+        if found is None or found.mean is None:
+            return "not run"
+        if found.low is None or found.high is None:
+            return "undecided"
+        if found.low > self.margin:
+            return "confirmed"
+        return "not confirmed" if found.high < self.margin else "undecided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """`better` is said to beat `worse` by at least `margin` dB; `tasks` None: all but OVC."""
+
+    claim: str
+    better: str
+    worse: str
+    tasks: tuple[str, ...] | None = None
+    margin: float = 0.0
+
+
+_BLOCKS = (
+    _Pair(claim="LoRA beats frozen (LCR-C)", better="LCR-C", worse="LCR-C frozen"),
+    _Pair(claim="T beats C", better="LCR-T", worse="LCR-C"),
+    _Pair(claim="M beats C", better="LCR-M", worse="LCR-C"),
+    _Pair(
+        claim="Joint beats LASS at extracting speech",
+        better="lcr",
+        worse="LASS (speech)",
+        tasks=_EXTRACTION[:1],
+    ),
+    _Pair(
+        claim="Joint beats LASS at extracting sounds",
+        better="lcr",
+        worse="LASS (audio)",
+        tasks=_EXTRACTION[1:],
+    ),
+)
+_ABLATIONS = (
+    _Pair(
+        claim="One mask is enough (loses no 0.5 dB to several)",
+        better="Default",
+        worse="MultiMask",
+        margin=-0.5,
+    ),
+    _Pair(claim="Rephrased prompts beat fixed (LCR-C)", better="Default", worse="Fixed Prompts"),
+)
+_READING = (
+    _Pair(claim="LoRA beats frozen (LCR-G)", better="LoRA", worse="Frozen"),
+    _Pair(
+        claim="Rephrased prompts beat fixed (reader of LCR-G)",
+        better="LoRA",
+        worse="LoRA, fixed prompts",
+    ),
+)
+
+
+def findings(options: Options) -> list[Finding]:
+    """Every claim. Raises RecordsError, OutputError."""
+    wanted = {name for pair in _BLOCKS for name in (pair.better, pair.worse)}
+    found = recorded({name: ROWS.get(name, name) for name in sorted(wanted)}, options)
+    arms = {setting: one.mean for setting, one in measured(options).items()}
+    told = [_compare(pair, found) for pair in _BLOCKS]
+    told += [_compare(pair, arms) for pair in _ABLATIONS]
+    readers = {n: one.mean for n, one in measured(options, READERS, plan="readers").items()}
+    told += [_compare(pair, readers) for pair in _READING]
+    told.append(
+        _from(
+            "SNRi does not fall as input SNR falls (lcr)",
+            "dB lost per dB of input SNR gained, within tasks",
+            found["lcr"],
+            lambda one: input_snr_slope(one.records),
+            margin=-0.1,
+        )
+    )
+    told.append(
+        _from(
+            "The cost of remixing does not grow with sources (within 10 %)",
+            "1 less the ratio of time, 8 sources to 2",
+            found["lcr"],
+            lambda one: joint_cost(),
+            margin=-0.1,
+        )
+    )
+    told.append(
+        Finding(
+            claim="The cost of PIT grows with sources",
+            unit="ratio of time, 8 sources to 2, less 1",
+            effect=pit_cost(),
+        )
+    )
+    return told
+
+
+def _compare(pair: _Pair, found: Mapping[str, Recorded]) -> Finding:
+    unit = "dB of SNRi, paired, " + (", ".join(pair.tasks) if pair.tasks else "without OVC")
+    better, worse = found[pair.better], found[pair.worse]
+    why = better.why or worse.why
+    if why:
+        return Finding(claim=pair.claim, unit=unit, why=why, margin=pair.margin)
+    effect = paired(better.records, worse.records, tasks=pair.tasks)
+    return Finding(claim=pair.claim, unit=unit, effect=effect, margin=pair.margin)
+
+
+def _from(
+    claim: str,
+    unit: str,
+    found: Recorded,
+    measure: Callable[[Recorded], Interval],
+    *,
+    margin: float,
+) -> Finding:
+    if found.why:
+        return Finding(claim=claim, unit=unit, why=found.why, margin=margin)
+    return Finding(claim=claim, unit=unit, effect=measure(found), margin=margin)
+
+
+def to_markdown(found: Sequence[Finding], options: Options) -> str:
+    rows = tuple((f.claim, f.verdict, _effect(f), f"{f.margin:g}", f.unit) for f in found)
+    heads = ("Claim of the paper", f"At {options.scale} scale", "Effect", "Claimed above", "Unit")
+    parts = [f"# Claims, at {options.scale} scale", "", f"Here: {options.here}.", ""]
+    return "\n".join([*parts, *grid_to_markdown(Grid(title="Directions", heads=heads, rows=rows))])
+
+
+def _effect(finding: Finding) -> str:
+    found = finding.effect
+    if found is None:
+        return finding.why
+    if found.mean is None or found.low is None or found.high is None:
+        return f"no interval: {found.reason}"
+    return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}], n = {found.n}"
+
+
+def write_claims(options: Options) -> Path:
+    """claims.md and claims.json under OUT/tables; returns the first. Raises LcrError."""
+    found = findings(options)
+    folder = options.out / "tables"
+    path = folder / "claims.md"
+    write_atomic(path, to_markdown(found, options).encode())
+    told = [{**asdict(f), "verdict": f.verdict} for f in found]
+    write_atomic(folder / "claims.json", json.dumps(told, indent=1, ensure_ascii=False).encode())
+    return path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        print(write_claims(options_of(parser(__doc__ or "").parse_args(argv))))
+    except LcrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,101 @@
+"""How the paper's figures are drawn and written: one look, no font or clock in the files."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import Record, write_atomic
+from experiments.comparison.report.run import RunFolder, read_run
+from lcr.errors import LcrError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"
+"""Of Okabe and Ito's colours, which people with any colour vision tell apart."""
+
+_STYLE: Any = {  # matplotlib types its keys one by one
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "lcr",
+}
+
+
+def write_figure(draw: Callable[[Figure], None], out: Path, name: str, *, size: Any) -> list[Path]:  # noqa: ANN401 - matplotlib's
+    """Draw once and write `name`.png and .svg into `out`; equal input gives equal bytes.
+
+    `size` is (width, height) in inches. Raises ConfigError without matplotlib, OutputError.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ConfigError("figures need matplotlib: pip install -e '.[figures]'") from error
+    paths = []
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        metadata = {"png": {"Software": None}, "svg": {"Date": None}}
+        for kind in ("png", "svg"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=160, metadata=metadata[kind])
+            paths.append(out / f"{name}.{kind}")
+            write_atomic(paths[-1], buffer.getvalue())
+    return paths
+
+
+def scored(run: RunFolder, system: str) -> list[Record]:
+    """A system's records with SNR before and after. Raises ConfigError when there are none.
+
+    Failed examples and undefined scores have no place on an axis: the figure counts them.
+    """
+    if system not in run.records:
+        raise ConfigError(f"the run has no {system}; it has {', '.join(run.records)}")
+    found = [
+        record
+        for record in run.records[system].values()
+        if record["status"] == "ok"
+        and record["metrics"]["snr_db"] is not None
+        and record["input_metrics"]["snr_db"] is not None
+    ]
+    if not found:
+        raise ConfigError(f"{system} has no example with a score in this run")
+    return found
+
+
+def by_task(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records by task, in order of first appearance, which is the paper's."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record["task"], []).append(record)
+    return found
+
+
+def records_command(
+    name: str,
+    argv: Sequence[str] | None,
+    *,
+    about: str,
+    write: Callable[[RunFolder, str, Path], list[Path]],
+) -> int:
+    """A figure's command over a finished run; 0 done, 2 bad input."""
+    p = argparse.ArgumentParser(prog=name, description=about)
+    p.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
+    p.add_argument("--system", default="lcr", help="default: lcr")
+    p.add_argument("--out", type=Path, required=True, metavar="DIR")
+    arguments = p.parse_args(argv)
+    try:
+        for path in write(read_run(arguments.run), arguments.system, arguments.out):
+            print(path.resolve())
+    except LcrError as error:
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,3 @@
+from experiments.paper.listening.command import main
+
+raise SystemExit(main())

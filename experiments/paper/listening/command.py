@@ -1,0 +1,113 @@
+"""Table VI: make a blind listening test, serve it, and analyse what raters sent.
+
+python -m experiments.paper.listening make --run results/studio --out listening
+python -m experiments.paper.listening serve --survey listening
+python -m experiments.paper.listening analyse --survey listening --results listening/results
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.comparison.errors import ConfigError
+from experiments.paper.listening.results import read_key
+from experiments.paper.listening.server import SurveyServer
+from experiments.paper.listening.survey import SurveyOptions, write_survey
+from experiments.paper.listening.table import analyse, read_paper, to_markdown, write_table
+from lcr.errors import LcrError
+
+_PAPER = Path(__file__).resolve().parents[1] / "paper_tables.json"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(
+        prog="python -m experiments.paper.listening", description=__doc__.splitlines()[0]
+    )
+    commands = p.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("make", help="write survey.html and key.json")
+    make.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
+    make.add_argument("--out", type=Path, required=True, metavar="DIR")
+    make.add_argument("--systems", default="", metavar="A,B,…", help="default: all but bounds")
+    make.add_argument("--items", type=int, default=20, metavar="N")
+    make.add_argument("--checks", type=int, default=2, metavar="N", help="attention checks")
+    make.add_argument("--raters", type=int, default=0, metavar="N", help="ids to invite; 0: any")
+    make.add_argument("--seed", type=int, default=0, metavar="N")
+    make.add_argument("--title", default="Listening test")
+    serve = commands.add_parser("serve", help="give the page and take results")
+    serve.add_argument("--survey", type=Path, required=True, metavar="DIR")
+    serve.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8765, metavar="N")
+    table = commands.add_parser("analyse", help="write table_6.md, .csv and .json")
+    table.add_argument("--survey", type=Path, required=True, metavar="DIR")
+    table.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
+    table.add_argument("--out", type=Path, metavar="DIR", help="default: SURVEY")
+    table.add_argument("--paper", type=Path, metavar="FILE", help="another JSON with table_6_mos")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0 done, 2 bad input."""
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.command == "make":
+            _make(arguments)
+        elif arguments.command == "serve":
+            _serve(arguments)
+        else:
+            _analyse(arguments)
+    except LcrError as error:
+        print(f"listening_test: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _make(arguments: argparse.Namespace) -> None:
+    for name, least in (("items", 1), ("checks", 0), ("raters", 0), ("seed", 0)):
+        if getattr(arguments, name) < least:
+            raise ConfigError(f"--{name} must be at least {least}")
+    options = SurveyOptions(
+        systems=tuple(s.strip() for s in arguments.systems.split(",") if s.strip()),
+        items=arguments.items,
+        checks=arguments.checks,
+        raters=arguments.raters,
+        seed=arguments.seed,
+        title=arguments.title,
+    )
+    page, key = write_survey(arguments.run, arguments.out, options)
+    print(f"page for raters: {page.resolve()} ({page.stat().st_size / 1e6:.1f} MB)")
+    print(f"key, not for raters: {key.resolve()}")
+    for rater in read_key(key)["raters"]:
+        print(f"invite: ?rater={rater}")
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    key = read_key(arguments.survey / "key.json")
+    folder = arguments.results or arguments.survey / "results"
+    try:
+        page = (arguments.survey / "survey.html").read_bytes()
+        address = arguments.host, arguments.port
+        server = SurveyServer(address, page=page, key=key, folder=folder)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"cannot serve {arguments.survey}: {error}") from error
+    with server:
+        host, port = server.server_address[:2]
+        print(f"http://{host!s}:{port}/ takes results into {folder.resolve()}; Ctrl+C ends it")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("ended")
+
+
+def _analyse(arguments: argparse.Namespace) -> None:
+    table = analyse(
+        read_key(arguments.survey / "key.json"),
+        arguments.results or arguments.survey / "results",
+        paper=read_paper(arguments.paper or _PAPER),
+    )
+    write_table(table, arguments.out or arguments.survey)
+    print(to_markdown(table), end="")

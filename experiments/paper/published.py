@@ -1,0 +1,181 @@
+"""A table of the paper beside ours: Markdown, CSV and LaTeX, never in one column.
+
+What is measured here and what the paper prints stand in columns of their own, each labelled with
+its scale: the paper's models had other data and a thousand times the computing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.comparison.records import write_atomic
+from experiments.comparison.tables import Grid, grid_to_markdown
+from lcr.evaluation.statistics import Interval
+
+NOT_DEFINED = "n/a"
+CSV_COLUMNS = (
+    "table",
+    "block",
+    "column",
+    "row",
+    "here_scale",
+    "here_mean",
+    "here_low",
+    "here_high",
+    "here_n",
+    "here_why_not",
+    "paper",
+)
+_WIDE = 3  # pairs of columns that fit a page
+
+_LATEX = {"\\": r"\textbackslash{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "–": "--"}
+_LATEX |= {"×": r"$\times$"} | {sign: "\\" + sign for sign in "&%$#_{}"}
+_LATEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What was measured, in `unit` of its table: an interval, or `why` there is none. It is printed
+    with `decimals`."""
+
+    interval: Interval | None = None
+    why: str = ""
+    decimals: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.interval is None) == (not self.why):
+            raise ValueError("a cell holds either an interval or why there is none")
+
+    @property
+    def text(self) -> str:
+        found, places = self.interval, self.decimals
+        if found is None:
+            return self.why
+        if found.mean is None:
+            return f"not run: {found.reason}"
+        if found.low is None or found.high is None:
+            return f"{found.mean:.{places}f} [no interval: {found.reason}]"
+        return f"{found.mean:.{places}f} [{found.low:.{places}f}, {found.high:.{places}f}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One system or setting: ours by row, and the paper's numbers where it has such a column."""
+
+    title: str
+    cells: Mapping[str, Cell]
+    paper: Mapping[str, float | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Columns over the same rows."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperTable:
+    """`number` as in the paper ("II"); `here` says at what scale and on what ours was measured."""
+
+    number: str
+    title: str
+    here: str
+    scale: str
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        return f"table_{('0', 'I', 'II', 'III', 'IV', 'V', 'VI', 'VII').index(self.number)}"
+
+
+def paper_numbers() -> dict[str, Any]:
+    """The paper's tables, every value as printed there (`source` says where)."""
+    text = (Path(__file__).parent / "paper_tables.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def grids(table: PaperTable) -> Iterator[Grid]:
+    """The blocks as text, a few columns at a time."""
+    for block in table.blocks:
+        for first in range(0, len(block.columns), _WIDE):
+            columns = block.columns[first : first + _WIDE]
+            heads, rows = [""], [[row] for row in block.rows]
+            for column in columns:
+                heads.append(f"{column.title}, here ({table.scale})")
+                for row, line in zip(block.rows, rows, strict=True):
+                    line.append(column.cells[row].text)
+                if column.paper is not None:
+                    heads.append(f"{column.title}, paper")
+                    for row, line in zip(block.rows, rows, strict=True):
+                        value = column.paper.get(row)
+                        line.append(NOT_DEFINED if value is None else _printed(value))
+            title = block.title if first == 0 else f"{block.title} (continued)"
+            yield Grid(title=title, heads=tuple(heads), rows=tuple(map(tuple, rows)))
+
+
+def _printed(value: float) -> str:
+    """As the paper prints it: MOS have two decimals, dB one."""
+    return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
+
+
+def to_markdown(table: PaperTable) -> str:
+    parts = [f"# Table {table.number}: {table.title}", "", f"Here: {table.here}.", ""]
+    parts += [f"Paper: {paper_numbers()['source']}.", ""]
+    for grid in grids(table):
+        parts += grid_to_markdown(grid)
+    return "\n".join([*parts, *(f"- {note}" for note in table.notes)]).rstrip() + "\n"
+
+
+def to_latex(table: PaperTable) -> str:
+    """One `table` a grid; needs nothing but LaTeX itself."""
+    parts = [f"% Table {table.number}. Here: {table.here}. Paper: {paper_numbers()['source']}."]
+    for grid in grids(table):
+        wide = max(12, 120 // len(grid.heads))
+        spec = "l" + f"p{{{wide}mm}}" * (len(grid.heads) - 1)
+        caption = f"Table {table.number}, {table.title}: {grid.title}. Here: {table.here}."
+        parts += [r"\begin{table}", r"\footnotesize", rf"\caption{{{latex(caption)}}}"]
+        parts += [rf"\begin{{tabular}}{{{spec}}}", r"\hline"]
+        parts += [" & ".join(map(latex, grid.heads)) + r" \\", r"\hline"]
+        parts += [" & ".join(map(latex, row)) + r" \\" for row in grid.rows]
+        parts += [r"\hline", r"\end{tabular}", r"\end{table}", ""]
+    return "\n".join(parts)
+
+
+def latex(text: str) -> str:
+    """Text in which LaTeX finds nothing to mark up; brackets are no optional arguments."""
+    return "".join(_LATEX.get(sign, sign) for sign in text).replace("[", "{[}").replace("]", "{]}")
+
+
+def to_csv(table: PaperTable) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for block in table.blocks:
+        for column in block.columns:
+            for row in block.rows:
+                cell, paper = column.cells[row], (column.paper or {}).get(row)
+                found = cell.interval
+                told = (found.mean, found.low, found.high, found.n) if found else (None,) * 4
+                where = (table.number, block.title, column.title, row, table.scale)
+                writer.writerow((*where, *told, cell.why, paper))
+    return buffer.getvalue()
+
+
+def write(table: PaperTable, folder: Path) -> Sequence[Path]:
+    """The table in all three forms under `folder`. Raises OutputError."""
+    made = {"md": to_markdown(table), "csv": to_csv(table), "tex": to_latex(table)}
+    paths = [folder / f"{table.stem}.{ending}" for ending in made]
+    for path, text in zip(paths, made.values(), strict=True):
+        write_atomic(path, text.encode())
+    return paths

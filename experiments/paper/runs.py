@@ -1,0 +1,246 @@
+"""What the paper's tables are made of: records of suites, read where they are, run where not."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from experiments.comparison.environment import resolve_device
+from experiments.comparison.errors import ConfigError
+from experiments.comparison.examples import Examples, build_bank
+from experiments.comparison.progress import Bars
+from experiments.comparison.records import NOT_DEFINED as NOT_RUN
+from experiments.comparison.records import Record, locked
+from experiments.comparison.runner import run_suite
+from experiments.comparison.suite import load_suite
+from experiments.comparison.summary import MEASURE, Value, mean_interval
+from experiments.comparison.systems import ReadySystem, build_system
+from experiments.paper.published import NOT_DEFINED, Cell, PaperTable, write
+from lcr.errors import LcrError
+from lcr.instruction import Task
+
+Scale = Literal["desk", "paper"]
+TASKS = tuple(task.value for task in Task)
+AVERAGE, WITHOUT_OVC = "Average", "Average without OVC"
+_REASON_CHARS = 90
+
+Prepare: TypeAlias = Callable[[ReadySystem, Examples], ReadySystem]
+"""What a system needs of a suite before it can run on it."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A system's records on a suite, or why there are none."""
+
+    records: tuple[Record, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How tables are made. `weights` maps a row of the paper ("LCR-C GPT-2") or the name of a
+    system to a folder with a checkpoint; at the paper's scale no other weights are used."""
+
+    suite: str = "studio"
+    scale: Scale = "desk"
+    out: Path = Path("results")
+    per_task: int = 8
+    device: str = "auto"
+    weights: Mapping[str, str] = field(default_factory=dict)
+    systems: tuple[str, ...] = ()
+    bank: str | None = None
+    manifest: str | None = None
+    roots: tuple[str, ...] = ()
+    unseen_bank: str | None = None
+    arms: Path | None = None
+    ratings: Path | None = None
+
+    @property
+    def here(self) -> str:
+        """What the label of our columns stands for."""
+        return (
+            f"{self.scale} scale, mean [95 % interval], at most {self.per_task} mixtures of each "
+            f"task, suite {self.suite} unless a title says otherwise"
+        )
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The options that all tables have."""
+    p = argparse.ArgumentParser(description=description.splitlines()[0], allow_abbrev=False)
+    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml")
+    p.add_argument("--scale", choices=("desk", "paper"), default="desk")
+    p.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
+    p.add_argument("--per-task", type=int, default=8, metavar="N")
+    p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+    p.add_argument("--weights", action="append", default=[], metavar="ROW=DIR")
+    p.add_argument("--systems", default="", metavar="A,B,…", help="only these systems")
+    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
+    p.add_argument("--manifest", metavar="FILE|DIR", help="for --suite paper")
+    p.add_argument("--data-root", action="append", default=[], dest="roots", metavar="DIR")
+    p.add_argument("--unseen-bank", metavar="DIR", help="Table III: recordings no model has heard")
+    p.add_argument("--arms", type=Path, metavar="DIR", help="Table VII: what ablate.py shipped")
+    p.add_argument("--ratings", type=Path, metavar="DIR", help="Table VI: results of raters")
+    return p
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """Raises ConfigError."""
+    weights: dict[str, str] = {}
+    for text in given.weights:
+        row, equals, folder = text.partition("=")
+        if not equals or not Path(folder).is_dir():
+            raise ConfigError(f"--weights takes ROW=DIR with a checkpoint's folder; got {text!r}")
+        weights[row] = folder
+    if given.per_task < 1:
+        raise ConfigError(f"--per-task must be at least 1; got {given.per_task}")
+    values = {name: value for name, value in vars(given).items() if name in _FIELDS}
+    values["systems"] = tuple(name for name in given.systems.split(",") if name)
+    return Options(**values | {"weights": weights, "roots": tuple(given.roots)})
+
+
+_FIELDS = {f.name for f in dataclasses.fields(Options)}
+
+
+def main(make: Callable[[Options], PaperTable], doc: str | None, argv: Sequence[str] | None) -> int:
+    """A table's command: run what is missing, write it to OUT/tables, print it."""
+    try:
+        options = options_of(parser(doc or "").parse_args(argv))
+        for path in write(make(options), options.out / "tables"):
+            print(path)
+    except LcrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def recorded(
+    rows: Mapping[str, str | None],
+    options: Options,
+    *,
+    suite: str | None = None,
+    prepare: Mapping[str, Prepare] | None = None,
+) -> dict[str, Recorded]:
+    """Records of each row on a suite. `rows` maps a row's name to the registered system that fills
+    it at desk scale ("NAME=SYSTEM" for another form of one), None where none ships. `prepare` makes
+    of a built system what a row needs. What is recorded is not run again.
+
+    A row that cannot be run says why; so do all where the suite itself cannot be made. Raises
+    RecordsError, OutputError.
+    """
+    found: dict[str, Recorded] = {}
+    forms: dict[str, tuple[str, dict[str, object]]] = {}
+    for row, filled in rows.items():
+        form, _, registered = (filled or "").partition("=")
+        system = registered or form or None
+        folder = options.weights.get(row) or options.weights.get(system or "")
+        if options.systems and not {row, system, form} & set(options.systems):
+            found[row] = Recorded(why="not run: left out by --systems")
+        elif folder is not None:
+            name = re.sub(r"\W+", "-", row).strip("-").lower() + "-given"
+            forms[row] = name, {"system": _base(system), "weights": folder}
+        elif options.scale == "paper":
+            found[row] = Recorded(why=f"not run: needs --weights '{row}=DIR' of that scale")
+        elif system is None:
+            found[row] = Recorded(why=f"not run: no such weights ship; --weights '{row}=DIR'")
+        else:
+            forms[row] = form, {"system": system} if registered else {}
+    if not forms:
+        return found
+    return found | _run(forms, options, suite or options.suite, prepare or {})
+
+
+def _base(system: str | None) -> str:
+    """Joint models are read by one loader whatever block they have."""
+    return "lcr" if system is None or system.startswith("lcr") else system
+
+
+def _run(
+    forms: Mapping[str, tuple[str, dict[str, object]]],
+    options: Options,
+    suite: str,
+    prepare: Mapping[str, Prepare],
+) -> dict[str, Recorded]:
+    device = resolve_device(options.device)
+    config = load_suite(suite)
+    bank = dataclasses.replace(
+        config.bank,
+        path=options.bank or config.bank.path if config.bank.kind == "folder" else "",
+        manifest=(options.manifest or "") if config.bank.kind == "paper" else "",
+        roots=options.roots if config.bank.kind == "paper" else (),
+    )
+    config = dataclasses.replace(config, bank=bank, per_task=options.per_task, examples=0)
+    try:
+        examples = Examples(config, build_bank(config.bank))
+    except LcrError as error:
+        return dict.fromkeys(forms, Recorded(why=_not_run(error)))
+    found: dict[str, Recorded] = {}
+    systems: dict[str, ReadySystem] = {}
+    for row, (name, given) in forms.items():
+        try:
+            built = build_system(name, given, device=device)
+            systems[row] = prepare[row](built, examples) if row in prepare else built
+        except LcrError as error:
+            found[row] = Recorded(why=_not_run(error))
+    if not systems:
+        return found
+    folder = options.out / config.name
+    with locked(folder):
+        run = run_suite(
+            config,
+            folder=folder,
+            examples=examples,
+            systems=list(systems.values()),
+            resume="only-missing",
+            device=device,
+            watcher=Bars(),
+        )
+    for row, one in zip(systems, run.systems, strict=True):
+        found[row] = Recorded(records=one.records)
+    return found
+
+
+def _not_run(error: LcrError) -> str:
+    text = " ".join(str(error).split())
+    return f"not run: {text if len(text) <= _REASON_CHARS else text[: _REASON_CHARS - 1] + '…'}"
+
+
+def values_of(found: Recorded, measure: str = MEASURE) -> list[Value]:
+    """Every defined figure, in the records' order."""
+    return [
+        Value(
+            index=record["index"],
+            task=record["task"],
+            clips=tuple(source["clip"] for source in record["sources"]),
+            value=record["metrics"][measure],
+        )
+        for record in found.records
+        if record["metrics"][measure] is not None
+    ]
+
+
+def cells(found: Recorded, rows: Sequence[str] = (*TASKS, AVERAGE, WITHOUT_OVC)) -> dict[str, Cell]:
+    """One cell a task, and the averages over tasks where the system does all that there are."""
+    if found.why:
+        return {row: Cell(why=found.why) for row in rows}
+    values = values_of(found)
+    there = {record["task"] for record in found.records}
+    does = {record["task"] for record in found.records if record["status"] != NOT_RUN}
+    made: dict[str, Cell] = {}
+    for row in rows:
+        if row in (AVERAGE, WITHOUT_OVC):
+            some = [v for v in values if row == AVERAGE or v.task != Task.OVC.value]
+            defined = does == there
+        else:
+            some = [v for v in values if v.task == row]
+            defined = row in does
+        made[row] = Cell(interval=mean_interval(some)) if defined else Cell(why=NOT_DEFINED)
+    return made

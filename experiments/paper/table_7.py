@@ -1,0 +1,151 @@
+"""Table VII: ablations, of LCR-C and of readers. `python -m experiments.paper.table_7 --arms DIR`.
+
+DIR is what `python -m experiments.training.ablate experiments/ablations/table_7.toml --out DIR`
+ships, and the same with readers.toml; a setting with several seeds is the mean over them, mixture
+by mixture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from experiments.comparison.records import Record
+from experiments.comparison.summary import MEASURE
+from experiments.paper.published import Block, Column, PaperTable, paper_numbers
+from experiments.paper.runs import (
+    AVERAGE,
+    TASKS,
+    WITHOUT_OVC,
+    Options,
+    Recorded,
+    cells,
+    main,
+    recorded,
+)
+from lcr.joint.remixer import CONFIG_FILE
+
+ARMS = {
+    "Fixed Prompts": "fixed-prompts",
+    "MultiMask": "multi-mask",
+    "MM + PIT": "multi-mask-pit",
+    "Kernel 4x": "kernel-x4",
+    "Causal": "causal",
+    "Default": "default",
+}
+"""The paper's settings -> the arms of experiments/ablations/table_7.toml."""
+
+READERS = {
+    "Frozen": "reader-frozen",
+    "LoRA": "reader-lora",
+    "Full": "reader-full",
+    "LoRA, fixed prompts": "reader-fixed-prompts",
+}
+"""What of the language model is trained -> the arms of experiments/ablations/readers.toml."""
+
+
+def seeds_of(arm: str, folder: Path | None) -> list[Path]:
+    """The checkpoints of an arm that are shipped, a seed each."""
+    if folder is None:
+        return []
+    found = [folder / arm, *sorted(folder.glob(f"{arm}-seed*"))]
+    return [path for path in found if (path / CONFIG_FILE).is_file()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A setting's mean over its seeds, and what each seed has."""
+
+    mean: Recorded
+    seeds: tuple[Recorded, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """Each seed's mean over tasks without OVC."""
+        if self.mean.why:
+            return "none"
+        means = [cells(one, (WITHOUT_OVC,))[WITHOUT_OVC] for one in self.seeds]
+        return " ".join(
+            f"{m.interval.mean:.2f}"
+            for m in means
+            if m.interval is not None and m.interval.mean is not None
+        )
+
+
+def measured(
+    options: Options, arms: Mapping[str, str] = ARMS, *, plan: str = "table_7"
+) -> dict[str, Setting]:
+    """Every setting; `arms` maps settings to arms of the plan experiments/ablations/PLAN.toml.
+    Raises LcrError."""
+    rows: dict[str, str | None] = {}
+    weights: dict[str, str] = {}
+    seeds = {setting: seeds_of(arm, options.arms) for setting, arm in arms.items()}
+    for paths in seeds.values():
+        rows |= dict.fromkeys(path.name for path in paths)
+        weights |= {path.name: str(path) for path in paths}
+    # --systems names systems of other tables.
+    chosen = dataclasses.replace(options, weights=weights, systems=())
+    found = recorded(rows, chosen)
+    why = f"not run: train it: experiments/ablations/{plan}.toml; --arms DIR"
+    settings = {}
+    for setting, paths in seeds.items():
+        some = tuple(found[path.name] for path in paths)
+        settings[setting] = Setting(mean=_mean(some) if some else Recorded(why=why), seeds=some)
+    return settings
+
+
+def _mean(seeds: Sequence[Recorded]) -> Recorded:
+    """One record a mixture with the mean score of all seeds; undefined where it is in any."""
+    broken = next((one for one in seeds if one.why), None)
+    if broken is not None:
+        return broken
+    return Recorded(
+        records=tuple(_merge(same) for same in zip(*(s.records for s in seeds), strict=True))
+    )
+
+
+def _merge(records: Sequence[Record]) -> Record:
+    scores = [record["metrics"][MEASURE] for record in records]
+    mean = None if None in scores else fmean(scores)
+    return records[0] | {"metrics": records[0]["metrics"] | {MEASURE: mean}}
+
+
+def table(options: Options) -> PaperTable:
+    """Table VII. Raises LcrError."""
+    rows = (*TASKS, AVERAGE, WITHOUT_OVC)
+    paper = {r["setting"]: r["snri"] for r in paper_numbers()["table_7_ablation_snri_lcrC"]}
+    found = measured(options)
+    readers = measured(options, READERS, plan="readers")
+    columns = tuple(
+        Column(title=name, cells=cells(one.mean, rows), paper=paper[name])
+        for name, one in found.items()
+    )
+    of_readers = tuple(
+        Column(title=name, cells=cells(one.mean, rows)) for name, one in readers.items()
+    )
+    seeds = "; ".join(f"{name} {one.told}" for name, one in (found | readers).items())
+    return PaperTable(
+        number="VII",
+        title="ablations, SNR improvement in dB",
+        here=options.here,
+        scale=f"{options.scale} scale",
+        blocks=(
+            Block(title="LCR-C", rows=rows, columns=columns),
+            Block(title="Readers of LCR-G", rows=rows, columns=of_readers),
+        ),
+        notes=(
+            f"Seed by seed, average without OVC: {seeds}.",
+            "Intervals are over mixtures, not over seeds.",
+        ),
+    )
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    return main(table, __doc__, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run())

@@ -1,0 +1,1 @@
+"""Recipes into training stages and shipped checkpoints."""

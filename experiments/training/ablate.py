@@ -1,0 +1,158 @@
+"""Train several forms of one recipe under equal conditions: `ablate.py PLAN.toml --out DIR …`.
+
+A plan names a recipe and its arms, each a list of `--set` overrides, and the seeds to train every
+arm with. It may name a reader's recipe too, by which every arm first trains a reader of its own.
+Whatever else is on the command line goes to `train.py` (--field, --studio, --processes). All arms
+are trained with one seed before any with the next, and shipped to DIR/ARM; the same command goes on
+where it was stopped. In the end it prints the comparison of all arms to start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from experiments.comparison.errors import ConfigError
+from experiments.comparison.suite import build, read_toml
+from experiments.training.schema import load_recipe
+from experiments.training.shipping import ship
+from lcr.errors import LcrError
+from lcr.joint.remixer import CONFIG_FILE
+
+_EXPERIMENTS = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One form of the recipe, and of the reader's recipe where the plan has one."""
+
+    set: tuple[str, ...] = ()
+    reader_set: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """`recipe` is the name of a file in experiments/recipes, or the path of another; so is
+    `reader`, the recipe of a reader stage, "" for none. `set` and `reader_set` are for all arms."""
+
+    recipe: str
+    reader: str = ""
+    set: tuple[str, ...] = ()
+    reader_set: tuple[str, ...] = ()
+    arms: Mapping[str, Arm]
+    seeds: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One arm with one seed, as `train.py` and `ship.py` take it; `reader` is what it starts
+    from, trained before it."""
+
+    name: str
+    recipe: Path
+    overrides: tuple[str, ...]
+    reader: Training | None = None
+
+
+def load_plan(path: Path, overrides: Sequence[str] = ()) -> list[Training]:
+    """Every training of a plan, all arms of a seed one after another, so that a plan cut short has
+    whole comparisons. Raises ConfigError for a plan or an arm that could not be trained."""
+    plan = build(Plan, read_toml(path, what="plan"), where=str(path))
+    if not plan.arms or not plan.seeds:
+        raise ConfigError(f"{path}: a plan needs at least one arm and one seed")
+    trainings = []
+    for seed in plan.seeds:
+        for name, arm in plan.arms.items():
+            told = name if len(plan.seeds) == 1 else f"{name}-seed{seed}"
+            reader = None
+            if plan.reader:
+                chosen = (*plan.reader_set, *arm.reader_set, f"loop.seed={seed}")
+                reader = _training(f"{told}-reader", plan.reader, chosen)
+            elif arm.reader_set:
+                raise ConfigError(f"{path}: arm {name} has reader_set, but the plan no reader")
+            chosen = (*plan.set, *arm.set, *overrides, f"loop.seed={seed}")
+            trainings.append(replace(_training(told, plan.recipe, chosen), reader=reader))
+    return trainings
+
+
+def _training(name: str, recipe: str, overrides: tuple[str, ...]) -> Training:
+    path = _EXPERIMENTS / "recipes" / f"{recipe}.toml"
+    if not path.exists():
+        path = Path(recipe)
+    load_recipe(path, overrides)
+    return Training(name=name, recipe=path, overrides=overrides)
+
+
+def train(training: Training, out: Path, arguments: Sequence[str]) -> Path:
+    """Train and ship to OUT/NAME unless that is done. Raises ConfigError when training fails."""
+    model, run = out / training.name, out / "runs" / training.name
+    if (model / CONFIG_FILE).exists():
+        return model
+    overrides = training.overrides
+    if training.reader is not None:
+        start = _run(training.reader, out, training.reader.overrides, arguments)
+        overrides = (*overrides, f'init.reader="{start.resolve()}"')
+    _run(training, out, overrides, arguments)
+    ship(training.recipe, run, model, overrides)
+    return model
+
+
+def _run(training: Training, out: Path, overrides: Sequence[str], arguments: Sequence[str]) -> Path:
+    """The folder of a finished training."""
+    run = out / "runs" / training.name
+    sets = [word for override in overrides for word in ("--set", override)]
+    command = [
+        str(_EXPERIMENTS / "train.py"),
+        str(training.recipe),
+        "--run",
+        str(run),
+        *sets,
+        *arguments,
+    ]
+    print(f"{training.name}:", flush=True)
+    if subprocess.run([sys.executable, *command], check=False).returncode:
+        raise ConfigError(f"training {training.name} did not end well; the same command goes on")
+    return run
+
+
+def comparison(models: Mapping[str, Path]) -> str:
+    """The command that compares the arms; the first is the one that others are tested against."""
+    words = ["python", "experiments/compare.py", "--systems", ",".join(models)]
+    for name, model in models.items():
+        words += ["--set", f'options.{name}={{system="lcr",weights="{model}"}}']
+    return shlex.join(words)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", metavar="A,B,…", help="these arms of the plan")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all")
+    options, more = parser.parse_known_args(argv)
+    try:
+        trainings = load_plan(options.plan, options.set)
+        if options.only:
+            wanted = options.only.split(",")
+            missing = set(wanted) - {training.name for training in trainings}
+            if missing:
+                raise ConfigError(f"{options.plan} has no arm {', '.join(sorted(missing))}")
+            trainings = [training for training in trainings if training.name in wanted]
+        models = {t.name: train(t, options.out, more) for t in trainings}
+    except LcrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
+    print(comparison(models))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

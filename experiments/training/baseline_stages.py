@@ -1,0 +1,261 @@
+"""The baselines' stages: built from a recipe to be trained, and shipped as their own loaders read.
+
+A recipe's [system] holds, by stage:
+
+- `separator`: what `build_separator` takes;
+- `clap`: the fields of `ClapConfig`, and in `clips` those of `ClapStageConfig`;
+- `lass`: `LassSettings`;
+- `audiosep`: `AudioSepSettings`;
+- `llm-tse`: `LlmTseSettings`; the language model is the recipe's [reader], without slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from torch import Tensor, nn
+
+from baselines.audiosep.checkpoint import save_audiosep
+from baselines.audiosep.network import ResUNet30
+from baselines.audiosep.training import AudioSepStage, desk_config
+from baselines.clap.checkpoint import save_clap
+from baselines.clap.model import Clap, ClapConfig
+from baselines.clap.training import ClapStage, ClapStageConfig
+from baselines.composite.stem import Ears, load_ears
+from baselines.lass.network import Extractor, build_extractor
+from baselines.lass.query import LoadedEncoder, load_encoder
+from baselines.lass.remixer import save_lass
+from baselines.lass.training import LassStage
+from baselines.llm_tse.remixer import Clues, CluesConfig, borrow, save_llm_tse
+from baselines.llm_tse.training import LlmTseStage, SpeakerMixtures
+from baselines.pit.separation import Separator, build_separator, save_separator
+from experiments.comparison import suite
+from experiments.comparison.errors import ConfigError
+from experiments.training.schema import Recipe
+from lcr.data.bank import SAMPLE_RATE
+from lcr.data.mixtures import MixtureConfig
+from lcr.instruction import Kind
+from lcr.joint.remixer import WeightsError, fill
+from lcr.nn.reader.prompt_reader import PromptReader
+from lcr.training.data import TrainingMixtures
+from lcr.training.separation import SeparatorStage
+from lcr.training.stages import Stage
+
+Module = TypeVar("Module", bound=nn.Module)
+Tensors = dict[str, Tensor]
+About = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LassSettings:
+    """What `load_encoder` and `build_extractor` take; the extractor's z_dim is the encoder's."""
+
+    kind: Kind
+    encoder: Mapping[str, Any] = field(default_factory=lambda: {"kind": "sentence"})
+    extractor: Mapping[str, Any] = field(default_factory=lambda: {"kind": "band-split"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioSepSettings:
+    """What `load_encoder` takes, and the network's widths, where they are not `desk_config`'s."""
+
+    encoder: Mapping[str, Any] = field(default_factory=lambda: {"kind": "sentence"})
+    widths: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlmTseSettings:
+    """Fields of `CluesConfig`, where text_dim is the reader's, and what `build_extractor` takes,
+    where z_dim is the clues' dim. `ears` names an LCR-G whose ears both borrow."""
+
+    clues: Mapping[str, Any] = field(default_factory=dict)
+    extractor: Mapping[str, Any] = field(default_factory=lambda: {"kind": "band-split"})
+    ears: str | None = None
+
+
+def build(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    """The recipe's stage, untrained. Raises ConfigError for settings that make none,
+    MissingWeightsError for weights that it builds on."""
+    with _settings():
+        return SYSTEMS[recipe.stage].build(recipe, mixtures)
+
+
+def ship(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
+    """Write what training exported as a folder of 16-bit floats that the baseline's loader reads;
+    `about` goes into its config.json.
+
+    Raises ConfigError for tensors that are not of this recipe or too large, OSError.
+    """
+    large = [k for k, v in tensors.items() if v.is_floating_point() and not _fits_half(v)]
+    if large:
+        raise ConfigError(f"{large[0]} has values that a 16-bit float cannot hold")
+    with _settings():
+        SYSTEMS[recipe.stage].ship(recipe, tensors, out, about)
+
+
+class _System(NamedTuple):
+    build: Callable[[Recipe, TrainingMixtures], Stage]
+    ship: Callable[[Recipe, Tensors, Path, About], None]
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """What the builders say of wrong settings, as one line."""
+    try:
+        yield
+    except KeyError as error:
+        raise ConfigError(f"system: {error} is missing") from error
+    except (ModuleNotFoundError, RuntimeError, TypeError, ValueError, WeightsError) as error:
+        raise ConfigError(f"system: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _fits_half(value: Tensor) -> bool:
+    return bool(value.half().isfinite().all())
+
+
+def _filled(module: Module, tensors: Tensors, name: str) -> Module:
+    """With what training exported under `name`, in 16-bit floats."""
+    try:
+        fill(module, tensors, f"{name}.", partial=isinstance(module, PromptReader))
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"the run's {name} is not of this recipe ({_first_line(error)}); repeat the --set of "
+            "its training"
+        ) from error
+    return module.half()
+
+
+def _separator(recipe: Recipe) -> Separator:
+    separator = build_separator(recipe.system)
+    drawn = MixtureConfig()
+    expected = (drawn.n_speech + drawn.n_audio, SAMPLE_RATE)
+    if (separator.sources, separator.sample_rate) != expected:
+        raise ValueError(
+            f"mixtures have {expected[0]} sources at {expected[1]} Hz, and the separator gives "
+            f"{separator.sources} at {separator.sample_rate} Hz"
+        )
+    return separator
+
+
+def _build_separator(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    return SeparatorStage(_separator(recipe), mixtures, recipe.objective)
+
+
+def _ship_separator(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
+    drawn = MixtureConfig()
+    if recipe.objective.pit_groups == (drawn.n_speech, drawn.n_audio):
+        about = {**about, "kinds": ["speech"] * drawn.n_speech + ["audio"] * drawn.n_audio}
+    save_separator(_filled(_separator(recipe), tensors, "separator"), out, **about)
+
+
+def _clap(recipe: Recipe) -> Clap:
+    table = {key: value for key, value in recipe.system.items() if key != "clips"}
+    return Clap(suite.build(ClapConfig, table, where="system"))
+
+
+def _build_clap(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    clips = recipe.system.get("clips", {})
+    if not isinstance(clips, dict):
+        raise ValueError(f"clips must be a table; got {clips!r}")
+    config = suite.build(ClapStageConfig, clips, where="system: clips")
+    return ClapStage(_clap(recipe), mixtures, config)
+
+
+def _ship_clap(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
+    clap = _clap(recipe)
+    _filled(clap.towers, tensors, "towers")
+    _filled(clap.reader, tensors, "reader")
+    save_clap(clap, out, **about)
+
+
+def _extractor(settings: Mapping[str, Any], width: int) -> Extractor:
+    extractor = build_extractor({"z_dim": width, **settings})
+    if extractor.z_dim != width:
+        raise ValueError(
+            f"the extractor's z_dim is {extractor.z_dim}; what steers it is {width} wide"
+        )
+    return extractor
+
+
+def _lass(recipe: Recipe) -> tuple[Extractor, LoadedEncoder, Kind]:
+    settings = suite.build(LassSettings, recipe.system, where="system")
+    query = load_encoder(settings.encoder)
+    return _extractor(settings.extractor, query.encoder.width), query, settings.kind
+
+
+def _build_lass(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    extractor, query, kind = _lass(recipe)
+    return LassStage(extractor, query.encoder, mixtures, kind, recipe.objective)
+
+
+def _ship_lass(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
+    extractor, query, kind = _lass(recipe)
+    save_lass(_filled(extractor, tensors, "extractor"), query, kind, out, **about)
+
+
+def _audiosep(recipe: Recipe) -> tuple[ResUNet30, LoadedEncoder]:
+    settings = suite.build(AudioSepSettings, recipe.system, where="system")
+    query = load_encoder(settings.encoder)
+    config = desk_config(query.encoder.width)
+    if settings.widths is not None:
+        config = replace(config, widths=settings.widths)
+    return ResUNet30(config), query
+
+
+def _build_audiosep(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    network, query = _audiosep(recipe)
+    return AudioSepStage(network, query.encoder, mixtures, recipe.objective)
+
+
+def _ship_audiosep(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
+    network, query = _audiosep(recipe)
+    save_audiosep(_filled(network, tensors, "ss_model"), query, out, **about)
+
+
+def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor, Ears | None]:
+    settings = suite.build(LlmTseSettings, recipe.system, where="system")
+    reader = PromptReader(replace(recipe.reader.build(), slots=0))
+    table = {"text_dim": reader.z_dim, **settings.clues}
+    clues = Clues(suite.build(CluesConfig, table, where="system: clues"))
+    extractor = _extractor(settings.extractor, clues.config.dim)
+    ears = None if settings.ears is None else load_ears({"weights": settings.ears})
+    if ears is not None:
+        borrow(clues, extractor, ears)
+    return reader, clues, extractor, ears
+
+
+def _build_llm_tse(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    if not isinstance(mixtures, SpeakerMixtures):
+        raise TypeError("llm-tse learns from SpeakerMixtures")
+    reader, clues, extractor, _ = _llm_tse(recipe)
+    return LlmTseStage(reader, clues, extractor, mixtures, recipe.objective)
+
+
+def _ship_llm_tse(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
+    reader, clues, extractor, ears = _llm_tse(recipe)
+    save_llm_tse(
+        _filled(reader, tensors, "reader"),
+        _filled(clues, tensors, "clues"),
+        _filled(extractor, tensors, "extractor"),
+        out,
+        ears=ears,
+        **about,
+    )
+
+
+SYSTEMS: Mapping[str, _System] = {
+    "separator": _System(_build_separator, _ship_separator),
+    "clap": _System(_build_clap, _ship_clap),
+    "lass": _System(_build_lass, _ship_lass),
+    "audiosep": _System(_build_audiosep, _ship_audiosep),
+    "llm-tse": _System(_build_llm_tse, _ship_llm_tse),
+}
+"""The stages of the baselines, by their names in recipes."""

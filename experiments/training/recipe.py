@@ -1,0 +1,211 @@
+"""Training recipes: TOML in, the stage, its mixtures and its validation examples out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from baselines.composite.stem import give_ears
+from baselines.lass.network import BandExtractor
+from baselines.llm_tse.training import SpeakerMixtures
+from baselines.pit.separation import BandSplitSeparator
+from experiments.comparison.errors import ConfigError
+from experiments.training import baseline_stages
+from experiments.training.schema import Recipe
+from lcr.data.bank import Bank, Split
+from lcr.data.folder import FolderBank
+from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
+from lcr.data.studio.bank import StudioBank
+from lcr.data.studio.classes import LABELS
+from lcr.data.studio.pack import PackedBank
+from lcr.joint.remixer import WEIGHTS_FILE, WeightsError, fill
+from lcr.nn.grounded.causal import CausalRemixer
+from lcr.nn.grounded.remixer import GroundedRemixer
+from lcr.nn.paper.sound_remixer import SoundRemixer
+from lcr.nn.reader.prompt_reader import PromptReader
+from lcr.nn.reader.slots import SlotVocabulary
+from lcr.training.data import Blend, MemoryBank, TrainingMixtures
+from lcr.training.loader import LoadedMixtures
+from lcr.training.stages import (
+    JointStage,
+    ReaderStage,
+    RemixerStage,
+    RemixNetwork,
+    Stage,
+    StageConfig,
+)
+
+_EARS = "ears"
+"""Of [init]: features, stem and norm of an LCR-G, for a baseline to listen with."""
+_BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
+    BandSplitSeparator: "stem",
+    BandExtractor: "blocks",
+}
+"""Which of a network's parts has the place of LCR-G's stem."""
+
+
+def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
+    """ "field" needs --field DIR; "studio" uses the pack of --studio DIR or renders it anew."""
+    if name == "field":
+        if "field" not in paths:
+            raise ConfigError("this recipe trains on field recordings: give --field DIR")
+        bank: Bank = FolderBank(paths["field"], attributes=recipe.field_attributes)
+        return MemoryBank(bank, split)
+    if name != "studio":
+        raise ConfigError(f"unknown bank {name!r} in a blend; there are: studio, field")
+    if split == "train" and "studio" in paths:
+        return PackedBank(paths["studio"])
+    return StudioBank(cache_dir=Path(".cache/studio"))
+
+
+def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    """The recipe's stage, on `mixtures` as `open_mixtures` gives them. Raises ConfigError."""
+    vocabulary = SlotVocabulary(LABELS)
+    torch.manual_seed(recipe.loop.seed)
+    if recipe.stage in baseline_stages.SYSTEMS:
+        return _build_baseline(recipe, mixtures)
+    if recipe.system:
+        raise ConfigError(f"a {recipe.stage} stage has no [system]; that is for baselines")
+    if recipe.stage == "reader":
+        reader = PromptReader(recipe.reader.build())
+        _initialise(reader, recipe, "reader")
+        return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
+    remixer, objective = build_remixer(recipe)
+    _initialise(remixer, recipe, "remixer")
+    if recipe.stage == "remixer":
+        return RemixerStage(remixer, vocabulary, mixtures, objective)
+    reader = PromptReader(recipe.reader.build())
+    if reader.z_dim != recipe.model.z_dim:
+        raise ConfigError(
+            f"model.z_dim is {recipe.model.z_dim}; this reader's z has {reader.z_dim}"
+        )
+    _initialise(reader, recipe, "reader")
+    apart = recipe.init.get("reader") != recipe.init.get("remixer")
+    if apart and isinstance(remixer, GroundedRemixer):
+        # A remixer that never met this reader knows nothing of its embedding.
+        remixer.ignore_embedding(vocabulary.size)
+    return JointStage(reader, remixer, vocabulary, mixtures, objective)
+
+
+def _build_baseline(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+    stage = baseline_stages.build(recipe, mixtures)
+    for name in recipe.init:
+        if name == _EARS:
+            _give_ears(stage.modules, *_initial(recipe, name))
+        elif name in stage.modules:
+            _initialise(stage.modules[name], recipe, name)
+        else:
+            raise ConfigError(
+                f"[init] {name}: a {recipe.stage} stage trains {', '.join(stage.modules)}"
+            )
+    return stage
+
+
+def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """What LCR-G listens with, into a band-split network of the same sizes. Raises ConfigError."""
+    for module in modules.values():
+        blocks = _BLOCKS_OF.get(type(module))
+        if blocks is None:
+            continue
+        try:
+            give_ears(module, tensors, stem=blocks)
+        except ValueError as error:
+            raise ConfigError(f"[init] {_EARS}: {path} has {error}") from error
+        except RuntimeError as error:
+            raise ConfigError(f"[init] {_EARS}: {path} has a stem of other sizes") from error
+        return
+    raise ConfigError(f"[init] {_EARS}: only band-split networks have such a stem")
+
+
+def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
+    """The recipe's remixer, untrained, and its objective. Raises ConfigError."""
+    if recipe.sound is None:
+        columns = len(SlotVocabulary(LABELS).columns)
+        model = recipe.live or recipe.model
+        if model.columns != columns:
+            where = "live" if recipe.live else "model"
+            raise ConfigError(f"{where}.columns is {model.columns}; the slots have {columns}")
+        if recipe.live:
+            return CausalRemixer(recipe.live), recipe.objective
+        return GroundedRemixer(recipe.model), recipe.objective
+    found = recipe.sound.build(recipe.model.z_dim)
+    if found.fixed_prompts and not recipe.training.fixed_prompts:
+        raise ConfigError("sound: the variant 'fixed-prompts' needs training.fixed_prompts = true")
+    objective = recipe.objective
+    if found.permutation_invariant and not objective.permutation_weight:
+        objective = replace(objective, permutation_weight=1.0)
+    return SoundRemixer(found.config), objective
+
+
+def remixer_settings(recipe: Recipe) -> dict[str, Any]:
+    """The remixer in words that `lcr.joint.remixer` reads back from a checkpoint's config.json."""
+    if recipe.sound is None:
+        if recipe.live:
+            return {"kind": "causal", **asdict(recipe.live)}
+        return {"kind": "grounded", **asdict(recipe.model)}
+    return recipe.sound.build(recipe.model.z_dim).config.to_dict()
+
+
+def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
+    if name not in recipe.init:
+        return
+    path, tensors = _initial(recipe, name)
+    try:
+        if isinstance(module, GroundedRemixer):
+            tensors = _grown(module, tensors, f"{name}.")
+        fill(module, tensors, f"{name}.", partial=isinstance(module, PromptReader))
+    except (RuntimeError, WeightsError) as error:
+        raise ConfigError(f"[init] {name}: {path} does not fit: {error}") from error
+
+
+def _initial(recipe: Recipe, name: str) -> tuple[Path, dict[str, torch.Tensor]]:
+    """The file that [init] names, of a run or of what ships, and its tensors."""
+    folder = Path(recipe.init[name])
+    choices = (folder / "weights.safetensors", folder / WEIGHTS_FILE)
+    path = next((choice for choice in choices if choice.exists()), None)
+    if path is None:
+        raise ConfigError(f"[init] {name}: no {choices[0]}; finish that stage first")
+    try:
+        return path, load_file(path)
+    except Exception as error:  # safetensors raises its own type for a damaged file
+        raise ConfigError(f"[init] {name}: {path} cannot be read: {error}") from error
+
+
+def _grown(
+    remixer: GroundedRemixer, tensors: dict[str, torch.Tensor], prefix: str
+) -> dict[str, torch.Tensor]:
+    """A recipe may deepen the stem that it starts from (`model.blocks`)."""
+    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return {prefix + key: value for key, value in remixer.grow_from(own).items()}
+
+
+def open_mixtures(
+    recipe: Recipe,
+    paths: Mapping[str, Path],
+    *,
+    workers: int = 0,
+    device: torch.device | None = None,
+) -> TrainingMixtures:
+    """What the recipe's stage learns from; each bank is opened once."""
+    banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}
+    blends = [Blend(banks[b.speech], banks[b.audio], b.share) for b in recipe.blends]
+    if recipe.stage == "llm-tse":
+        return SpeakerMixtures(blends, recipe.training)
+    return LoadedMixtures(blends, recipe.training, workers=workers, device=device)
+
+
+def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:
+    """Validation examples by bank, the same in every run."""
+    n_audio = 0 if recipe.stage == "llm-tse" else recipe.training.n_audio
+    config = MixtureConfig(n_speech=recipe.training.n_speech, n_audio=n_audio)
+    found = {}
+    for name in recipe.banks:
+        bank = open_bank(name, recipe, paths, "valid")
+        mixtures = MixtureSet(bank, split="valid", config=config, seed=0, name=f"{name}-valid")
+        found[name] = [mixtures.example(i) for i in range(recipe.validation)]
+    return found

@@ -1,0 +1,143 @@
+"""A finished run made into a checkpoint that its system loads, and its validations into a curve."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from experiments.comparison.errors import ConfigError, OutputError
+from experiments.training import baseline_stages
+from experiments.training.recipe import build_remixer, remixer_settings
+from experiments.training.schema import Recipe, load_recipe
+from lcr.data.studio.classes import LABELS
+from lcr.files import write_whole
+from lcr.joint.remixer import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE, Checkpoint
+
+FLOAT16_BITS = 11
+"""Significant bits of a 16-bit float, the implicit one counted."""
+
+
+def ship(
+    recipe_path: Path,
+    run: Path,
+    out: Path,
+    overrides: Sequence[str] = (),
+    *,
+    bits: int = FLOAT16_BITS,
+) -> str:
+    """Write `out`, the model's values with `bits` significant bits (see `rounded`); the sha256 of
+    its weights. Raises ConfigError when the run has no weights or they are not of this recipe,
+    OutputError."""
+    recipe = load_recipe(recipe_path, overrides)
+    if recipe.stage == "reader" or (recipe.stage == "remixer" and not recipe.reader_from):
+        raise ConfigError(f"{recipe_path}: only a joint stage holds a whole model")
+    source = run / "weights.safetensors"
+    if not source.exists():
+        raise ConfigError(f"no {source}; train first")
+    with safe_open(source, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    about = {
+        "recipe": recipe.name,
+        "steps": int(metadata.get("step", 0)),
+        "seconds": int(metadata.get("seconds", 0)),
+    }
+    try:
+        if recipe.stage in baseline_stages.SYSTEMS:
+            scores = _last_scores(run)
+            baseline_stages.ship(recipe, tensors, out, {**about, "scores": scores})
+        else:
+            _check(recipe, tensors, source, recipe_path)
+            _write(recipe, tensors, out, about, bits)
+        return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
+    except OSError as error:
+        raise OutputError.of(out, error) from error
+
+
+def _check(recipe: Recipe, tensors: dict[str, Tensor], source: Path, recipe_path: Path) -> None:
+    remixer, _ = build_remixer(recipe)
+    expected = {f"remixer.{key}": value.shape for key, value in remixer.state_dict().items()}
+    if expected != {k: v.shape for k, v in tensors.items() if k.startswith("remixer.")}:
+        raise ConfigError(f"{source} is not of {recipe_path}; repeat the --set of its training")
+
+
+def rounded(values: Tensor, bits: int) -> Tensor:
+    """16-bit floats with `bits` significant bits, 1 to 11, ties away from zero: the fewer, the
+    smaller an archive of them is. Raises ValueError for others."""
+    if not 1 <= bits <= FLOAT16_BITS:
+        raise ValueError(f"16-bit floats have 1 to {FLOAT16_BITS} significant bits; got {bits}")
+    half = values.to(torch.float16)
+    step = 1 << (FLOAT16_BITS - bits)
+    # Sign and magnitude: a carry out of the fraction is the next exponent, as it should be.
+    whole = half.view(torch.int16).int() & 0xFFFF
+    kept = (whole + step // 2) & ~(step - 1)
+    return kept.to(torch.int16).view(torch.float16)
+
+
+def _write(
+    recipe: Recipe, tensors: dict[str, Tensor], out: Path, about: dict[str, Any], bits: int
+) -> None:
+    config = {
+        "schema": 1,
+        **about,
+        "labels": list(LABELS),
+        **_reader(recipe),
+        "remixer": remixer_settings(recipe),
+    }
+    weights = save({key: rounded(value, bits) for key, value in tensors.items()})
+    words = json.dumps(config, indent=1) + "\n"
+    write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
+    write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+
+
+def _reader(recipe: Recipe) -> dict[str, Any]:
+    """What config.json says of the reader: its settings, or in which shipped weights it is."""
+    if not recipe.reader_from:
+        return {"reader": asdict(recipe.reader.build())}
+    digest = Checkpoint.read(WEIGHTS / recipe.reader_from).sha256
+    return {"reader_from": {"weights": recipe.reader_from, "sha256": digest}}
+
+
+def _last_scores(run: Path) -> dict[str, float]:
+    """Figures of the run's last validation; {} where there was none."""
+    if not (run / "log.csv").exists():
+        return {}
+    row = read_curve([("", run)])[-1]
+    return {k: float(v) for k, v in row.items() if "/" in k and v}
+
+
+def read_curve(runs: Sequence[tuple[str, Path]]) -> list[dict[str, str]]:
+    """What the logs of some runs (stage name, folder) say of each validation, tasks apart. Raises
+    ConfigError for a run without a log."""
+    rows: list[dict[str, str]] = []
+    for stage, run in runs:
+        log = run / "log.csv"
+        if not log.exists():
+            raise ConfigError(f"no {log}; has {run} been validated?")
+        with log.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                kept = {k: v for k, v in row.items() if k.count("/") == 1}
+                rows.append(
+                    {"stage": stage, "step": row["step"], "seconds": row["seconds"], **kept}
+                )
+    return rows
+
+
+def write_curve(rows: Sequence[dict[str, str]], path: Path) -> None:
+    columns = dict.fromkeys(key for row in rows for key in row)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, lambda file: file.write(text.getvalue().encode()))

@@ -1,0 +1,142 @@
+"""Train the small generative planner: `python experiments/training/train_generative.py --run DIR`.
+
+It may be stopped at any time; the same command goes on where it was. When its time is over,
+`--out FOLDER` gets the planner in the format of transformers: weights of 16-bit floats, tokenizer
+with chat template, and settings of generation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
+    _HERE = Path(__file__).resolve().parent
+    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
+
+from agents.planners.generative.data import draw_lesson
+from agents.planners.generative.labels import plain_words
+from agents.planners.generative.text import request
+from agents.planners.generative.tokenizer import train_tokenizer
+from agents.planners.generative.training import (
+    GenerativeConfig,
+    GenerativeStage,
+    build_model,
+    save_planner,
+    start_from_words,
+)
+from experiments.comparison.errors import OutputError
+from lcr.base_weights import minilm_folder
+from lcr.errors import LcrError
+from lcr.training.config import LoopConfig
+from lcr.training.loop import Loop
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_TOKENIZER_TEXTS = 20_000
+_COMMON = 12_000
+"""Words that labels are invented from: the commonest that MiniLM's vocabulary has."""
+
+
+def open_stage(run: Path, config: GenerativeConfig) -> GenerativeStage:
+    """The stage of a run, with the tokenizer that it began with. Raises MissingWeightsError."""
+    words = plain_words((minilm_folder() / "vocab.txt").read_text(encoding="utf-8").split("\n"))
+    words = words[:_COMMON]
+    tokenizer = _tokenizer(run / "tokenizer", words, config)
+    torch.manual_seed(0)
+    model = build_model(config, tokenizer)
+    if not (run / "state.pt").exists():
+        start_from_words(model, tokenizer)
+    return GenerativeStage(model, tokenizer, words, config)
+
+
+def _tokenizer(
+    folder: Path, words: Sequence[str], config: GenerativeConfig
+) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
+    if (folder / "tokenizer.json").exists():
+        kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+        return kept
+    rng = np.random.default_rng(0)
+    texts = (
+        text
+        for lesson in (draw_lesson(rng, words, config.lessons) for _ in range(_TOKENIZER_TEXTS))
+        for text in (request(lesson.prompt, lesson.inventory),)
+    )
+    found = train_tokenizer(texts, words, size=config.vocabulary)
+    found.save_pretrained(folder)
+    return found
+
+
+def loop_config(options: argparse.Namespace) -> LoopConfig:
+    return LoopConfig(
+        steps=options.steps,
+        minutes=options.processor_minutes,
+        rate=options.rate,
+        muon_rate=2 * options.rate,
+        muon_parts=("transformer",),
+        muon_except=("wte", "wpe"),
+        warmup_steps=50,
+        decay_share=0.5,
+        clip_norm=1.0,
+        validate_every=100,
+        save_every=25,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="state and log")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="for the finished planner")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop this call after so long")
+    parser.add_argument("--steps", type=int, default=700, help="of training (default 700)")
+    parser.add_argument(
+        "--processor-minutes", type=float, help="train for this processor time, not for --steps"
+    )
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=GenerativeConfig.batch, help="prompts a step")
+    options = parser.parse_args(arguments)
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
+    try:
+        stage = open_stage(options.run, GenerativeConfig(batch=options.batch))
+        loop = Loop(stage, loop_config(options), options.run, {"held-out": ()})
+        start = f"resumed at step {loop.step}" if loop.resume() else "from the start"
+        count = sum(parameter.numel() for parameter in loop.state.trained)
+        print(f"{count / 1e6:.2f} M parameters, {start}", flush=True)
+        scores = loop.run(budget_s=60 * options.minutes, report=_report)
+        for name, value in scores.items():
+            print(f"{name:24} {value:.4f}")
+        if options.out and loop.done < 1:
+            print("not over yet: the same command goes on")
+        elif options.out:
+            loop.averaged()
+            save_planner(stage.model, stage.tokenizer, options.out)
+            print(f"planner in {options.out} after {loop.step} steps, {loop.seconds:.0f} s")
+    except OSError as error:
+        print(f"error: {OutputError.of(options.run, error)}", file=sys.stderr)
+        return 2
+    except (LcrError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _report(step: int, total: int, figures: dict[str, float]) -> None:
+    if step % 20 == 0:
+        print(f"step {step} " + " ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Which systems, models and readers there are, and what they cost."""

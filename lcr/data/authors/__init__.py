@@ -1,0 +1,1 @@
+"""The authors' test set, read and rebuilt."""

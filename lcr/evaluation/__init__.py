@@ -1,0 +1,1 @@
+"""Scores of one remix, and statistics of many."""

@@ -1,0 +1,1 @@
+"""LCR as a system: one network that reads the prompt and remixes."""

@@ -1,0 +1,330 @@
+"""LCR as a Remixer: the joint model, prompt -> z -> one mask, no separation (section IV)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from lcr.audio.core import check_audio
+from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
+from lcr.errors import LcrError
+from lcr.nn.grounded.causal import CausalConfig, CausalRemixer
+from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
+from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
+from lcr.nn.reader.prompt_reader import LoraConfig, PromptReader, ReaderConfig
+from lcr.nn.reader.slots import SlotVocabulary
+from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
+from lcr.running.chunked import AdapterConfig, Core, Prepared, run_core
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+DEFAULT_WEIGHTS = "lcr-g"
+SAMPLE_RATE = 16_000
+CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
+_TOLD = 0.5
+"""A slot above this probability is told in the trace."""
+
+
+class WeightsError(LcrError):
+    """A checkpoint folder is not one; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A folder with config.json and model.safetensors, as `experiments/ship.py` writes it."""
+
+    config: dict[str, Any]
+    tensors: dict[str, torch.Tensor]
+    sha256: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Checkpoint:
+        """Raises MissingWeightsError when files are absent, WeightsError when they are broken."""
+        config_path, weights_path = folder / CONFIG_FILE, folder / WEIGHTS_FILE
+        for path in (config_path, weights_path):
+            if not path.is_file():
+                raise MissingWeightsError(f"no {path}: not a checkpoint of lcr")
+        try:
+            config = json.loads(config_path.read_text(encoding="utf-8"))
+            tensors = load_file(weights_path)
+        except Exception as error:  # safetensors raises its own type; both mean a broken file
+            raise WeightsError(f"{folder} is damaged: {error}") from error
+        digest = hashlib.sha256(weights_path.read_bytes()).hexdigest()
+        return cls(config=config, tensors=tensors, sha256=digest)
+
+
+class JointRemixer:
+    """LCR with any SoundRemixer: reads the prompt once, remixes each channel in one pass.
+
+    `remixer` maps mixtures (rows, samples) and filters (rows, 1, z_dim) to (rows, 1, samples).
+    Takes any rate, channel count and length through the adapters; needs no oracle.
+    """
+
+    def __init__(
+        self,
+        reader: PromptReader,
+        remixer: torch.nn.Module,
+        card: SystemCard,
+        *,
+        slot_names: tuple[str, ...] = (),
+        config: dict[str, Any] | None = None,
+        model_card: str = "",
+        device: str = "cpu",
+    ) -> None:
+        self._reader = reader.to(device).eval()
+        self._remixer = remixer.to(device).eval()
+        self._card = card
+        self._device = device
+        self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=20.0, overlap_s=2.0)
+        self.slot_names = slot_names
+        self.config = config
+        """The config.json that describes it; None where it is no checkpoint of lcr."""
+        self.model_card = model_card
+        """The README.md beside its weights, "" for none."""
+
+    @classmethod
+    def from_checkpoint(cls, folder: Path, *, name: str, device: str = "cpu") -> JointRemixer:
+        """Load a checkpoint folder. Raises MissingWeightsError or WeightsError."""
+        checkpoint = Checkpoint.read(folder)
+        try:
+            vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
+            shared = _reader_of(checkpoint, folder)
+            settings = dict(shared.config["reader"])
+            settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
+            reader = PromptReader(ReaderConfig(**settings), light=True)
+            remixer = build_network(checkpoint.config["remixer"])
+            fill(reader, shared.tensors, "reader.", partial=True)
+            fill(remixer, checkpoint.tensors, "remixer.", partial=False)
+            _check_filter(reader, remixer, vocabulary)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
+        base = reader.config.base
+        card = SystemCard(
+            name=name,
+            family="joint",
+            sample_rate=SAMPLE_RATE,
+            causal=_is_causal(remixer),
+            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710"
+            + ("; grounded mask" if isinstance(remixer, GroundedRemixer) else ""),
+            licence="Apache-2.0",
+            weights={
+                folder.name: checkpoint.sha256,
+                **_borrowed(checkpoint),
+                Path(base).name: weights_sha256(find_base(base)),
+            },
+        )
+        names = vocabulary.names if reader.config.slots else ()
+        about = {k: v for k, v in checkpoint.config.items() if k != "reader_from"}
+        return cls(
+            reader,
+            remixer,
+            card,
+            slot_names=names,
+            config={**about, "reader": shared.config["reader"]},
+            model_card=_text_of(folder / CARD_FILE),
+            device=device,
+        )
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The remixer, without the reader."""
+        return self._remixer
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Its weights as a checkpoint names them: the remixer's, and of the reader what training
+        changes."""
+        parts = {"reader": self._reader.trained_state(), "remixer": self._remixer.state_dict()}
+        return {f"{name}.{key}": v for name, part in parts.items() for key, v in part.items()}
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """Remix (channels, samples) as `prompt` asks. Raises ValueError for unusable audio."""
+        request = RemixRequest(mixture=mixture, sample_rate=sample_rate, prompt=prompt)
+        return self.remix_many([request])[0]
+
+    def remix_many(self, requests: Sequence[RemixRequest]) -> list[Remix]:
+        """Prompts are read in one batch, and mixtures of one shape and rate remixed in one."""
+        if not requests:
+            return []
+        for request in requests:
+            check_audio(request.mixture, request.sample_rate)
+        start = time.perf_counter()
+        z = self.read([request.prompt for request in requests])
+        reading = (time.perf_counter() - start) / len(requests)
+        shapes = {(r.mixture.shape, r.sample_rate) for r in requests}
+        if len(shapes) > 1:
+            audio = [self._one(r, z[i : i + 1]) for i, r in enumerate(requests)]
+        else:
+            audio = self.remix_by(requests, z)
+        remixing = (time.perf_counter() - start) / len(requests) - reading
+        return [
+            Remix(
+                audio=each, trace=(self._told(row, reading), Step(name="remix", seconds=remixing))
+            )
+            for each, row in zip(audio, z, strict=True)
+        ]
+
+    def prepare(self, prompt: str) -> Prepared:
+        """Read `prompt` once, for audio of any length; see
+        `lcr.running.chunked.PreparedRemixer`."""
+        start = time.perf_counter()
+        z = self.read([prompt])
+        told = self._told(z[0], time.perf_counter() - start)
+
+        def core(audio: Audio) -> Audio:
+            # One after another, so that memory does not grow with the number of channels.
+            return np.concatenate([self._core(channel[None], z) for channel in audio])
+
+        return Prepared(core=core, config=self._adapter, trace=[told])
+
+    def _by(self, z: torch.Tensor) -> Core:
+        """The core that gives every channel the one filter z (1, z_dim)."""
+        return lambda audio: self._core(audio, z.expand(len(audio), -1))
+
+    def _one(self, request: RemixRequest, z: torch.Tensor) -> Audio:
+        return run_core(self._by(z), request.mixture, request.sample_rate, self._adapter)
+
+    def remix_by(self, requests: Sequence[RemixRequest], z: torch.Tensor) -> list[Audio]:
+        """Remix mixtures of one shape and rate by filters (requests, z_dim), whatever their
+        prompts say."""
+        # To the adapter a batch is one recording of many channels.
+        stacked = np.concatenate([r.mixture for r in requests])
+        channels = requests[0].mixture.shape[0]
+        rows = z.repeat_interleave(channels, 0)
+        out = run_core(
+            lambda audio: self._core(audio, rows), stacked, requests[0].sample_rate, self._adapter
+        )
+        return list(out.reshape(len(requests), channels, -1))
+
+    @torch.inference_mode()
+    def read(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Semantic filters z (prompts, z_dim); the first values are those of `slot_names`."""
+        z: torch.Tensor = self._reader(prompts)
+        return z
+
+    @torch.inference_mode()
+    def _core(self, audio: Audio, z: torch.Tensor) -> Audio:
+        """(rows, samples) at 16 kHz, one filter a row."""
+        waves = torch.from_numpy(np.ascontiguousarray(audio)).to(self._device)
+        out: Audio = self._remixer(waves, z.unsqueeze(1)).squeeze(1).cpu().numpy()
+        return out
+
+    def _told(self, z: torch.Tensor, seconds: float) -> Step:
+        if not self.slot_names:
+            return Step(name="read prompt", detail=f"{z.shape[-1]} values of z", seconds=seconds)
+        probabilities = z[: len(self.slot_names)].tolist()
+        told = {
+            name: round(p, 3)
+            for name, p in zip(self.slot_names, probabilities, strict=True)
+            if p > _TOLD
+        }
+        words = ", ".join(told) or "nothing recognised"
+        return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
+
+
+def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
+    """The untrained remixer that a checkpoint's config.json describes. Raises KeyError, TypeError
+    or ValueError where it describes none."""
+    if "block" in settings:
+        return SoundRemixer(SoundRemixerConfig.from_dict(settings))
+    kind = settings.get("kind")
+    if kind not in ("grounded", "causal"):
+        raise ValueError("its remixer has no `block` and is not of the kind 'grounded' or 'causal'")
+    sizes = {key: value for key, value in settings.items() if key != "kind"}
+    sizes["band_bins"] = tuple(sizes["band_bins"])
+    if kind == "causal":
+        return CausalRemixer(CausalConfig(**sizes))
+    return GroundedRemixer(GroundedConfig(**sizes))
+
+
+def _reader_of(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
+    """Where the reader is: in the checkpoint, or with `reader_from` in one that ships, of the
+    stated digest. Raises WeightsError."""
+    told = checkpoint.config.get("reader_from")
+    if told is None:
+        return checkpoint
+    shared = Checkpoint.read(WEIGHTS / told["weights"])
+    if shared.sha256 != told["sha256"]:
+        raise WeightsError(
+            f"{folder} was made for the reader of {told['weights']} {told['sha256'][:12]}; "
+            f"here is {shared.sha256[:12]}: ship it again"
+        )
+    return shared
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _borrowed(checkpoint: Checkpoint) -> dict[str, str]:
+    told = checkpoint.config.get("reader_from")
+    return {told["weights"]: told["sha256"]} if told else {}
+
+
+def _is_causal(remixer: GroundedRemixer | SoundRemixer) -> bool:
+    if isinstance(remixer, SoundRemixer):
+        return remixer.config.is_causal
+    return isinstance(remixer, CausalRemixer)
+
+
+def _check_filter(
+    reader: PromptReader, remixer: GroundedRemixer | SoundRemixer, vocabulary: SlotVocabulary
+) -> None:
+    """Raises ValueError where the remixer expects another z than the reader gives."""
+    slots_only = isinstance(remixer, CausalRemixer) and reader.config.slots
+    if (slots_only or reader.z_dim) != remixer.config.z_dim:
+        raise ValueError(
+            f"z is {reader.z_dim} wide, and its remixer expects {remixer.config.z_dim}"
+        )
+    columns = len(vocabulary.columns)
+    if isinstance(remixer, GroundedRemixer) and remixer.config.columns != columns:
+        raise ValueError(f"{columns} columns of slots, and its remixer expects others")
+
+
+def fill(
+    module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefix: str, *, partial: bool
+) -> None:
+    """Load the tensors whose names begin with `prefix`: all there are, or with `partial` what
+    training changes. Raises ValueError for missing or unknown ones, RuntimeError for wrong shapes.
+    """
+    state = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
+    whole = module.trained_state() if isinstance(module, PromptReader) else module.state_dict()
+    expected = set(whole)
+    if set(state) != expected:
+        odd = sorted(set(state) ^ expected)
+        raise ValueError(f"{len(odd)} tensors are missing or unknown, such as {odd[0]}")
+    module.load_state_dict(state, strict=not partial)
+
+
+def load_default(
+    *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
+) -> JointRemixer:
+    """The system `lcr`: the shipped checkpoint, or any folder given as `weights`."""
+    # What ships comes first: a folder of the same name beside the caller must not take its place.
+    shipped = WEIGHTS / weights
+    folder = Path(weights) if Path(weights).is_dir() and not shipped.is_dir() else shipped
+    return JointRemixer.from_checkpoint(folder, name=name, device=device)
+
+
+# The remix blocks under one small budget of training, LCR-G's among them.
+load_lcr_c = partial(load_default, weights="lcr-c", name="lcr-c")
+load_lcr_t = partial(load_default, weights="lcr-t", name="lcr-t")
+load_lcr_m = partial(load_default, weights="lcr-m", name="lcr-m")
+load_lcr_live = partial(load_default, weights="lcr-live", name="lcr-live")
+load_lcr_g_small_budget = partial(
+    load_default, weights="lcr-g-small-budget", name="lcr-g-small-budget"
+)

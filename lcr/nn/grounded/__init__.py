@@ -1,0 +1,1 @@
+"""LCR-G, one mask from grounded masks, and its live form."""

@@ -1,0 +1,1 @@
+"""The paper's remixers: LCR-C, LCR-T and LCR-M."""

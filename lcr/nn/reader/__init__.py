@@ -1,0 +1,1 @@
+"""The prompt reader: English in, an embedding and slots out."""

@@ -1,0 +1,228 @@
+"""BERT for reading prompts, in torch alone: the same numbers as transformers and peft, which take
+longer to import than a short recording takes to remix.
+
+Only for what ships: an absolute-position BERT encoder in a folder of transformers' format, frozen
+or with LoRA on query and value. Modules are named as peft names them, so that a reader's trained
+state fits either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lcr.base_weights import MissingWeightsError
+from lcr.nn.reader.config import LoraConfig, ReaderConfig
+
+WEIGHTS, TOKENIZER, CONFIG = "model.safetensors", "tokenizer.json", "config.json"
+_ADAPTED = ("query", "value")
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What a transformers model gives, as far as readers use it: (batch, tokens, width)."""
+
+    last_hidden_state: Tensor
+
+
+def is_light(folder: Path, settings: ReaderConfig) -> bool:
+    """Whether `LightBert` reads what is in `folder` as transformers would."""
+    if settings.bits or settings.dtype != "float32" or settings.trains == "all":
+        return False
+    if settings.pooling == "final" or (settings.lora is not None and settings.lora.targets):
+        return False
+    if not all((folder / name).is_file() for name in (WEIGHTS, TOKENIZER, CONFIG)):
+        return False
+    found = _config(folder)
+    plain = found.get("position_embedding_type", "absolute") == "absolute"
+    decoder = found.get("is_decoder") or found.get("add_cross_attention")
+    return bool(
+        found.get("model_type") == "bert"
+        and found.get("hidden_act") == "gelu"
+        and plain
+        and not decoder
+    )
+
+
+class LightTokenizer:
+    """As much of a transformers tokenizer as `PromptTokenizer` uses."""
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.no_padding()
+        self.model_max_length = int(_config(folder)["max_position_embeddings"])
+        self.pad_token_id: int | None = self._tokenizer.token_to_id("[PAD]")
+
+    def __call__(
+        self,
+        texts: str | Sequence[str],
+        *,
+        truncation: bool = False,
+        max_length: int = 0,
+        **_: object,
+    ) -> dict[str, Any]:
+        if truncation:
+            self._tokenizer.enable_truncation(max_length)
+        else:
+            self._tokenizer.no_truncation()
+        if isinstance(texts, str):
+            return {"input_ids": self._tokenizer.encode(texts).ids}
+        return {"input_ids": [row.ids for row in self._tokenizer.encode_batch(list(texts))]}
+
+
+class LightBert(nn.Module):
+    """`forward(input_ids, attention_mask)`, (batch, tokens) int64, to `Hidden`.
+
+    Raises MissingWeightsError for a folder whose weights are damaged or do not fit its config.
+    """
+
+    def __init__(self, folder: Path, lora: LoraConfig | None) -> None:
+        super().__init__()
+        config = _config(folder)
+        self.width = int(config["hidden_size"])
+        model = nn.Module()
+        model.embeddings = _Embeddings(config)
+        model.encoder = nn.Module()
+        model.encoder.layer = nn.ModuleList(
+            _Layer(config, lora) for _ in range(int(config["num_hidden_layers"]))
+        )
+        self._load(model, folder)
+        model.requires_grad_(False)
+        if lora is None:
+            self.embeddings, self.encoder = model.embeddings, model.encoder
+        else:
+            self.base_model = nn.Module()
+            self.base_model.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Hidden:
+        own: Any = self.base_model.model if hasattr(self, "base_model") else self
+        h = own.embeddings(input_ids)
+        mask = attention_mask[:, None, None].bool()
+        for layer in own.encoder.layer:
+            h = layer(h, mask)
+        return Hidden(h)
+
+    def _load(self, model: nn.Module, folder: Path) -> None:
+        from safetensors.torch import load_file
+
+        try:
+            tensors = load_file(folder / WEIGHTS)
+        except Exception as error:  # safetensors raises its own type for a damaged file
+            raise MissingWeightsError(f"{folder} cannot be loaded: {error}") from error
+        own = {}
+        for name, value in tensors.items():
+            name = name.removeprefix("bert.")
+            if name.split(".")[0] in ("embeddings", "encoder"):
+                own[_place(name, model)] = value.float()
+        own.pop("embeddings.position_ids", None)
+        wanted = {name for name in model.state_dict() if "lora_" not in name}
+        lacking = sorted(wanted ^ set(own))
+        if lacking:
+            raise MissingWeightsError(
+                f"{folder} lacks {len(lacking)} weights of a bert, such as {lacking[0]}"
+            )
+        try:
+            model.load_state_dict(own, strict=False)
+        except RuntimeError as error:
+            raise MissingWeightsError(f"{folder} cannot be loaded: {error}") from error
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    return found
+
+
+def _place(name: str, model: nn.Module) -> str:
+    """Where a tensor of the checkpoint goes: under an adapted layer its base has a name."""
+    owner, _, last = name.rpartition(".")
+    try:
+        adapted = isinstance(model.get_submodule(owner), _Adapted)
+    except AttributeError:
+        return name
+    return f"{owner}.base_layer.{last}" if adapted else name
+
+
+class _Adapted(nn.Module):
+    """A linear layer with low-rank adaptation beside it, named as peft names them."""
+
+    def __init__(self, width: int, lora: LoraConfig) -> None:
+        super().__init__()
+        self.base_layer = nn.Linear(width, width)
+        self.lora_A = nn.ModuleDict({"default": nn.Linear(width, lora.rank, bias=False)})
+        self.lora_B = nn.ModuleDict({"default": nn.Linear(lora.rank, width, bias=False)})
+        nn.init.zeros_(self.lora_B["default"].weight)  # type: ignore[arg-type]
+        self.scale = lora.alpha / lora.rank
+
+    def forward(self, x: Tensor) -> Tensor:
+        change: Tensor = self.lora_B["default"](self.lora_A["default"](x))
+        out: Tensor = self.base_layer(x)
+        return out + self.scale * change
+
+
+class _Embeddings(nn.Module):
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        width = int(config["hidden_size"])
+        self.word_embeddings = nn.Embedding(int(config["vocab_size"]), width)
+        self.position_embeddings = nn.Embedding(int(config["max_position_embeddings"]), width)
+        self.token_type_embeddings = nn.Embedding(int(config["type_vocab_size"]), width)
+        self.LayerNorm = nn.LayerNorm(width, eps=float(config["layer_norm_eps"]))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        places = torch.arange(ids.shape[1], device=ids.device)
+        kind = self.token_type_embeddings.weight[0]
+        out: Tensor = self.LayerNorm(
+            self.word_embeddings(ids) + kind + self.position_embeddings(places)
+        )
+        return out
+
+
+class _Layer(nn.Module):
+    """Self-attention and a perceptron, each with a residual connection and a norm behind it."""
+
+    def __init__(self, config: dict[str, Any], lora: LoraConfig | None) -> None:
+        super().__init__()
+        width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
+        eps = float(config["layer_norm_eps"])
+        self.heads = int(config["num_attention_heads"])
+        heard = {
+            name: _Adapted(width, lora)
+            if lora is not None and name in _ADAPTED
+            else nn.Linear(width, width)
+            for name in ("query", "key", "value")
+        }
+        self.attention = nn.ModuleDict(
+            {"self": nn.ModuleDict(heard), "output": _joined(width, width, eps)}
+        )
+        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
+        self.output = _joined(inner, width, eps)
+
+    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
+        own: Any = self.attention["self"]
+        query, key, value = (
+            own[name](h).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for name in ("query", "key", "value")
+        )
+        heard = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        h = _add(self.attention["output"], heard.transpose(1, 2).flatten(2), h)
+        return _add(self.output, functional.gelu(self.intermediate["dense"](h)), h)
+
+
+def _joined(inputs: int, width: int, eps: float) -> nn.ModuleDict:
+    return nn.ModuleDict(
+        {"dense": nn.Linear(inputs, width), "LayerNorm": nn.LayerNorm(width, eps=eps)}
+    )
+
+
+def _add(joined: Any, change: Tensor, h: Tensor) -> Tensor:  # noqa: ANN401 (a ModuleDict)
+    out: Tensor = joined["LayerNorm"](joined["dense"](change) + h)
+    return out

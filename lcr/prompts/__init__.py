@@ -1,0 +1,1 @@
+"""English in and out: reading a prompt, and writing prompts to learn from."""

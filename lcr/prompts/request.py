@@ -1,0 +1,129 @@
+"""Text at the front door: what people type or paste, made ready for a system that reads English."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from lcr.errors import LcrError
+from lcr.prompts.spelling import corrected
+
+MOST_WORDS = 60
+"""What readers surely read to the end; of longer prompts the sentences that ask are read."""
+_QUOTES = "\"'`“”„‟‘’‚«»‹›"
+_PAIRS = str.maketrans(dict.fromkeys("‘’‚", "'") | dict.fromkeys("“”„«»", '"'))
+_ASKS = re.compile(
+    r"\b(?:remov|delet|eliminat|eras|get rid|silenc|mut(?:e|ing)|take out|cut|drop|rais|increas"
+    r"|boost|amplif|turn|lower|reduc|decreas|soften|attenuat|isolat|extract|separat|keep|only|just|make"
+    r"|louder|quieter|softer|up\b|down\b|undo|redo|back\b)\w*",
+    re.IGNORECASE,
+)
+_FOREIGN = {
+    "German": "der die das den dem ein eine einen und nicht mach mache bitte entferne nur leiser "
+    "lauter hund frau mann alles ohne",
+    "French": "le les des une et supprime enlève enleve retire baisse augmente monte seulement "
+    "chien femme homme garde fort moins plus avec sans voix",
+    "Spanish": "el los las una y quita elimina sube baja deja solo perro mujer hombre con sin voz "
+    "todo más volumen",
+    "Italian": "il lo gli una e togli rimuovi alza abbassa solo cane donna uomo con senza voce "
+    "tutto più",
+    "Portuguese": "o os uma e remova tire aumente abaixe apenas cachorro cão mulher homem com sem "
+    "voz tudo mais",
+    "Dutch": "het een en verwijder zet harder zachter alleen hond vrouw man zonder stem alles",
+}
+_FOREIGN_WORDS = {name: frozenset(words.split()) for name, words in _FOREIGN.items()}
+_ENGLISH_WORDS = (
+    "the a an and of to in it is are i you me my please make turn up down remove keep only just "
+    "everything but with without louder quieter want all them that this other one can could"
+)
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
+
+
+class PromptError(LcrError):
+    """A prompt that nothing can be read from; the message says what to write instead."""
+
+
+def tidy(prompt: str) -> str:
+    """`prompt` on one line, without the quotes around it and what cannot be seen.
+
+    Raises PromptError for one without words.
+    """
+    text = unicodedata.normalize("NFC", prompt).translate(_PAIRS)
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cs", "Co"))
+    text = _unquoted(" ".join(text.split()))
+    if not re.search(r"\w", text):
+        raise PromptError('the prompt is empty; say what to do, such as "turn the siren down"')
+    return text
+
+
+def readable(prompt: str) -> str:
+    """`tidy`, for readers that know English only, with misspelt words put right where it is clear
+    which are meant (`lcr.prompts.spelling`); of more than `MOST_WORDS` words, as many of the
+    sentences that ask for something as fit.
+
+    Raises PromptError as well for a prompt that is too long and asks for nothing short, and for one
+    in another language, as far as its letters and commonest words tell.
+    """
+    text = tidy(prompt)
+    _check_language(text)
+    text = corrected(text)
+    return text if len(text.split()) <= MOST_WORDS else _shortened(text)
+
+
+def prepared(prompt: str, system: str) -> str:
+    """`prompt` as the system of that name is given it at the front door: `readable`, but `tidy` for
+    "agent-llm", whose language model reads more than English, and longer texts."""
+    return (tidy if system == "agent-llm" else readable)(prompt)
+
+
+def reading(prompt: str, read: str) -> str:
+    """For a person, where words were changed or left out: 'read as "remove the dog"', else ""."""
+    return "" if read == tidy(prompt) else f'read as "{read}"'
+
+
+def sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", text)
+
+
+def asks(text: str) -> bool:
+    """Whether its words ask for a change."""
+    return bool(_ASKS.search(text))
+
+
+def _unquoted(text: str) -> str:
+    while len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
+        inside = text[1:-1].strip()
+        if any(mark in inside for mark in (text[0], text[-1])):
+            return text  # several quotations
+        text = inside
+    return text
+
+
+def _check_language(text: str) -> None:
+    letters = [c for c in text if c.isalpha()]
+    latin = sum(unicodedata.name(c, "").startswith("LATIN") for c in letters)
+    if letters and 2 * latin < len(letters):
+        raise PromptError("prompts are read in English only; this one is in another script")
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    english = sum(word in _ENGLISH for word in words)
+    found = {name: sum(w in known for w in words) for name, known in _FOREIGN_WORDS.items()}
+    name = max(found, key=found.__getitem__)
+    if found[name] >= 2 and found[name] > 2 * english:
+        raise PromptError(f"prompts are read in English only; this one seems to be in {name}")
+
+
+def _shortened(text: str) -> str:
+    kept: list[str] = []
+    words = 0
+    for sentence in sentences(text):
+        size = len(sentence.split())
+        if asks(sentence) and words + size <= MOST_WORDS:
+            kept.append(sentence)
+            words += size
+    if not kept:
+        raise PromptError(
+            f"the prompt has {len(text.split())} words and no short sentence that asks for "
+            f"something; say it in at most {MOST_WORDS}"
+        )
+    return " ".join(kept)

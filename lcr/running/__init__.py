@@ -1,0 +1,1 @@
+"""Any system on any recording: chunks, high bands, files."""

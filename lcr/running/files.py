@@ -1,0 +1,232 @@
+"""Remix audio files of any length from disk to disk, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import soundfile
+
+from lcr.audio.reader import AudioFile
+from lcr.audio.streams import Source
+from lcr.audio.writer import AudioWriter, Encoding, encoding_like
+from lcr.errors import AudioFileError, LcrError
+from lcr.files import write_whole
+from lcr.prompts.time_range import limit_blocks
+from lcr.prompts.time_words import choose_range
+from lcr.remixer import Audio, Remixer, Step
+from lcr.running.chunked import (
+    AdapterConfig,
+    AnyRateRemixer,
+    Prepared,
+    PreparedRemixer,
+    stream_core,
+)
+
+_PART_S = 300.0
+_PART_VALUES = 2**25
+"""Most samples of all channels in a part: 128 MiB."""
+_PART_OVERLAP = 1 / 30
+
+
+class SystemFailedError(LcrError):
+    """A system met an error of the machine or the network; the cause is chained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRemix:
+    """How remixing a file went. `peak_db` is re full scale, None for digital silence;
+    `clipped_samples` were beyond what the format holds, or what players of a lossy one play."""
+
+    encoding: Encoding
+    peak_db: float | None
+    clipped_samples: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+    trace: tuple[Step, ...] = ()
+
+
+@dataclass
+class _Counted:
+    """A Source that tells how many samples are read, the first time."""
+
+    source: Source
+    tell: Callable[[int], object]
+    _told: bool = field(default=False, init=False)
+
+    @property
+    def sample_rate(self) -> int:
+        return self.source.sample_rate
+
+    @property
+    def channels(self) -> int:
+        return self.source.channels
+
+    @property
+    def samples(self) -> int:
+        return self.source.samples
+
+    def blocks(self) -> Iterator[Audio]:
+        first, self._told = not self._told, True
+        for block in self.source.blocks():
+            yield block
+            if first:
+                self.tell(block.shape[1])
+
+
+def remix_file(
+    remixer: Remixer,
+    source: AudioFile,
+    target: Path,
+    prompt: str,
+    *,
+    gain_db: float = 0.0,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    tell: Callable[[int], object] = lambda samples: None,
+    before_rename: Callable[[IO[bytes]], object] = lambda file: None,
+) -> FileRemix:
+    """Remix `source` into `target`: sample for sample, in the source's format (or the one that the
+    suffix of `target` names), with its tags, whole or not at all; its folder is made if need be.
+
+    Every chunk of a long recording is remixed by the same prompt. A system without `prepare` (see
+    `lcr.running.chunked.PreparedRemixer`) gets the recording as a whole, or, beyond five minutes,
+    in parts that overlap. `gain_db` changes the level of what is written. A time range in the
+    prompt, or from `start_s` to `end_s` seconds (below 0: from the end), limits the change to a
+    part of the recording, all of which the system hears; see `lcr.prompts.time_range`. `tell` hears
+    of every number of samples that are read, `before_rename` gets the written file when all is in
+    it.
+
+    Raises AudioFileError for the source as `AudioFile` does and for a target that cannot be
+    written, TimeRangeError for a range that is none or not in the recording; what the system raises
+    passes through.
+    """
+    encoding = encoding_like(source, target)
+    if target.exists() and target.samefile(source.path):
+        raise AudioFileError(target, "is its own source; give another name")
+    report: list[FileRemix] = []
+
+    def write(file: IO[bytes]) -> None:
+        done = write_remix(
+            remixer,
+            source,
+            file,
+            prompt,
+            encoding=encoding,
+            gain_db=gain_db,
+            start_s=start_s,
+            end_s=end_s,
+            tell=tell,
+        )
+        report.append(done)
+        file.flush()
+        before_rename(file)
+
+    try:
+        write_whole(target, write)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror or error})"
+        raise AudioFileError(target, problem) from error
+    return report[0]
+
+
+def write_remix(
+    remixer: Remixer,
+    source: AudioFile,
+    file: IO[bytes],
+    prompt: str,
+    *,
+    encoding: Encoding,
+    gain_db: float = 0.0,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    tell: Callable[[int], object] = lambda samples: None,
+) -> FileRemix:
+    """`remix_file` into an open, seekable file. Raises OSError on a full disk."""
+    began = time.perf_counter()
+    timed = choose_range(prompt, start_s=start_s, end_s=end_s)
+    only = timed.only
+    window = None if only is None else only.within(source.samples, source.sample_rate)
+    ready = _prepare(remixer, source, timed.prompt)
+    gain = np.float32(10 ** (gain_db / 20))
+    spool = Path(file.name).parent if isinstance(file.name, str) else None
+    try:
+        with AudioWriter(
+            file,
+            encoding,
+            sample_rate=source.sample_rate,
+            channels=source.channels,
+            tags=source.tags,
+        ) as writer:
+            counted = _Counted(source, tell)
+            blocks = stream_core(ready.core, counted, ready.config, spool_folder=spool)
+            for block in blocks if window is None else limit_blocks(blocks, source, window):
+                writer.write(block if gain == 1 else block * gain)
+    except soundfile.SoundFileError as error:
+        name = f"{encoding.container} {encoding.subtype}"
+        problem = f"cannot be written as {name} of {source.sample_rate} Hz ({error})"
+        raise AudioFileError(source.path, problem) from error
+    peak_db = 20 * math.log10(writer.peak) if writer.peak > 0 else None
+    clipped = 0 if encoding.is_float else writer.over
+    return FileRemix(
+        encoding=encoding,
+        peak_db=peak_db,
+        clipped_samples=clipped,
+        seconds=time.perf_counter() - began,
+        warnings=tuple(_warnings(source, encoding, writer, gain_db)),
+        trace=(*ready.trace, *(() if only is None else (only.step(),))),
+    )
+
+
+def _prepare(remixer: Remixer, source: Source, prompt: str) -> Prepared:
+    with _told_apart(remixer):
+        ready = _prepared(remixer, source, prompt)
+
+    def core(audio: Audio) -> Audio:
+        with _told_apart(remixer):
+            return ready.core(audio)
+
+    return replace(ready, core=core)
+
+
+@contextmanager
+def _told_apart(remixer: Remixer) -> Iterator[None]:
+    """A system's own OSError, such as a network's, must not be taken for a full disk."""
+    try:
+        yield
+    except OSError as error:
+        raise SystemFailedError(f"{remixer.card.name} failed: {error}") from error
+
+
+def _prepared(remixer: Remixer, source: Source, prompt: str) -> Prepared:
+    if isinstance(remixer, PreparedRemixer):
+        return remixer.prepare(prompt)
+    part_s = min(_PART_S, _PART_VALUES / (source.sample_rate * source.channels))
+    config = AdapterConfig(
+        native_rate=source.sample_rate, chunk_s=part_s, overlap_s=part_s * _PART_OVERLAP
+    )
+    return AnyRateRemixer(remixer, config).prepare(prompt)
+
+
+def _warnings(
+    source: AudioFile, encoding: Encoding, writer: AudioWriter, gain_db: float
+) -> Iterator[str]:
+    if writer.over and not encoding.is_float:
+        over_db = 20 * math.log10(writer.peak)
+        least = math.floor(10 * (gain_db - over_db)) / 10
+        yield (
+            f"{writer.over} samples are beyond full scale by up to {over_db:.1f} dB and clip in "
+            f"{encoding.subtype}; use --gain-db {least:.1f}, or a .wav of floats"
+        )
+    if encoding.subtype != source.subtype:
+        yield f"written as {encoding.container} {encoding.subtype} (it was {source.subtype})"
+    elif encoding.container == "RF64" != source.container:
+        yield "longer than WAV can hold: written as RF64"
+    if writer.lost_tags:
+        yield f"{encoding.container} cannot hold its tags {', '.join(writer.lost_tags)}"

@@ -1,0 +1,128 @@
+"""Prompts for the offline planner say what they are said to say; its stage learns and resumes."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from agents.planners.offline.network import PlannerConfig, PlannerNetwork
+from agents.planners.offline.training.noise import roughen
+from agents.planners.offline.training.prompts import draw_example, draw_prompt, unnamed_action
+from agents.planners.offline.training.sounds import sounds
+from agents.planners.offline.training.speakers import speaker_phrase
+from agents.planners.offline.training.stage import PlannerStage, PlannerStageConfig
+from agents.planners.offline.training.styles import STYLES
+from lcr.instruction import STYLE_VALUES, Action
+from lcr.prompts.generator import implied_actions
+from lcr.prompts.generator.phrases import Dice
+from lcr.training.config import LoopConfig
+from lcr.training.loop import Loop
+from tests.tiny_bert import tiny_bert
+
+
+def test_prompts_ask_for_their_instruction() -> None:
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(500):
+        asked, prompt = draw_prompt(rng)
+        assert implied_actions(prompt, asked.descriptions) == asked.actions, prompt
+        assert prompt.text.strip()
+        assert "{" not in prompt.text
+        for phrase in prompt.phrases:
+            if phrase.scope == "one":
+                assert phrase.words.casefold() in prompt.text.casefold()
+        seen.add(prompt.form)
+    assert seen == {"change", "isolate", "keep_only", "except"}
+
+
+def test_examples_follow_their_seed_and_no_source_is_told_twice() -> None:
+    first = [draw_example(np.random.default_rng(seed)) for seed in range(60)]
+    assert first == [draw_example(np.random.default_rng(seed)) for seed in range(60)]
+    for drawn in first:
+        assert len(drawn.descriptions) == len(drawn.actions) > 0
+        assert len(set(drawn.descriptions)) == len(drawn.descriptions)
+    assert {e.rest for e in first} >= {Action.KEEP, Action.REMOVE}
+
+
+def test_what_is_not_named() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        asked, prompt = draw_prompt(rng)
+        named = {i for phrase in prompt.phrases for i in phrase.denotes}
+        rest = unnamed_action(prompt)
+        for i, action in enumerate(asked.actions):
+            assert i in named or action is rest
+
+
+def test_every_style_has_words_and_no_adjective_two_values() -> None:
+    for attribute, values in STYLE_VALUES.items():
+        if attribute == "gender":
+            continue
+        for a, b in itertools.combinations(values, 2):
+            first, second = STYLES[attribute, a], STYLES[attribute, b]
+            assert not set(first.adjectives) & set(second.adjectives)
+            assert not set(first.levels) & set(second.levels)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(STYLES)))
+@example(4294967294, ("emotion", "surprised"))  # "the female whose aback state of mind is taken"
+def test_a_speaker_is_told_by_words_of_his_style(seed: int, pair: tuple[str, str]) -> None:
+    style = STYLES[pair]
+    words = speaker_phrase((("gender", "F"), pair), Dice(np.random.default_rng(seed)))
+    said = (*style.adjectives, *style.doing, *style.levels)
+    assert any(word in words for word in said), words
+    assert not {"man", "male", "guy", "gentleman"} & set(words.replace("'s", "").split())
+
+
+def test_a_phrase_takes_no_word_of_another_sound() -> None:
+    dice = Dice(np.random.default_rng(0))
+    dogs = [sound for sound in sounds() if sound.names[0] == "dog"]
+    barking, growling = dogs[0], dogs[1]
+    taken = frozenset((*growling.names, *growling.doings)) - frozenset(barking.names)
+    for _ in range(200):
+        assert "growl" not in barking.phrase(dice, taken)
+    assert len(sounds()) > 300
+    assert all(sound.label(dice).strip() for sound in sounds())
+
+
+@given(st.text(max_size=80), st.integers(0, 2**32 - 1))
+def test_roughened_text_is_text(text: str, seed: int) -> None:
+    assert isinstance(roughen(text, Dice(np.random.default_rng(seed))), str)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> PlannerConfig:
+    return PlannerConfig(base=str(tiny_bert(tmp_path_factory.mktemp("base") / "bert")), lora_rank=2)
+
+
+def loop(config: PlannerConfig, folder: Path) -> Loop:
+    torch.manual_seed(0)
+    stage = PlannerStage(PlannerNetwork(config), PlannerStageConfig(batch=6, chunks=2))
+    settings_ = LoopConfig(steps=6, optimiser="adamw", rate=1e-2, validate_every=100, save_every=1)
+    return Loop(stage, settings_, folder, {})
+
+
+def silent(step: int, total: int, figures: dict[str, float]) -> None:
+    assert np.isfinite(figures["loss"])
+    assert 0 <= figures["exact"] <= 1
+
+
+def test_a_resumed_run_ends_in_the_same_weights(config: PlannerConfig, tmp_path: Path) -> None:
+    whole = loop(config, tmp_path / "whole")
+    whole.run(budget_s=60, report=silent)
+    for _ in range(6):
+        part = loop(config, tmp_path / "parts")
+        part.resume()
+        part.run(budget_s=0, report=silent)
+    assert part.step == whole.step == 6
+    one, other = whole.averaged()["planner"], part.averaged()["planner"]
+    learnt = whole.stage.modules["planner"].trained_state()  # type: ignore[operator]
+    for name in learnt:
+        assert torch.equal(one[name], other[name]), name

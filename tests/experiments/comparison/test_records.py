@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.comparison.errors import OutputError, RecordsError
+from experiments.comparison.records import (
+    SCHEMA,
+    RecordsFile,
+    comparable,
+    locked,
+    move_aside,
+    read_records,
+    write_atomic,
+)
+
+
+def record(index: int, **more: Any) -> dict[str, Any]:
+    return {"schema": SCHEMA, "data_digest": "d", "index": index, "prompt": "Träne\n\u2028", **more}
+
+
+def write(path: Path, *records: dict[str, Any]) -> None:
+    with RecordsFile(path, size=0) as file:
+        for one in records:
+            file.append(one)
+
+
+def test_what_is_appended_is_read_back_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.jsonl"
+    write(path, record(1), record(0))
+    read = read_records(path)
+    assert list(read.records) == [record(1), record(0)]
+    assert (read.dropped, read.size) == (0, path.stat().st_size)
+
+
+def test_a_missing_file_reads_as_empty(tmp_path: Path) -> None:
+    read = read_records(tmp_path / "none.jsonl")
+    assert (read.records, read.dropped, read.size) == ((), 0, 0)
+
+
+def test_a_last_line_cut_at_any_byte_is_dropped_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, record(0), record(1))
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for cut in range(first, len(whole)):
+        path.write_bytes(whole[:cut])
+        read = read_records(path)
+        assert [r["index"] for r in read.records] == [0]
+        assert read.dropped == int(cut > first)
+        assert read.size == first
+        with RecordsFile(path, size=read.size) as file:
+            file.append(record(1))
+        assert path.read_bytes() == whole
+
+
+def test_the_latest_line_of_a_key_wins(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, record(0, status="error"), record(1), record(0, status="ok"))
+    latest = read_records(path).latest
+    assert list(latest) == [("d", 0), ("d", 1)]
+    assert latest["d", 0]["status"] == "ok"
+
+
+@pytest.mark.parametrize("line", ["{}", "[1]", "nonsense", '{"schema": 1}', "", "null"])
+def test_a_whole_line_that_is_no_record_is_refused_by_number(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(record(0)) + "\n" + line + "\n")
+    with pytest.raises(RecordsError, match="line 2"):
+        read_records(path)
+
+
+def test_another_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(record(0) | {"schema": SCHEMA + 1}) + "\n")
+    with pytest.raises(RecordsError, match="schema"):
+        read_records(path)
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, record(0))
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with RecordsFile(path, size=len(before)) as file:
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OutputError, match="no space left"):
+            file.append(record(1))
+    assert path.read_bytes() == before
+
+
+def test_nan_never_gets_into_a_record(tmp_path: Path) -> None:
+    with RecordsFile(tmp_path / "a.jsonl", size=0) as file, pytest.raises(ValueError, match="JSON"):
+        file.append(record(0, value=float("nan")))
+    assert (tmp_path / "a.jsonl").read_bytes() == b""
+
+
+def test_comparable_drops_times_and_nothing_else() -> None:
+    one = record(
+        3,
+        started="a",
+        finished="b",
+        cost={"wall_s": 1.0, "real_time_factor": 2.0, "peak_bytes": 3, "llm_calls": 4},
+        trace=[{"name": "x", "seconds": 0.5, "detail": "", "data": {}}],
+        metrics={"snr_db": 1.0},
+    )
+    expected = record(
+        3,
+        cost={"llm_calls": 4},
+        trace=[{"name": "x", "detail": "", "data": {}}],
+        metrics={"snr_db": 1.0},
+    )
+    assert comparable(one) == expected
+    assert "started" in one
+
+
+def test_write_atomic_writes_whole_files_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "sub" / "a.txt"
+    write_atomic(path, b"first")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError):
+        write_atomic(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_move_aside_never_overwrites(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    assert move_aside(path) is None
+    for text in ("one", "two"):
+        path.write_text(text)
+        move_aside(path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl.old-1", "a.jsonl.old-2"]
+    assert (tmp_path / "a.jsonl.old-1").read_text() == "one"
+
+
+def test_a_held_folder_is_refused_with_the_holders_process(tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "suite"
+    with locked(folder):
+        program = (
+            "from pathlib import Path; from experiments.comparison.records import locked\n"
+            f"with locked(Path({str(folder)!r})): pass"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        assert done.returncode != 0
+        assert f"process {os.getpid()}" in done.stderr
+    assert not (tmp_path / "out").exists()  # nothing was put there
+
+
+def test_a_lock_left_by_a_killed_process_does_not_hold(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("999999\n")
+    with locked(tmp_path):
+        pass
+    assert not (tmp_path / ".lock").exists()

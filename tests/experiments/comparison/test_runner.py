@@ -1,0 +1,270 @@
+"""What a run records, and what going on with it does."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+
+from experiments import compare
+from experiments.comparison.examples import shown_indices
+from experiments.comparison.records import comparable, read_records
+from experiments.comparison.suite import load_suite
+from lcr import registry
+from lcr.instruction import Task
+
+DESIGN_KEYS = """
+    schema suite system family uses_oracle config_digest weights data_digest example_id task
+    pattern n_speech n_audio prompt seed status error metrics input_metrics undefined cost trace
+    audio code env started finished
+"""
+COST_KEYS = "wall_s real_time_factor peak_bytes llm_calls tokens_in tokens_out"
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, suite: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
+    """Run the command into one folder; gives its summary."""
+    monkeypatch.setattr(
+        "experiments.comparison.report.write_report", lambda folder: folder / "report.html"
+    )
+
+    def ran(*arguments: object, status: int = 0, out: str = "out") -> dict[str, Any]:
+        folder = tmp_path / out
+        command = ["--suite", str(suite), "--device", "cpu", "--out", str(folder)]
+        assert compare.main([*command, *map(str, arguments)]) == status
+        summary: dict[str, Any] = json.loads((folder / "tiny" / "summary.json").read_text())
+        return summary
+
+    return ran
+
+
+def lines(tmp_path: Path, system: str, out: str = "out") -> list[dict[str, Any]]:
+    (path,) = (tmp_path / out / "tiny").glob(f"{system}@*.jsonl")
+    return list(read_records(path).records)
+
+
+def test_a_record_holds_what_design_promises(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    run("--systems", "half,ideal-ratio-mask")
+    found = lines(tmp_path, "half")
+    assert [r["index"] for r in found] == list(range(16))
+    assert len({r["task"] for r in found}) == 16
+    one = found[0]
+    assert set(one) >= set(DESIGN_KEYS.split())
+    assert set(one["cost"]) >= set(COST_KEYS.split())
+    assert one["system"] == "half"
+    assert one["status"] == "ok"
+    assert one["cost"]["llm_calls"] == 2
+    assert one["trace"][0]["data"] == {"llm_calls": 2, "odd": None}
+    gain = one["metrics"]["snr_db"] - one["input_metrics"]["snr_db"]
+    assert one["metrics"]["snr_improvement_db"] == pytest.approx(gain)
+    assert [s["kind"] for s in one["sources"]] == ["speech", "speech", "audio", "audio"]
+    bound = lines(tmp_path, "ideal-ratio-mask")
+    assert bound[0]["uses_oracle"] == ["instruction", "sources"]
+    assert [r["prompt"] for r in bound] == [r["prompt"] for r in found]
+
+
+def test_sounds_of_shown_examples_are_kept_exactly(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    summary = run("--systems", "half", "--examples", 3)
+    folder = tmp_path / "out" / "tiny"
+    assert [e["index"] for e in summary["examples"]] == [0, 5, 10]
+    for example in summary["examples"]:
+        rate, mixture = wavfile.read(folder / example["mixture"])
+        _, estimate = wavfile.read(folder / example["estimates"]["half"])
+        assert rate == 16_000
+        assert estimate.dtype == np.float32
+        np.testing.assert_array_equal(estimate, mixture * np.float32(0.5))
+    kept = [r for r in lines(tmp_path, "half") if r["audio"] is not None]
+    assert [r["index"] for r in kept] == [0, 5, 10]
+
+
+def test_more_players_later_run_only_those_examples(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    run("--systems", "half", "--examples", 1)
+    summary = run("--systems", "half", "--examples", 2)
+    assert [r["index"] for r in lines(tmp_path, "half")[16:]] == [8]
+    assert all("half" in e["estimates"] for e in summary["examples"])
+
+
+def test_other_tasks_are_not_defined_and_no_failures(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    system = importlib.import_module("faulty_systems").Enhancing
+    system.calls = 0
+    summary = run("--systems", "enhancing,mixture", "--examples", 16)
+    (found, _) = summary["systems"]
+    assert (found["n"], found["of"], found["failed"]) == (2, 2, 0)
+    assert len(found["not_defined"]) == 14
+    assert system.calls == 2
+    first = lines(tmp_path, "enhancing")
+    assert len(first) == 16
+    for r in first:
+        assert r["status"] == ("ok" if r["task"] in ("SE", "SR") else "not_defined")
+        if r["status"] == "not_defined":
+            assert set(r["metrics"].values()) == {None}
+            assert r["undefined"].keys() >= r["metrics"].keys()
+            assert r["undefined"]["snr_db"] == "not defined: it does SE, SR only"
+            assert r["input_metrics"]["snr_db"] is not None
+
+    run("--systems", "enhancing,mixture", "--examples", 16)
+    assert lines(tmp_path, "enhancing") == first  # nothing to try again
+
+
+def test_a_system_that_learns_more_tasks_is_run_on_them(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--systems", "enhancing,mixture")
+    more = frozenset({Task.SE, Task.SR, Task.ME})
+    monkeypatch.setattr(sys.modules["faulty_systems"].Enhancing, "tasks", more)
+    summary = run("--systems", "enhancing,mixture")
+    assert summary["systems"][0]["n"] == 3
+    assert [r["task"] for r in lines(tmp_path, "enhancing")[16:]] == ["ME"]
+
+
+def test_failures_count_as_the_mixture_and_are_tried_again(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    summary = run("--systems", "flaky,mixture")
+    flaky = summary["systems"][0]
+    assert (flaky["n"], flaky["of"], flaky["failed"]) == (8, 16, 8)
+    assert flaky["average"]["mean"] == 0.0
+    assert flaky["average"]["n"] == 16
+    first = lines(tmp_path, "flaky")
+    errors = [r["error"]["type"] for r in first if r["status"] == "error"]
+    assert errors == ["RuntimeError", "InvalidRemix", "InvalidRemix", "InvalidRemix"] * 2
+    assert all(r["metrics"]["snr_db"] == r["input_metrics"]["snr_db"] for r in first if r["error"])
+
+    run("--systems", "flaky,mixture", "--resume", "only-missing")
+    assert lines(tmp_path, "flaky") == first
+
+    sys.modules["faulty_systems"].Flaky.cured = True
+    again = run("--systems", "flaky,mixture")
+    assert again["systems"][0]["n"] == 16
+    every = lines(tmp_path, "flaky")
+    assert every[:16] == first
+    assert [r["index"] for r in every[16:]] == [r["index"] for r in first if r["error"]]
+
+
+def test_never_starts_over_and_keeps_the_old_records(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    run("--systems", "half")
+    old = lines(tmp_path, "half")
+    run("--systems", "half", "--resume", "never")
+    new = lines(tmp_path, "half")
+    assert new != old
+    assert list(map(comparable, new)) == list(map(comparable, old))
+    (aside,) = (tmp_path / "out" / "tiny").glob("*.old-1")
+    assert list(read_records(aside).records) == old
+
+
+def test_a_finished_run_adds_nothing(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    first = run("--systems", "half")
+    assert run("--systems", "half") == first
+    assert len(lines(tmp_path, "half")) == 16
+
+
+def test_more_examples_go_on_from_fewer(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    run("--systems", "half", "--examples", 0)
+    summary = run("--systems", "half", "--examples", 0, "--per-task", 2)
+    assert [r["index"] for r in lines(tmp_path, "half")] == list(range(32))
+    assert summary["n_examples"] == 32
+
+
+def test_other_data_never_mix(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    first = run("--systems", "half")
+    other = run("--systems", "half", "--seed", 5)
+    assert first["data_digest"] != other["data_digest"]
+    assert first["systems"][0]["average"] != other["systems"][0]["average"]
+    assert len(lines(tmp_path, "half")) == 32
+    back = run("--systems", "half")
+    assert back["systems"][0]["average"] == first["systems"][0]["average"]
+    assert len(lines(tmp_path, "half")) == 32
+
+
+def test_options_are_part_of_a_systems_identity(run: Callable[..., dict[str, Any]]) -> None:
+    first = run("--systems", "half")["systems"][0]
+    second = run("--systems", "half", "--set", "options.half.gain=0.25")["systems"][0]
+    assert first["records"] != second["records"]
+    assert first["average"]["mean"] != second["average"]["mean"]
+
+
+def test_slow_examples_time_out(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    summary = run("--systems", "slow,half", "--set", "timeout_s=0.02", status=1)
+    assert summary["systems"][0]["statuses"] == {"timeout": 16}
+    assert {r["error"]["type"] for r in lines(tmp_path, "slow")} == {"TimeIsUp"}
+    assert summary["systems"][1]["n"] == 16
+
+
+def test_batches_are_the_same_ones_after_an_interruption(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    run("--systems", "batching")
+    assert sys.modules["faulty_systems"].Batching.sizes == [8, 8]
+    (path,) = (tmp_path / "out" / "tiny").glob("batching@*.jsonl")
+    whole = path.read_bytes()
+    before = lines(tmp_path, "batching")
+    for kept in (0, 3, 8, 11):
+        path.write_bytes(b"".join(whole.splitlines(keepends=True)[:kept]) + b'{"half')
+        summary = run("--systems", "batching")
+        after = lines(tmp_path, "batching")
+        assert list(map(comparable, after)) == list(map(comparable, before))
+        assert summary["systems"][0]["dropped_lines"] == 1
+
+
+def test_all_leaves_out_what_cannot_be_built_here(
+    run: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cheap = [s for s in registry.available() if s.name in ("mixture", "half", "unbuildable")]
+    monkeypatch.setattr(registry, "available", lambda: tuple(cheap))
+    summary = run("--systems", "all")
+    assert [s["name"] for s in summary["systems"]] == ["half", "mixture"]
+    assert summary["not_run"] == {"unbuildable": "its weights are not on this machine"}
+
+
+def test_an_interruption_says_how_to_go_on(
+    run: Callable[..., dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    suite: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.comparison.runner.run_batch", interrupt)
+    command = ["--suite", str(suite), "--out", str(tmp_path), "--device", "cpu"]
+    assert compare.main(command) == 130
+    assert "resume with the same command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wanted", "per_task", "expected"),
+    [(0, 1, ()), (4, 1, (0, 4, 8, 12)), (16, 1, tuple(range(16))), (99, 1, tuple(range(16)))],
+)
+def test_shown_examples_spread_over_the_tasks(
+    wanted: int, per_task: int, expected: tuple[int, ...]
+) -> None:
+    assert shown_indices(wanted, per_task=per_task, tasks=16) == expected
+    many = shown_indices(18, per_task=3, tasks=16)
+    assert many == (*range(16), 16, 24)
+
+
+def test_overrides_and_embedded_suites_resolve() -> None:
+    config = load_suite("studio", overrides=["mixture.level_db=6", "bank.seed=3", "per_task = 2"])
+    assert (config.mixture.level_db, config.bank.seed, config.per_task) == (6.0, 3, 2)
+    assert config.systems == ("mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr")
+    assert load_suite("field").bank.kind == "folder"

@@ -1,0 +1,275 @@
+"""The paper's tables: cells from records, the paper's numbers in columns of their own."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.comparison.errors import ConfigError
+from experiments.comparison.suite import load_suite
+from experiments.paper import claims, make_tables, table_2
+from experiments.paper.claims_measure import input_snr_slope, paired
+from experiments.paper.published import (
+    Block,
+    Cell,
+    Column,
+    PaperTable,
+    grids,
+    latex,
+    paper_numbers,
+    to_csv,
+    to_latex,
+    to_markdown,
+    write,
+)
+from experiments.paper.runs import (
+    AVERAGE,
+    TASKS,
+    Options,
+    Recorded,
+    cells,
+    options_of,
+    parser,
+    recorded,
+    values_of,
+)
+from experiments.paper.table_7 import ARMS, READERS, Setting, _mean, seeds_of
+from experiments.training.ablate import Training, load_plan
+from experiments.training.schema import load_recipe
+from lcr.evaluation.statistics import Interval
+from lcr.instruction import Task
+
+ABLATIONS = Path(table_2.__file__).parents[1] / "ablations"
+
+
+def record(index: int, score: float | None, **changes: Any) -> dict[str, Any]:
+    return {
+        "index": index,
+        "task": TASKS[index % len(TASKS)],
+        "status": "ok",
+        "sources": [{"clip": f"clip{(index * k) % 13}"} for k in (1, 3)],
+        "metrics": {"snr_improvement_db": score, "si_sdr_db": score},
+        "input_metrics": {"snr_db": float(index % 7)},
+    } | changes
+
+
+def records(*, per_task: int = 6, shift: float = 0.0) -> Recorded:
+    rng = np.random.default_rng(2)
+    count = per_task * len(TASKS)
+    return Recorded(tuple(record(i, shift + float(rng.normal(4, 1))) for i in range(count)))
+
+
+def made(columns: tuple[Column, ...], rows: tuple[str, ...] = ("TSE", "TS↑")) -> PaperTable:
+    block = Block(title="A block", rows=rows, columns=columns)
+    return PaperTable(number="II", title="t_1", here="50 % of it", scale="desk", blocks=(block,))
+
+
+def test_a_cell_is_the_mean_of_its_task_with_an_interval() -> None:
+    found = records()
+    ours = cells(found)
+    for task in TASKS:
+        scores = [v.value for v in values_of(found) if v.task == task]
+        interval = ours[task].interval
+        assert interval is not None
+        assert interval.mean == pytest.approx(np.mean(scores))
+        assert interval.low is not None
+        assert interval.high is not None
+        assert interval.low < np.mean(scores) < interval.high
+    average = ours[AVERAGE].interval
+    assert average is not None
+    assert average.mean == pytest.approx(np.mean([v.value for v in values_of(found)]))
+
+
+def test_tasks_that_do_not_exist_are_not_numbers() -> None:
+    some = Recorded(tuple(r for r in records().records if r["task"] != "TSR"))
+    assert cells(some)["TSR"].text == "n/a"
+    one_task = tuple(
+        r if r["task"] == "TSE" else record(r["index"], None, status="not_defined")
+        for r in records().records
+    )
+    limited = cells(Recorded(one_task))
+    assert (limited["TAE"].text, limited[AVERAGE].text) == ("n/a", "n/a")
+    assert limited["TSE"].interval is not None
+    assert cells(Recorded(why="not run: no weights"))["TSE"].text == "not run: no weights"
+    lone = cells(Recorded((record(0, 3.0),)))["TSE"]
+    assert lone.text == "3.0 [no interval: one value]"
+    with pytest.raises(ValueError, match="either"):
+        Cell()
+
+
+def test_ours_and_the_papers_never_share_a_column() -> None:
+    ours = {"TSE": Cell(why="n/a"), "TS↑": Cell(why="not run: why")}
+    table = made((Column(title="LCR", cells=ours, paper={"TSE": 9.7, "TS↑": None}),))
+    (grid,) = grids(table)
+    assert grid.heads == ("", "LCR, here (desk)", "LCR, paper")
+    assert grid.rows == (("TSE", "n/a", "9.7"), ("TS↑", "not run: why", "n/a"))
+    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert [(r["here_mean"], r["here_why_not"], r["paper"]) for r in rows] == [
+        ("", "n/a", "9.7"),
+        ("", "not run: why", ""),
+    ]
+    assert "arXiv 2402.03710" in to_markdown(table)
+    four = made((Column(title="LCR", cells=ours),) * 4)
+    assert [len(grid.heads) for grid in grids(four)] == [4, 2]
+
+
+def test_latex_is_balanced_and_escaped() -> None:
+    interval = Interval(mean=1.0, low=0.5, high=1.5, n=3, n_clusters=3, confidence=0.95)
+    ours = dict.fromkeys(("TSE", "TS↑"), Cell(interval=interval))
+    text = to_latex(made((Column(title="a_b & c", cells=ours, paper={"TSE": 1.0}),)))
+    assert r"a\_b \& c" in text
+    assert r"50 \% of it" in text
+    assert r"TS$\uparrow$ & 1.0 {[}0.5, 1.5{]}" in text
+    for word in ("table", "tabular"):
+        assert text.count(rf"\begin{{{word}}}") == text.count(rf"\end{{{word}}}") == 1
+    assert latex("{~^\\}") == r"\{\textasciitilde{}\textasciicircum{}\textbackslash{}\}"
+
+
+def test_the_papers_numbers_are_all_there() -> None:
+    paper = paper_numbers()
+    assert {row["system"] for row in paper["table_2_snri"]} == set(table_2.ROWS)
+    assert {row["setting"] for row in paper["table_7_ablation_snri_lcrC"]} == set(ARMS)
+    assert tuple(paper["tasks"]) == TASKS
+
+
+def test_what_is_recorded_is_read_and_not_run_again(
+    tmp_path: Path, suite: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(suite=str(suite), out=tmp_path, per_task=1, device="cpu")
+    rows = {"A": "half", "B": None, "C": "unbuildable"}
+    first = recorded(rows, options)
+    assert len(first["A"].records) == 16
+    assert first["B"].why.startswith("not run: no such weights ship")
+    assert first["C"].why == "not run: its weights are not on this machine"
+    import faulty_systems
+
+    def never(*_: object) -> None:
+        raise AssertionError("it was run again")
+
+    monkeypatch.setattr(faulty_systems.Half, "answer", never)
+    assert recorded(rows, options)["A"].records == first["A"].records
+    paper = recorded(rows, dataclasses.replace(options, scale="paper"))
+    assert paper["A"].why == "not run: needs --weights 'A=DIR' of that scale"
+    only = recorded(rows, dataclasses.replace(options, systems=("half",)))
+    assert only["C"].why == "not run: left out by --systems"
+
+
+def test_every_table_is_written_even_where_nothing_can_run(tmp_path: Path) -> None:
+    """At the paper's scale without weights no system runs: every cell says why."""
+    assert make_tables.main(["--scale", "paper", "--out", str(tmp_path)]) == 0
+    folder = tmp_path / "tables"
+    for number in range(2, 8):
+        rows = list(
+            csv.DictReader((folder / f"table_{number}.csv").read_text("utf-8").splitlines())
+        )
+        assert rows
+        assert all(row["here_why_not"].startswith(("not run: ", "n/a")) for row in rows)
+        assert (folder / f"table_{number}.md").stat().st_size > 300
+        assert r"\end{table}" in (folder / f"table_{number}.tex").read_text("utf-8")
+    assert "not run" in (folder / "claims.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("plan", "arms"), [("table_7", ARMS), ("readers", READERS)])
+def test_ablations_are_equal_but_for_what_they_are_named_after(
+    plan: str, arms: Mapping[str, str]
+) -> None:
+    trainings = load_plan(ABLATIONS / f"{plan}.toml")
+    assert len(trainings) == 3 * len(arms)
+    assert {t.name.rpartition("-seed")[0] for t in trainings} == set(arms.values())
+    assert len({budget_of(training) for training in trainings}) == 1
+
+
+def budget_of(training: Training) -> tuple[object, ...]:
+    """All that makes a training cheap or dear, of it and of the reader before it."""
+    found: list[object] = []
+    for one in (training, training.reader):
+        if one is not None:
+            recipe = load_recipe(one.recipe, one.overrides)
+            mixtures = dataclasses.replace(recipe.training, fixed_prompts=False)
+            sound = recipe.sound and (recipe.sound.block, recipe.sound.scale)
+            size = (recipe.loop.minutes, recipe.loop.steps, str(mixtures), sound)
+            found += [*size, recipe.blends, sorted(recipe.init)]
+    return tuple(map(str, found))
+
+
+def test_a_setting_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
+    for name in ("causal-seed0", "causal-seed1", "default"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    assert [p.name for p in seeds_of("causal", tmp_path)] == ["causal-seed0", "causal-seed1"]
+    assert seeds_of("multi-mask", tmp_path) == []
+    mean = _mean(
+        [Recorded((record(0, 1.0), record(1, 2.0))), Recorded((record(0, 3.0), record(1, None)))]
+    )
+    assert [r["metrics"]["snr_improvement_db"] for r in mean.records] == [2.0, None]
+    seeds = (records(), records(shift=2.0))
+    means = [float(word) for word in Setting(mean=_mean(seeds), seeds=seeds).told.split()]
+    assert means[1] - means[0] == pytest.approx(2.0, abs=0.011)
+    assert Setting(mean=Recorded(why="not run: x")).told == "none"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "margin", "verdict"),
+    [
+        (0.1, 1.0, 0.0, "confirmed"),
+        (-1.0, -0.1, 0.0, "not confirmed"),
+        (-0.1, 0.1, 0.0, "undecided"),
+        (-0.4, 0.1, -0.5, "confirmed"),
+    ],
+)
+def test_the_interval_decides(low: float, high: float, margin: float, verdict: str) -> None:
+    effect = Interval(mean=(low + high) / 2, low=low, high=high, n=9, n_clusters=9, confidence=0.95)
+    assert claims.Finding(claim="c", unit="dB", effect=effect, margin=margin).verdict == verdict
+    assert claims.Finding(claim="c", unit="dB", why="not run: x").verdict == "not run"
+
+
+def test_effects_have_the_size_that_records_were_made_with() -> None:
+    base, better = records(), records(shift=1.5)
+    effect = paired(better.records, base.records, tasks=None)
+    assert effect.mean == pytest.approx(1.5)
+    assert effect.n == 15 * 6
+    assert paired(better.records, base.records, tasks=["TSE"]).n == 6
+    sloped = [
+        record(i, 5 - 0.5 * (i % 7) + (20 * (i % 16)), task=TASKS[i % 16]) for i in range(16 * 14)
+    ]
+    slope = input_snr_slope(sloped)
+    assert slope.mean == pytest.approx(0.5)
+    assert slope.n == 15 * 14
+    assert input_snr_slope([]).mean is None
+
+
+def test_options_are_checked(tmp_path: Path) -> None:
+    for words, answer in (
+        (["--weights", "lcr"], "ROW=DIR"),
+        (["--weights", f"lcr={tmp_path}/none"], "ROW=DIR"),
+        (["--per-task", "0"], "at least 1"),
+    ):
+        with pytest.raises(ConfigError, match=answer):
+            options_of(parser("x").parse_args(words))
+    found = options_of(parser("x").parse_args(["--weights", f"LCR-C GPT-2={tmp_path}"]))
+    assert found.weights == {"LCR-C GPT-2": str(tmp_path)}
+
+
+def test_suites_of_tables_hold_the_tasks_of_the_paper() -> None:
+    from lcr.instruction import patterns_by_task
+
+    paper = paper_numbers()["table_3_zero_shot_snri_lcrM_lcrT"]
+    for title, suite in (("2 Speech", "2s"), ("2 Audio", "2a"), ("2 Speech + 1 Audio", "2s1a")):
+        mixture = load_suite(f"zero-shot-{suite}").mixture
+        there = {task.value for task in patterns_by_task(mixture.n_speech, mixture.n_audio)}
+        assert there == {task for task, pair in paper[title].items() if pair}
+    assert Task.OVC.value not in load_suite("style-tempo").mixture.tasks
+
+
+def test_write_makes_three_files(tmp_path: Path) -> None:
+    paths = write(
+        made((Column(title="a", cells=dict.fromkeys(("TSE", "TS↑"), Cell(why="n/a"))),)), tmp_path
+    )
+    assert [path.name for path in paths] == ["table_2.md", "table_2.csv", "table_2.tex"]

@@ -1,0 +1,201 @@
+"""`train.py` end to end: two processes, killed and resumed; errors in one line."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from experiments import train
+
+ROOT = Path(__file__).resolve().parents[3]
+RECIPE = """
+name = "tiny"
+stage = "remixer"
+validation = 4
+[[blends]]
+speech = "field"
+audio = "field"
+share = 1.0
+[training]
+mixtures = 1
+instructions = 2
+duration_s = 0.5
+[model]
+n_fft = 128
+hop = 64
+channels = 8
+query_channels = 8
+blocks = 1
+z_dim = 801
+film_hidden = 8
+mask_hidden = 8
+band_bins = [8, 24, 33]
+[loop]
+steps = {steps}
+save_every = 2
+validate_every = {steps}
+"""
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Path:
+    folder = tmp_path / "bank"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows = ["path,kind,split,group,label,gender"]
+    for split in ("train", "valid"):
+        for kind, label, gender in (
+            ("speech", "", "M"),
+            ("speech", "", "F"),
+            ("audio", "rain", ""),
+            ("audio", "helicopter", ""),
+        ):
+            name = f"{split}-{kind}-{label}{gender}.wav"
+            soundfile.write(folder / name, 0.1 * rng.standard_normal(16000), 16000)
+            rows.append(f"{name},{kind},{split},{name},{label},{gender}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def torch_as_it_was() -> Iterator[None]:
+    """Undo what a training process sets for itself."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+def command(tmp_path: Path, bank: Path, steps: int, *more: str) -> list[str]:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(RECIPE.format(steps=steps))
+    script = str(ROOT / "experiments" / "train.py")
+    run = str(tmp_path / "run")
+    return [sys.executable, script, str(recipe), "--run", run, "--field", str(bank), *more]
+
+
+def test_two_processes_train_are_killed_and_go_on(tmp_path: Path, bank: Path) -> None:
+    endless = subprocess.Popen(
+        command(tmp_path, bank, 100_000, "--processes", "2"),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    state = tmp_path / "run" / "state.pt"
+    patience = time.monotonic() + 900
+    while not state.exists():
+        assert endless.poll() is None, "training ended by itself"
+        assert time.monotonic() < patience, "no state was written"
+        time.sleep(0.2)
+    os.killpg(endless.pid, signal.SIGKILL)
+    endless.wait()
+    done = subprocess.run(
+        command(tmp_path, bank, 100_000, "--processes", "2", "--minutes", "0.02"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "resumed at step" in done.stdout
+    weights = load_file(tmp_path / "run" / "weights.safetensors")
+    assert all(np.isfinite(v.numpy()).all() for v in weights.values())
+    assert {key.split(".")[0] for key in weights} == {"remixer"}
+
+
+def test_training_outlives_the_shell_that_started_it(tmp_path: Path, bank: Path) -> None:
+    words = shlex.join(command(tmp_path, bank, 6, "--processes", "1"))
+    log = shlex.quote(str(tmp_path / "log.txt"))
+    subprocess.run(["sh", "-c", f"nohup {words} > {log} 2>&1 &"], check=True)
+    patience = time.monotonic() + 900
+    while not (tmp_path / "run" / "weights.safetensors").exists():
+        assert time.monotonic() < patience, (tmp_path / "log.txt").read_text()
+        time.sleep(0.2)
+
+
+def test_processes_end_with_the_command_that_started_them(tmp_path: Path, bank: Path) -> None:
+    endless = subprocess.Popen(
+        command(tmp_path, bank, 100_000, "--processes", "2"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    patience = time.monotonic() + 900
+    while not (tmp_path / "run" / "state.pt").exists():
+        assert time.monotonic() < patience, "no state was written"
+        time.sleep(0.2)
+    os.kill(endless.pid, signal.SIGKILL)
+    endless.wait()
+    while _members(endless.pid):
+        assert time.monotonic() < patience, "its processes live on"
+        time.sleep(0.2)
+
+
+def _members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_finished_run_is_logged(tmp_path: Path, bank: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path, bank, 2, "--processes", "1"), capture_output=True, text=True, check=True
+    )
+    assert "field/snri_without_ovc_db" in done.stdout
+    with (tmp_path / "run" / "log.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert int(float(row["step"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--set", "loop.stepz=3"), "did you mean 'steps'"),
+        (("--set", "stage=joint", "--set", 'init={reader="/nowhere"}'), "finish that stage first"),
+        (("--field", "/nowhere"), "/nowhere"),
+    ],
+)
+def test_mistakes_get_one_line_and_exit_2(
+    tmp_path: Path,
+    bank: Path,
+    more: tuple[str, ...],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    torch_as_it_was: None,
+) -> None:
+    arguments = command(tmp_path, bank, 2, "--processes", "1", *more)[2:]
+    try:
+        status = train.main(arguments)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert words in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_gets_one_line_and_exit_2(
+    tmp_path: Path, bank: Path, capsys: pytest.CaptureFixture[str], torch_as_it_was: None
+) -> None:
+    arguments = command(tmp_path, bank, 2, "--processes", "1")[2:]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "state.pt.tmp").symlink_to("/dev/full")
+    with pytest.raises(SystemExit) as end:
+        train.main(arguments)
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "no space left" in line
+    assert "start the same command again" in line

@@ -1,0 +1,309 @@
+"""`lcr remix` as people run it: files, folders, pipes, and what is told when something is wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from lcr.audio.core import read_audio
+from lcr.cli import main
+from lcr.cli.batch import LEDGER, PlanError, make_plan
+from tests.lcr.running.test_files import recording
+
+PROMPT = "leave it as it is"
+BROKEN = 10
+TOTAL = 200
+
+
+def tiny(path: Path, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = 0.1 * np.random.default_rng(seed).standard_normal(160)
+    soundfile.write(path, noise, 16_000, subtype="PCM_16")
+    return path
+
+
+def remix(*arguments: object, system: str = "mixture") -> int:
+    return main(["remix", "--system", system, *map(str, arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """200 short recordings in folders, 10 of them broken, beside what is no audio."""
+    for number in range(TOTAL):
+        path = tiny(tmp_path / "in" / f"{number % 3}" / f"{number:03}.wav", number)
+        if number % (TOTAL // BROKEN) == 7:
+            kind = number // (TOTAL // BROKEN) % 3
+            content = path.read_bytes()
+            path.write_bytes([b"", b"RIFF junk", content[: len(content) // 2]][kind])
+    (tmp_path / "in" / "notes.txt").write_text("not audio")
+    tiny(tmp_path / "in" / ".hidden.wav")
+    return tmp_path / "in"
+
+
+def test_a_folder_with_broken_files(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert remix(folder, PROMPT, "-o", out) == 3
+    told = capsys.readouterr()
+    lines = told.err.splitlines()
+    assert len(lines) == BROKEN
+    for line in lines:
+        assert line.startswith(f"lcr remix: {folder}")
+        assert "cannot be read as audio" in line or "is cut off" in line
+    assert told.out == f"{TOTAL} files: {TOTAL - BROKEN} remixed, {BROKEN} failed\n"
+    made = sorted(path.relative_to(out) for path in out.rglob("*.wav"))
+    assert len(made) == TOTAL - BROKEN
+    for path in made:
+        assert (out / path).read_bytes() == (folder / path).read_bytes()
+    assert {p.name for p in out.iterdir()} == {"0", "1", "2", LEDGER}
+
+
+def killed_remix(arguments: list[str], out: Path, files: int) -> None:
+    """Remix; kill -9 this process from within as soon as `files` outputs are there."""
+
+    def kill() -> None:
+        while sum(1 for _ in out.rglob("*.wav")) < files:
+            time.sleep(0.0005)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    main(arguments)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of Unix")
+def test_after_kill_9_the_rest_is_made_and_nothing_twice(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["remix", "--system", "mixture", str(folder), PROMPT, "-o", str(out)]
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.lcr.cli.test_remix", "baselines.mixture"])
+    made: dict[Path, int] = {}
+    for files in (40, 90):
+        process = processes.Process(target=killed_remix, args=(arguments, out, files))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "the run had ended before it was killed"
+        now = {path: path.stat().st_mtime_ns for path in out.rglob("*.wav")}
+        assert files <= len(now) < TOTAL - BROKEN
+        assert {path: now[path] for path in made} == made
+        made = now
+    assert main(arguments) == 3
+    rest = TOTAL - BROKEN - len(made)
+    assert capsys.readouterr().out == (
+        f"{TOTAL} files: {rest} remixed, {len(made)} there already, {BROKEN} failed\n"
+    )
+    for path, when in made.items():
+        assert path.stat().st_mtime_ns == when
+    assert [path for path in out.rglob("*") if path.suffix == ".tmp"] == []
+    for path in out.rglob("*.wav"):
+        assert path.read_bytes() == (folder / path.relative_to(out)).read_bytes()
+
+
+def statuses(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    told = json.loads(capsys.readouterr().out)
+    return {Path(file["source"]).name: file["status"] for file in told["files"]}
+
+
+def test_what_has_changed_is_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "abc":
+        tiny(tmp_path / "in" / f"{name}.wav")
+    command = [tmp_path / "in", PROMPT, "-o", tmp_path / "out", "--json"]
+    kept, done = dict.fromkeys(("a.wav", "b.wav", "c.wav"), "kept"), "done"
+
+    def run(*more: object) -> dict[str, str]:
+        assert remix(*command, *more) == 0
+        return statuses(capsys)
+
+    assert set(run().values()) == {done}
+    assert run() == kept
+    tiny(tmp_path / "in" / "a.wav", seed=1)
+    assert run() == kept | {"a.wav": done}
+    (tmp_path / "out" / "b.wav").unlink()
+    assert run() == kept | {"b.wav": done}
+    (tmp_path / "out" / "c.wav").write_bytes(b"of somebody else")
+    assert run() == kept | {"c.wav": done}
+    assert set(run("--gain-db", "-3").values()) == {done}
+    assert run("--gain-db", "-3") == kept
+    assert set(run("--force", "--gain-db", "-3").values()) == {done}
+    ledger = tmp_path / "out" / LEDGER
+    ledger.write_bytes(ledger.read_bytes()[:-9])  # a kill while the last line was written
+    assert run("--gain-db", "-3") == kept | {"c.wav": done}
+    assert run("--gain-db", "-3") == kept
+
+
+def test_dry_run_writes_nothing_and_builds_no_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny(tmp_path / "in" / "a.wav")
+    (tmp_path / "in" / "b.wav").write_bytes(b"")
+    command = [tmp_path / "in", PROMPT, "-o", tmp_path / "out", "--dry-run", "--json"]
+    assert remix(*command, system="not-there") == 3
+    assert statuses(capsys) == {"a.wav": "to do", "b.wav": "failed"}
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_file_goes_beside_itself_or_where_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = recording(tmp_path / "a.flac", 0.1).path
+    assert remix(source, PROMPT) == 0
+    assert capsys.readouterr().out.startswith(f"{source} -> {tmp_path / 'a.remixed.flac'}: 0.1 s")
+    assert remix(source, PROMPT, "-o", tmp_path / "b.wav", "--explain") == 0
+    np.testing.assert_array_equal(read_audio(tmp_path / "b.wav").audio, read_audio(source).audio)
+    assert not (tmp_path / LEDGER).exists()
+    assert remix(source, PROMPT, "-o", source) == 2
+    assert "is its own source" in capsys.readouterr().err
+
+
+def test_pipes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = recording(tmp_path / "a.wav", 0.2, subtype="PCM_24").path.read_bytes()
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
+    assert remix("-", PROMPT) == 0
+    assert out.getvalue() == content
+    assert capsys.readouterr().err.startswith("standard input -> standard output: 0.2 s")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"junk")))
+    assert remix("-", PROMPT) == 2
+    assert capsys.readouterr().err.startswith("lcr remix: standard input: cannot be read as audio")
+    assert remix(tmp_path / "a.wav", PROMPT, "-o", "-", "--json") == 2
+    assert "both want standard output" in capsys.readouterr().err
+
+
+def test_json_says_all_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = recording(tmp_path / "a.wav", 0.5, subtype="PCM_16").path
+    assert remix(source, PROMPT, "--gain-db", "20", "--json") == 0
+    told = capsys.readouterr()
+    (file,) = json.loads(told.out)["files"]
+    expected = {"status": "done", "sample_rate": 44_100, "channels": 2, "subtype": "PCM_16"}
+    assert expected.items() <= file.items()
+    assert file["clipped_samples"] > 0
+    assert file["peak_db"] > 0
+    assert f"warning: {source}: {file['clipped_samples']} samples are beyond" in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.wav", "b.wav"], "the prompt comes last, and b.wav is a file"),
+        (["a.wav", " "], "the prompt is empty"),
+        (["a.wav", "b.wav", PROMPT], "-o FOLDER"),
+        (["in", PROMPT, "-o", "a.wav"], "a.wav is a file"),
+        (["in", PROMPT, "-o", "in"], "would be overwritten"),
+        (["a.wav", "in/a.wav", PROMPT, "-o", "out"], "would both become"),
+        (["-", "a.wav", PROMPT], "cannot be one of several"),
+        (["none.wav", PROMPT], "none.wav: does not exist"),
+        (["*.mp3", PROMPT, "-o", "out"], "*.mp3: matches no file"),
+        (["empty", PROMPT, "-o", "out"], "empty: holds no audio files"),
+        (["a.wav", PROMPT, "-o", "out.xyz"], "names no audio format"),
+        (["a.wav", PROMPT, "--system", "mixtur"], "did you mean mixture"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("a.wav", "b.wav", "in/a.wav"):
+        tiny(Path(path))
+    Path("empty").mkdir()
+    assert remix(*arguments) == 2
+    told = capsys.readouterr()
+    assert words in told.err
+    assert len(told.err.splitlines()) == 1
+
+
+def test_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("in/a.wav", "in/deep/b.FLAC", "in/[odd].wav", "in/out/old.wav"):
+        tiny(Path(path).with_suffix(".wav")).rename(path)
+
+    def targets(inputs: list[str], output: str) -> set[str]:
+        return {str(job.target) for job in make_plan(inputs, output).jobs}
+
+    whole = {"in/out/a.wav", "in/out/deep/b.FLAC", "in/out/[odd].wav"}
+    assert targets(["in"], "in/out") == whole
+    assert targets(["in/*.wav"], "new") == {"new/a.wav", "new/[odd].wav"}
+    assert targets(["in/[odd].wav"], "new/") == {"new/[odd].wav"}
+    assert targets(["in/**/*.FLAC"], "new") == {"new/b.FLAC"}
+    assert make_plan(["in/a.wav"], "b.wav").root is None
+    with pytest.raises(PlanError):
+        make_plan(["in"], "-")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "dry-run" in script
+    if shell != "bash" or shutil.which("bash") is None:
+        return
+
+    def complete(*words: str) -> set[str]:
+        line = " ".join(f"'{word}'" for word in words)
+        ask = f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _lcr; echo ${{COMPREPLY[@]}}"
+        done = subprocess.run(
+            ["bash", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=True
+        )
+        return set(done.stdout.split())
+
+    assert complete("lcr", "rem") == {"remix"}
+    assert complete("lcr", "remix", "a.wav", "--dr") == {"--dry-run"}
+    assert complete("lcr", "remix", "--system", "mix") == {"mixture"}
+    assert complete("lcr", "completion", "z") == {"zsh"}
+    assert complete("lcr", "remix", "a") == set()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ('""', "is empty"),
+        ("quita el perro y sube la lluvia", "English only"),
+        ("把狗去掉", "script"),
+    ],
+)
+def test_prompts_that_cannot_be_read(
+    prompt: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tiny(tmp_path / "a.wav")
+    assert remix(source, prompt) == 2
+    assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_pasted_prompt_is_read_without_its_quotes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pasted = "“leave  it\nas it is”"
+    assert remix(tiny(tmp_path / "a.wav"), pasted, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["prompt"], told["read_as"]) == (pasted, PROMPT)
+
+
+def test_what_was_read_of_a_misspelt_prompt_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert remix(tiny(tmp_path / "a.wav"), "remvoe teh dogg") == 0
+    told = capsys.readouterr()
+    assert 'read as "remove the dog"' in told.out + told.err
