@@ -67,7 +67,8 @@ def _work(options: argparse.Namespace, recipe: Recipe) -> None:
     cpu = options.device == "cpu"
     accelerator = make_accelerator(cpu=cpu, precision=recipe.loop.precision)
     torch.set_num_threads(options.threads)
-    paths = {k: Path(v) for k, v in (("field", options.field), ("studio", options.studio)) if v}
+    given = {"field": options.field, "real": options.real, "studio": options.studio}
+    paths = {name: Path(folder) for name, folder in given.items() if folder}
     mixtures = open_mixtures(
         recipe, paths, workers=options.loader_workers, device=accelerator.device
     )
@@ -152,6 +153,7 @@ def parser() -> argparse.ArgumentParser:
         "(no core is free for them), 4 for each GPU",
     )
     found.add_argument("--field", help="folder with the field recordings' manifest.csv")
+    found.add_argument("--real", help="folder with the real sounds' manifest.csv")
     found.add_argument("--studio", help="folder written by python -m lcr.data.studio.pack")
     found.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     return found

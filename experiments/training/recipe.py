@@ -17,20 +17,26 @@ from baselines.pit.separation import BandSplitSeparator
 from experiments.comparison.errors import ConfigError
 from experiments.training import baseline_stages
 from experiments.training.schema import Recipe
-from lcr.data.bank import Bank, Split
+from lcr.data.bank import Bank, Entry, Split
 from lcr.data.folder import FolderBank
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
+from lcr.instruction import AudioDescription
 from lcr.joint.remixer import WEIGHTS_FILE, WeightsError, fill
 from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.grounded.remixer import GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer
+from lcr.lexicon import load_lexicon
+from lcr.nn.query.names import NameVectors, StyleVectors
+from lcr.nn.query.remixer import QueryRemixer
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.training.data import Blend, MemoryBank, TrainingMixtures
 from lcr.training.loader import LoadedMixtures
+from lcr.training.queries.mixtures import STYLE_COLUMNS, QueryMixtures
+from lcr.training.queries.stage import QueryStage
 from lcr.training.stages import (
     JointStage,
     ReaderStage,
@@ -45,26 +51,30 @@ _EARS = "ears"
 _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
     BandSplitSeparator: "stem",
     BandExtractor: "blocks",
+    QueryRemixer: "stem",
 }
 """Which of a network's parts has the place of LCR-G's stem."""
 
 
 def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
     """ "field" needs --field DIR; "studio" uses the pack of --studio DIR or renders it anew."""
-    if name == "field":
-        if "field" not in paths:
-            raise ConfigError("this recipe trains on field recordings: give --field DIR")
-        bank: Bank = FolderBank(paths["field"], attributes=recipe.field_attributes)
+    if name in ("field", "real"):
+        if name not in paths:
+            raise ConfigError(f"this recipe trains on {name} recordings: give --{name} DIR")
+        attributes = recipe.field_attributes if name == "field" else recipe.real_attributes
+        bank: Bank = FolderBank(paths[name], attributes=attributes)
         return MemoryBank(bank, split)
     if name != "studio":
-        raise ConfigError(f"unknown bank {name!r} in a blend; there are: studio, field")
+        raise ConfigError(f"unknown bank {name!r} in a blend; there are: studio, field, real")
     if split == "train" and "studio" in paths:
         return PackedBank(paths["studio"])
     return StudioBank(cache_dir=Path(".cache/studio"))
 
 
-def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
+def build_stage(recipe: Recipe, mixtures: TrainingMixtures | QueryMixtures) -> Stage:
     """The recipe's stage, on `mixtures` as `open_mixtures` gives them. Raises ConfigError."""
+    if isinstance(mixtures, QueryMixtures):
+        return _build_query_stage(recipe, mixtures)
     vocabulary = SlotVocabulary(LABELS)
     torch.manual_seed(recipe.loop.seed)
     if recipe.stage in baseline_stages.SYSTEMS:
@@ -90,6 +100,26 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
         # A remixer that never met this reader knows nothing of its embedding.
         remixer.ignore_embedding(vocabulary.size)
     return JointStage(reader, remixer, vocabulary, mixtures, objective)
+
+
+def _build_query_stage(recipe: Recipe, mixtures: QueryMixtures) -> QueryStage:
+    assert recipe.query is not None
+    torch.manual_seed(recipe.loop.seed)
+    model = recipe.query.model
+    attributes = torch.from_numpy(load_lexicon().attributes(mixtures.names))
+    stage = QueryStage(
+        QueryRemixer(model),
+        mixtures,
+        NameVectors(attributes, model.query_dim),
+        StyleVectors(len(STYLE_COLUMNS), recipe.query.style_hidden, model.query_dim),
+        recipe.query.objective,
+    )
+    for name in recipe.init:
+        if name == _EARS:
+            _give_ears(stage.modules, *_initial(recipe, name))
+        else:
+            _initialise(stage.modules[name], recipe, name)
+    return stage
 
 
 def _build_baseline(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
@@ -190,13 +220,23 @@ def open_mixtures(
     *,
     workers: int = 0,
     device: torch.device | None = None,
-) -> TrainingMixtures:
+) -> TrainingMixtures | QueryMixtures:
     """What the recipe's stage learns from; each bank is opened once."""
     banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}
+    if recipe.query is not None:
+        labels = {_label(e) for bank in banks.values() for e in bank.entries("train")} - {""}
+        return QueryMixtures(
+            banks, recipe.query.shares, recipe.query.mixtures, sorted(labels), load_lexicon()
+        )
     blends = [Blend(banks[b.speech], banks[b.audio], b.share) for b in recipe.blends]
     if recipe.stage == "llm-tse":
         return SpeakerMixtures(blends, recipe.training)
     return LoadedMixtures(blends, recipe.training, workers=workers, device=device)
+
+
+def _label(entry: Entry) -> str:
+    description = entry.description
+    return description.label if isinstance(description, AudioDescription) else ""
 
 
 def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:

@@ -15,10 +15,13 @@ from lcr.nn.grounded.causal import CausalConfig
 from lcr.nn.grounded.remixer import GroundedConfig
 from lcr.nn.paper.mask_networks import Scale
 from lcr.nn.paper.sound_remixer import Variant, configuration, variant
+from lcr.nn.query.remixer import QueryConfig
 from lcr.nn.reader.config import LoraConfig, ReaderConfig, preset
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.training.config import LoopConfig
 from lcr.training.data import TrainingConfig
+from lcr.training.queries.mixtures import QueryMixtureConfig, Share
+from lcr.training.queries.stage import QueryObjective
 from lcr.training.stages import (
     StageConfig,
     StageName,
@@ -80,15 +83,28 @@ class SoundRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueryRecipe:
+    """LCR-Q: its sizes, the mixtures it learns from and what its loss is made of."""
+
+    shares: tuple[Share, ...]
+    model: QueryConfig = field(default_factory=QueryConfig)
+    mixtures: QueryMixtureConfig = field(default_factory=QueryMixtureConfig)
+    objective: QueryObjective = field(default_factory=QueryObjective)
+    style_hidden: int = 128
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One training stage. `init` maps a module ("reader", "remixer", "separator") to the folder of
     an earlier run or of a shipped checkpoint."""
 
     name: str
     stage: StageName
-    blends: tuple[BlendRecipe, ...]
+    blends: tuple[BlendRecipe, ...] = ()
     field_attributes: tuple[str, ...] = ("gender", "pitch", "tempo")
     """What the field recordings' manifest is trusted for: the mixer overrides recorded level."""
+    real_attributes: tuple[str, ...] = ("gender", "pitch", "tempo", "emotion")
+    """The same of the real sounds' manifest."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     model: GroundedConfig = field(default_factory=GroundedConfig)
@@ -99,6 +115,8 @@ class Recipe:
     """The live model, in the place of `model` too."""
     reader_from: str = ""
     """Shipped weights whose reader a remixer stage ships with."""
+    query: QueryRecipe | None = None
+    """What a stage "queries" trains, in the place of `model`, `blends` and `training`."""
     system: Mapping[str, Any] = field(default_factory=dict)
     """A baseline's own settings, in place of `model`: see
     `experiments.training.baseline_stages`."""
@@ -109,6 +127,8 @@ class Recipe:
 
     @property
     def banks(self) -> tuple[str, ...]:
+        if self.query is not None:
+            return tuple(sorted(share.bank for share in self.query.shares))
         return tuple(sorted({name for b in self.blends for name in (b.speech, b.audio)}))
 
 

@@ -28,7 +28,7 @@ from lcr.training.grounding import grounding_loss
 from lcr.training.precision import cpu_products
 
 StageName = Literal[
-    "remixer", "reader", "joint", "separator", "clap", "lass", "llm-tse", "audiosep"
+    "remixer", "reader", "joint", "separator", "clap", "lass", "llm-tse", "audiosep", "queries"
 ]
 RemixNetwork = GroundedRemixer | SoundRemixer
 

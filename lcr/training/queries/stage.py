@@ -1,0 +1,293 @@
+"""Training of LCR-Q: every query of a mixture is answered at once, and nothing is remixed.
+
+A remix is linear in the parts that queries find, so what is learnt is to find them. The space of
+query vectors is learnt from sounds: another recording of the kind and a stretch of the mixture are
+pooled by the model's own encoder. Names enter as the mean of their recordings or, half of the time,
+as what a regression on attributes predicts from all other names; so the network learns to answer
+vectors of the quality that names without recordings have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lcr.data.mixtures import Example
+from lcr.prompts.generator import Prompt
+from lcr.instruction import Action
+from lcr.lexicon import load_lexicon
+from lcr.nn.query.names import NameVectors, StyleVectors
+from lcr.nn.query.remixer import ITEM_HEAD, Encoding, QueryRemixer
+from lcr.training.precision import cpu_products
+from lcr.training.queries.mixtures import (
+    _COLUMN,
+    EXAMPLE,
+    KIND,
+    NAME,
+    SPAN,
+    STYLE,
+    STYLE_COLUMNS,
+    QueryBatch,
+    QueryMixtures,
+)
+from lcr.training.separation import CLUSTER_DIM, clustering_loss
+from lcr.training.stages import Scores, remix_scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryObjective:
+    """What the loss is made of."""
+
+    absent_weight: float = 10.0
+    """Of the share of the mixture's energy that is taken for something absent."""
+    presence_weight: float = 2.0
+    match_weight: float = 1.0
+    """Of the cross-entropy between how well each place fits and the share of energy there."""
+    contrast_weight: float = 0.5
+    """Of the cross-entropy that tells a recording's name by its vector."""
+    temperature: float = 0.1
+    clustering_weight: float = 2.0
+    """Of deep clustering on the stem (0 to 1): which places belong to one source."""
+    noise: float = 0.2
+    """Deviation of the noise on vectors of names."""
+    cpu_bfloat16: bool = True
+
+
+class QueryStage:
+    """The remixer, the vectors of names and those of styles, together."""
+
+    def __init__(
+        self, remixer: QueryRemixer, mixtures: QueryMixtures, names: NameVectors,
+        styles: StyleVectors, objective: QueryObjective,
+    ) -> None:
+        self.remixer, self.mixtures, self.names, self.styles = remixer, mixtures, names, styles
+        self.config = objective
+        clusters = nn.Linear(remixer.config.channels, CLUSTER_DIM)
+        self.modules = nn.ModuleDict(
+            {"remixer": remixer, "names": names, "styles": styles, "clusters": clusters}
+        )
+        self._index = {name: i for i, name in enumerate(mixtures.names)}
+
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        batch = self.mixtures.batch(rng)
+        config = self.config
+        with cpu_products(bfloat16=config.cpu_bfloat16):
+            mixture = batch.sources.sum(1)
+            encoding = self.remixer.encode(mixture)
+            example_vectors = self._example_vectors(batch)
+            query = self._queries(batch, encoding, example_vectors)
+            others = batch.beside @ query
+            others = others / batch.beside.sum(-1, keepdim=True).clamp_min(1)
+            count = query.shape[1]
+            row = torch.arange(len(query)).repeat_interleave(count)
+            flat, flat_others = query.flatten(0, 1), others.flatten(0, 1)
+            answer = self.remixer.answer(encoding, row, flat, flat_others)
+            presence = self.remixer.is_present(encoding, row, flat, answer)
+            embedded = self.modules["clusters"](encoding.features).float()
+        present = batch.present.flatten()
+        spectra = self._spectra(batch.sources, encoding)
+        error, power, energy = _errors(answer.mask, spectra, batch.members, encoding)
+        ratio = error / power.clamp_min(1e-4 * energy)
+        snr = -10 * torch.log10(ratio + 1e-3)
+        taken = (error / energy.clamp_min(1e-9)).clamp_max(10)
+        found = (snr * present).sum() / present.sum().clamp_min(1)
+        absent = (taken * (1 - present)).sum() / (1 - present).sum().clamp_min(1)
+        shares, weight = _shares(self.remixer, spectra)
+        fits = torch.einsum("bks,bsft->bkft", batch.members, shares).flatten(0, 1)
+        match = functional.binary_cross_entropy_with_logits(
+            answer.match, fits.clamp(0, 1), weight[row], reduction="mean"
+        )
+        told = functional.binary_cross_entropy_with_logits(presence, present)
+        contrast = self._contrast(batch, example_vectors)
+        cluster = clustering_loss(embedded, shares, weight)
+        loss = (
+            -found
+            + config.absent_weight * absent
+            + config.presence_weight * told
+            + config.match_weight * match
+            + config.contrast_weight * contrast
+            + config.clustering_weight * cluster
+        )
+        right = ((presence > 0).float() == present).float().mean()
+        figures = {
+            "found_db": float(found.detach()),
+            "absent": float(absent.detach()),
+            "presence": float(told.detach()),
+            "presence_right": float(right),
+            "match": float(match.detach()),
+            "contrast": float(contrast.detach()),
+            "clustering": float(cluster.detach()),
+            **_by_origin(batch, snr.detach()),
+        }
+        if self.remixer.training:
+            self.names.update(batch.example_names, example_vectors.detach())
+        return loss, figures
+
+    def _example_vectors(self, batch: QueryBatch) -> Tensor:
+        if not len(batch.examples):
+            return torch.zeros(0, self.remixer.config.query_dim)
+        with torch.no_grad():
+            encoding = self.remixer.encode(batch.examples)
+        # The stem learns from mixtures; from examples only the encoder does.
+        return self.remixer.describe(encoding)
+
+    def _queries(self, batch: QueryBatch, encoding: Encoding, examples: Tensor) -> Tensor:
+        """(mixtures, items, query_dim)."""
+        shape = (*batch.origin.shape, self.remixer.config.query_dim)
+        query = torch.zeros(shape)
+        index, origin = batch.index, batch.origin
+        named = origin == NAME
+        if named.any():
+            vectors = torch.where(
+                batch.unheard[named].unsqueeze(-1),
+                self.names.unheard(index[named]),
+                self.names.recorded(index[named]),
+            )
+            noise = torch.randn_like(vectors) * self.config.noise
+            query[named] = vectors + (noise if self.remixer.training else 0)
+        if (by_example := origin == EXAMPLE).any():
+            query[by_example] = examples[index[by_example]].to(query)
+        if (by_style := origin == STYLE).any():
+            query[by_style] = self.styles(batch.styles[by_style]).to(query)
+        for m, k in (origin == KIND).nonzero().tolist():
+            members = torch.tensor(sorted(self.mixtures.kinds[int(index[m, k])]))
+            query[m, k] = self.names.mean_of(members)
+        for m, k in (origin == SPAN).nonzero().tolist():
+            where = span_frames(self.remixer, encoding, batch.span[m, k].tolist())
+            power = (encoding.power[m : m + 1] * where).unsqueeze(1)
+            query[m, k] = self.remixer.encoder(encoding.features[m : m + 1], power)[0, 0].to(query)
+        return query
+
+    def _spectra(self, sources: Tensor, encoding: Encoding) -> Tensor:
+        """(mixtures, sources, bins, frames) at the level of the encoding."""
+        flat = (sources / encoding.level.unsqueeze(-1)).flatten(0, 1)
+        spectra = self.remixer.transform(flat)
+        return spectra.view(*sources.shape[:2], *spectra.shape[1:])
+
+    def _contrast(self, batch: QueryBatch, vectors: Tensor) -> Tensor:
+        """Nats: which of the recorded names is it, by nearness to their means?"""
+        names = batch.example_names
+        heard = self.names.heard > 0
+        usable = heard[names] if len(names) else torch.zeros(0, dtype=torch.bool)
+        if not usable.any():
+            return vectors.sum() * 0
+        means = functional.normalize(self.names.means, dim=-1)
+        logits = functional.normalize(vectors[usable].float(), dim=-1) @ means.T
+        logits = (logits / self.config.temperature).masked_fill(~heard, -1e4)
+        return functional.cross_entropy(logits, names[usable])
+
+    # -- validation on remixes ------------------------------------------------------------------
+
+    def estimate(self, examples: Sequence[Example]) -> Tensor:
+        """(examples, samples), remixed by what their prompts state."""
+        mixture = torch.from_numpy(np.stack([e.mixture for e in examples]))
+        z = torch.stack([self.filter_of(e.written) for e in examples])
+        with cpu_products(bfloat16=self.config.cpu_bfloat16):
+            return self.remixer(mixture, z.unsqueeze(1)).squeeze(1)
+
+    def validate(self, examples: Sequence[Example]) -> Scores:
+        return remix_scores(self, examples)
+
+    def vector_of(self, name: str) -> Tensor:
+        """(query_dim,) of a name: recorded, or of the lexicon. Raises LexiconError for others."""
+        if name in self._index:
+            return self.names.recorded(torch.tensor([self._index[name]]))[0]
+        attributes = torch.from_numpy(load_lexicon().attributes([name]))
+        return self.names.regression()(attributes)[0]
+
+    def filter_of(self, prompt: Prompt) -> Tensor:
+        """z (z_dim,) of a prompt whose structure is known. Raises LexiconError for an unknown
+        name."""
+        config = self.remixer.config
+        isolating = prompt.form in ("isolate", "keep_only")
+        z = torch.zeros(config.z_dim)
+        z[0] = 0.0 if isolating else 1.0
+        items = z[1:].view(config.items, -1)
+        scoped = any(p.scope in ("all_speech", "all_audio") for p in prompt.phrases)
+        count = 0
+        for phrase in prompt.phrases:
+            if phrase.scope in ("everything", "everything_else"):
+                z[0] = phrase.action.gain
+                continue
+            if phrase.scope == "one" and phrase.label is not None:
+                vector = self.vector_of(phrase.label)
+            else:
+                styles = torch.zeros(1, len(STYLE_COLUMNS))
+                if phrase.scope == "one":
+                    styles[0, _COLUMN["speech"]] = 1
+                    for name, value in phrase.attributes:
+                        styles[0, _COLUMN[f"{name}={value}"]] = 1
+                else:
+                    styles[0, _COLUMN[phrase.scope]] = 1
+                vector = self.styles(styles)[0]
+            wins = (isolating and phrase.action is not Action.KEEP) or (
+                scoped and phrase.scope == "one"
+            )
+            items[count, :ITEM_HEAD] = torch.tensor([1.0, phrase.action.gain, float(wins)])
+            items[count, ITEM_HEAD:] = vector
+            count += 1
+        return z
+
+
+def span_frames(remixer: QueryRemixer, encoding: Encoding, span: Sequence[float]) -> Tensor:
+    """(1, 1, frames) of 0 and 1: the frames whose middle lies in `span` (start and end in s)."""
+    config = remixer.config
+    frames = encoding.spectrum.shape[-1]
+    # A full window of zeros stands before the sound.
+    middle = (torch.arange(frames) * config.hop + config.n_fft / 2 - config.n_fft) / 16_000
+    return ((middle >= span[0]) & (middle < span[1])).float().view(1, 1, -1)
+
+
+def _errors(
+    mask: Tensor, spectra: Tensor, members: Tensor, encoding: Encoding
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Energies (queries,) of what each answer gets wrong, of what it should be, of its mixture.
+
+    |m X - S|^2 = m^2 |X|^2 - 2 m Re(X* S) + |S|^2: three real maps a query, no waveform. The
+    windows are a tight frame, so an error here is at least that of the waveform.
+    """
+    x = torch.view_as_real(encoding.spectrum)
+    parts = torch.view_as_real(spectra)
+    power = x.square().sum(-1)  # (mixtures, bins, frames)
+    cross = (x.unsqueeze(1) * parts).sum(-1)  # Re(X* S_i) a source
+    batch, count = members.shape[:2]
+    wanted = torch.einsum("bks,bsft->bkft", members, cross)
+    gram = parts.flatten(2) @ parts.flatten(2).mT
+    own = ((members @ gram) * members).sum(-1).clamp_min(0)
+    m = mask.sigmoid().transpose(1, 2).view(batch, count, *power.shape[1:])
+    error = (m.square() * power.unsqueeze(1) - 2 * m * wanted).sum((-2, -1)) + own
+    total = power.sum((-2, -1), keepdim=False).unsqueeze(1).expand(-1, count)
+    return error.clamp_min(1e-9).flatten(), own.flatten(), total.flatten()
+
+
+def _shares(remixer: QueryRemixer, spectra: Tensor) -> tuple[Tensor, Tensor]:
+    """Each source's share (mixtures, sources, bands, frames) of the energy, and the weight of each
+    place (mixtures, bands, frames), mean 1."""
+    power = remixer.transform.band_power(spectra)
+    total = power.sum(1).add(1e-8)
+    weight = total.pow(0.25)
+    return power / total.unsqueeze(1), weight / weight.mean()
+
+
+def _by_origin(batch: QueryBatch, snr: Tensor) -> dict[str, float]:
+    """Mean SNR in dB by where the queries came from."""
+    origin, present = batch.origin.flatten(), batch.present.flatten() > 0
+    unheard = batch.unheard.flatten()
+    groups = {
+        "recorded": (origin == NAME) & ~unheard,
+        "unheard": (origin == NAME) & unheard,
+        "example": origin == EXAMPLE,
+        "span": origin == SPAN,
+        "style": (origin == STYLE) & (batch.styles.flatten(0, 1)[:, _COLUMN["speech"]] > 0),
+        "kind": origin == KIND,
+    }
+    return {
+        f"{name}_db": float(snr[chosen & present].mean())
+        for name, chosen in groups.items()
+        if (chosen & present).any()
+    }
