@@ -188,8 +188,9 @@ class QueryRemixer(nn.Module):
 
     def is_present(
         self, encoding: Encoding, mixture: Tensor, query: Tensor, answer: Answer
-    ) -> Tensor:
-        """Logits (queries,) that what each query asks for is in its mixture at all."""
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (queries,) that what each query asks for is in its mixture at all, and the vectors
+        (queries, query_dim) that describe what was found for it."""
         mask = answer.mask.detach().sigmoid()
         spectrum_power = torch.view_as_real(encoding.spectrum).square().sum(-1)
         kept = mask.transpose(1, 2) * spectrum_power[mixture]
@@ -204,8 +205,7 @@ class QueryRemixer(nn.Module):
                 )[0].to(vectors)
         total = encoding.power.sum((1, 2))[mixture]
         share = kept.sum((1, 2)) / total.clamp_min(1e-9)
-        logits: Tensor = self.presence(answer.state, kept, vectors, query, share)
-        return logits
+        return self.presence(answer.state, kept, vectors, query, share), vectors
 
     def remix(self, encoding: Encoding, z: Tensor) -> Tensor:
         """Apply filters (batch, instructions, z_dim) -> (batch, instructions, samples)."""

@@ -50,6 +50,8 @@ class QueryObjective:
     """Of the cross-entropy between how well each place fits and the share of energy there."""
     contrast_weight: float = 0.5
     """Of the cross-entropy that tells a recording's name by its vector."""
+    naming_weight: float = 0.25
+    """Of the same for the vectors of what was found in the mixture."""
     temperature: float = 0.1
     clustering_weight: float = 2.0
     """Of deep clustering on the stem (0 to 1): which places belong to one source."""
@@ -87,7 +89,7 @@ class QueryStage:
             row = torch.arange(len(query)).repeat_interleave(count)
             flat, flat_others = query.flatten(0, 1), others.flatten(0, 1)
             answer = self.remixer.answer(encoding, row, flat, flat_others)
-            presence = self.remixer.is_present(encoding, row, flat, answer)
+            presence, described = self.remixer.is_present(encoding, row, flat, answer)
             embedded = self.modules["clusters"](encoding.features).float()
         present = batch.present.flatten()
         spectra = self._spectra(batch.sources, encoding)
@@ -103,7 +105,11 @@ class QueryStage:
             answer.match, fits.clamp(0, 1), weight[row], reduction="mean"
         )
         told = functional.binary_cross_entropy_with_logits(presence, present)
-        contrast = self._contrast(batch, example_vectors)
+        contrast = self._contrast(batch.example_names, example_vectors)
+        one = batch.members.sum(-1) == 1
+        sounds = (batch.members * batch.source_names.unsqueeze(1)).sum(-1).long()
+        chosen = (one & (sounds >= 0)).flatten()
+        naming = self._contrast(sounds.flatten()[chosen], described[chosen])
         cluster = clustering_loss(embedded, shares, weight)
         loss = (
             -found
@@ -111,6 +117,7 @@ class QueryStage:
             + config.presence_weight * told
             + config.match_weight * match
             + config.contrast_weight * contrast
+            + config.naming_weight * naming
             + config.clustering_weight * cluster
         )
         right = ((presence > 0).float() == present).float().mean()
@@ -121,6 +128,7 @@ class QueryStage:
             "presence_right": float(right),
             "match": float(match.detach()),
             "contrast": float(contrast.detach()),
+            "naming": float(naming.detach()),
             "clustering": float(cluster.detach()),
             **_by_origin(batch, snr.detach()),
         }
@@ -169,9 +177,8 @@ class QueryStage:
         spectra = self.remixer.transform(flat)
         return spectra.view(*sources.shape[:2], *spectra.shape[1:])
 
-    def _contrast(self, batch: QueryBatch, vectors: Tensor) -> Tensor:
+    def _contrast(self, names: Tensor, vectors: Tensor) -> Tensor:
         """Nats: which of the recorded names is it, by nearness to their means?"""
-        names = batch.example_names
         heard = self.names.heard > 0
         usable = heard[names] if len(names) else torch.zeros(0, dtype=torch.bool)
         if not usable.any():
