@@ -25,10 +25,10 @@ from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
 from lcr.instruction import AudioDescription
 from lcr.joint.remixer import WEIGHTS_FILE, WeightsError, fill
+from lcr.lexicon import load_lexicon
 from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.grounded.remixer import GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer
-from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import NameVectors, StyleVectors
 from lcr.nn.query.remixer import QueryRemixer
 from lcr.nn.reader.prompt_reader import PromptReader

@@ -88,9 +88,7 @@ def read_lexicon(path: Path, attribute_names: tuple[str, ...]) -> Lexicon:
             where = f"{path}, line {line}"
             try:
                 values = dict(_attribute(item) for item in row["attributes"].split())
-                sound = Sound(
-                    row["name"], _list(row["synonyms"]), _list(row["hypernyms"]), values
-                )
+                sound = Sound(row["name"], _list(row["synonyms"]), _list(row["hypernyms"]), values)
             except (KeyError, ValueError, AttributeError, TypeError) as error:
                 raise LexiconError(f"{where}: {error}") from error
             if unknown := sorted(set(values) - known):

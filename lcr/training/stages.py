@@ -26,6 +26,7 @@ from lcr.training.curriculum import CurriculumConfig, weighted_task_mean
 from lcr.training.data import Batch, TrainingMixtures
 from lcr.training.grounding import grounding_loss
 from lcr.training.precision import cpu_products
+from lcr.training.samples import Estimating
 
 StageName = Literal[
     "remixer", "reader", "joint", "separator", "clap", "lass", "llm-tse", "audiosep", "queries"
@@ -254,7 +255,7 @@ def slot_loss(stated: Tensor, truth: Tensor) -> Tensor:
     return loss.sum(-1).mean()
 
 
-def remix_scores(stage: _RemixingStage, examples: Sequence[Example], batch: int = 8) -> Scores:
+def remix_scores(stage: Estimating, examples: Sequence[Example], batch: int = 8) -> Scores:
     """Summed SNR improvement by task, the share improved, and both without OVC."""
     values: dict[str, float] = {}
     for start in range(0, len(examples), batch):

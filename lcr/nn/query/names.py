@@ -65,10 +65,10 @@ class NameVectors(nn.Module):
     def unheard(self, names: Tensor, ridge: float = 1.0) -> Tensor:
         """Vectors (names, dim) as they would be had nobody recorded the name: each from a
         regression on all others (the closed form of leave-one-out)."""
-        x, y, hat, weight, mean = self._solve(ridge)
+        hat, weight, mean = self._solve(ridge)
         known = self.heard > 0
         predicted = (self.attributes - mean[0]) @ weight + mean[1]
-        leverage = torch.zeros(len(known), device=x.device)
+        leverage = torch.zeros(len(known), device=weight.device)
         leverage[known] = hat
         residual = (self.means - predicted) * known.unsqueeze(-1)
         alone = predicted - residual * (leverage / (1 - leverage).clamp_min(0.05)).unsqueeze(-1)
@@ -80,22 +80,23 @@ class NameVectors(nn.Module):
 
     def regression(self, ridge: float = 1.0) -> Ridge:
         """The map from attributes to vectors, from all recorded names."""
-        _, _, _, weight, mean = self._solve(ridge)
+        _, weight, mean = self._solve(ridge)
         return Ridge(weight, mean[1] - mean[0] @ weight)
 
-    def _solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
+    def _solve(self, ridge: float) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """Leverage (recorded names,), weight (attributes, dim) and the means it is about."""
         known = self.heard > 0
         if not known.any():
             zeros = torch.zeros(self.attributes.shape[1], self.means.shape[1])
             mean = (torch.zeros(self.attributes.shape[1]), torch.zeros(self.means.shape[1]))
-            return self.attributes[:0], self.means[:0], torch.zeros(0), zeros, mean
+            return torch.zeros(0), zeros, mean
         x, y = self.attributes[known], self.means[known]
         mean = (x.mean(0), y.mean(0))
         x, y = x - mean[0], y - mean[1]
         gram = x.T @ x + ridge * torch.eye(x.shape[1])
         solved = torch.linalg.solve(gram, x.T)  # (attributes, names)
         hat = (x * solved.T).sum(-1) + 1 / len(x)
-        return x, y, hat, solved @ y, mean
+        return hat, solved @ y, mean
 
 
 class StyleVectors(nn.Module):
@@ -103,9 +104,7 @@ class StyleVectors(nn.Module):
 
     def __init__(self, columns: int, hidden: int, dim: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(columns, hidden), nn.SiLU(), nn.Linear(hidden, dim)
-        )
+        self.layers = nn.Sequential(nn.Linear(columns, hidden), nn.SiLU(), nn.Linear(hidden, dim))
 
     def forward(self, styles: Tensor) -> Tensor:
         """`styles` (queries, columns) of 0 and 1 -> (queries, dim)."""

@@ -7,9 +7,9 @@ queries share, and the remixing mask h_m (eq. 2) is arithmetic on these parts:
     h_m = u + sum_k (gain_k - u) m_k
 
 The best estimate of a target is linear in the gains, E[sum_i a_i s_i | x] = sum_i a_i E[s_i | x],
-so the network need not learn what gains do. A query vector comes from a name (`lcr.nn.query.names`),
-from a recording of such a sound, or from a stretch of the mixture itself: one space for all three,
-learnt from sounds. Nothing is separated: one mask, one output.
+so the network need not learn what gains do. A query vector comes from a name (see `names`), from a
+recording of such a sound, or from a stretch of the mixture itself: one space for all three, learnt
+from sounds. Nothing is separated: one mask, one output.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lcr.nn.film import FiLM
 from lcr.nn.grounded.bands import (
     BAND_BINS,
     BandBlock,
@@ -28,7 +29,6 @@ from lcr.nn.grounded.bands import (
     BandTransform,
     MaskHead,
 )
-from lcr.nn.film import FiLM
 
 ITEM_HEAD = 3
 """Values of z before the vector of each listed thing: is there one, its gain, does it win."""
@@ -277,7 +277,7 @@ class SoundEncoder(nn.Module):
 
 
 class PresenceHead(nn.Module):
-    """Is what a query asks for there at all? From what was found, and how it resembles the query."""
+    """Is what a query asks for there at all? From what was found and how it resembles the query."""
 
     def __init__(self, channels: int, dim: int, hidden: int) -> None:
         super().__init__()

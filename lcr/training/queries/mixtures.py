@@ -289,9 +289,7 @@ class QueryMixtures:
         if draw < 0.45:
             examples.append((self._example(name, None, rng), name))
             return _Item(EXAMPLE, (), len(examples) - 1)
-        return _Item(
-            NAME, (), self._index[name], unheard=bool(rng.random() < config.unheard)
-        )
+        return _Item(NAME, (), self._index[name], unheard=bool(rng.random() < config.unheard))
 
 
 @dataclass(frozen=True)

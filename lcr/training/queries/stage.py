@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lcr.data.mixtures import Example
-from lcr.prompts.generator import Prompt
 from lcr.instruction import Action
 from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import NameVectors, StyleVectors
 from lcr.nn.query.remixer import ITEM_HEAD, Encoding, QueryRemixer
+from lcr.prompts.generator import Prompt
 from lcr.training.precision import cpu_products
 from lcr.training.queries.mixtures import (
     _COLUMN,
@@ -64,8 +64,12 @@ class QueryStage:
     """The remixer, the vectors of names and those of styles, together."""
 
     def __init__(
-        self, remixer: QueryRemixer, mixtures: QueryMixtures, names: NameVectors,
-        styles: StyleVectors, objective: QueryObjective,
+        self,
+        remixer: QueryRemixer,
+        mixtures: QueryMixtures,
+        names: NameVectors,
+        styles: StyleVectors,
+        objective: QueryObjective,
     ) -> None:
         self.remixer, self.mixtures, self.names, self.styles = remixer, mixtures, names, styles
         self.config = objective
@@ -186,16 +190,16 @@ class QueryStage:
         means = functional.normalize(self.names.means, dim=-1)
         logits = functional.normalize(vectors[usable].float(), dim=-1) @ means.T
         logits = (logits / self.config.temperature).masked_fill(~heard, -1e4)
-        return functional.cross_entropy(logits, names[usable])
-
-    # -- validation on remixes ------------------------------------------------------------------
+        loss: Tensor = functional.cross_entropy(logits, names[usable])
+        return loss
 
     def estimate(self, examples: Sequence[Example]) -> Tensor:
         """(examples, samples), remixed by what their prompts state."""
         mixture = torch.from_numpy(np.stack([e.mixture for e in examples]))
         z = torch.stack([self.filter_of(e.written) for e in examples])
         with cpu_products(bfloat16=self.config.cpu_bfloat16):
-            return self.remixer(mixture, z.unsqueeze(1)).squeeze(1)
+            estimates: Tensor = self.remixer(mixture, z.unsqueeze(1))
+        return estimates.squeeze(1)
 
     def validate(self, examples: Sequence[Example]) -> Scores:
         return remix_scores(self, examples)
