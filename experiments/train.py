@@ -8,6 +8,7 @@ ends with DIR/weights.safetensors, which the next recipe names under [init]. `ac
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import socket
@@ -29,6 +30,7 @@ from lcr.files import write_whole
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.training.loader import LoadedMixtures
 from lcr.training.loop import Loop, make_accelerator
+from lcr.training.queries.stage import NAMES_FILE, QueryStage
 
 __all__ = ["export", "join_processes", "load_recipe", "main"]
 
@@ -134,6 +136,9 @@ def export(loop: Loop, path: Path) -> None:
         module = loop.stage.modules[name]
         keep = module.trained_state() if isinstance(module, PromptReader) else state
         tensors.update({f"{name}.{key}": state[key].contiguous() for key in keep})
+    if isinstance(loop.stage, QueryStage):
+        words = json.dumps(loop.stage.about, indent=1)
+        write_whole(path.parent / NAMES_FILE, lambda file: file.write(words.encode()))
     told = {"step": str(loop.step), "seconds": f"{loop.seconds:.0f}"}
     write_whole(path, lambda file: file.write(save(tensors, metadata=told)))
 

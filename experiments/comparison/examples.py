@@ -159,7 +159,7 @@ def _bank_of_sources(config: BankConfig) -> Bank:
             raise ConfigError("this suite reads a folder of recordings; say which with --bank DIR")
         attributes = STYLE_ATTRIBUTES if config.attributes is None else config.attributes
         try:
-            return FolderBank(Path(config.path), attributes=attributes)
+            return FolderBank(Path(config.path), attributes=attributes, unseen=config.unseen)
         except ValueError as error:
             raise ConfigError(f"bank.attributes: {error}") from error
     if config.path:

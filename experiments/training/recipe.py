@@ -29,13 +29,13 @@ from lcr.lexicon import load_lexicon
 from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.grounded.remixer import GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer
-from lcr.nn.query.names import NameVectors, StyleVectors
+from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import QueryRemixer
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.training.data import Blend, MemoryBank, TrainingMixtures
 from lcr.training.loader import LoadedMixtures
-from lcr.training.queries.mixtures import STYLE_COLUMNS, QueryMixtures
+from lcr.training.queries.mixtures import QueryMixtures
 from lcr.training.queries.stage import QueryStage
 from lcr.training.stages import (
     JointStage,
@@ -174,6 +174,8 @@ def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
 
 def remixer_settings(recipe: Recipe) -> dict[str, Any]:
     """The remixer in words that `lcr.joint.remixer` reads back from a checkpoint's config.json."""
+    if recipe.query is not None:
+        return {"kind": "query", **asdict(recipe.query.model)}
     if recipe.sound is None:
         if recipe.live:
             return {"kind": "causal", **asdict(recipe.live)}

@@ -23,6 +23,7 @@ from experiments.training.schema import Recipe, load_recipe
 from lcr.data.studio.classes import LABELS
 from lcr.files import write_whole
 from lcr.joint.remixer import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE, Checkpoint
+from lcr.training.queries.stage import NAMES_FILE
 
 FLOAT16_BITS = 11
 """Significant bits of a 16-bit float, the implicit one counted."""
@@ -57,6 +58,8 @@ def ship(
         if recipe.stage in baseline_stages.SYSTEMS:
             scores = _last_scores(run)
             baseline_stages.ship(recipe, tensors, out, {**about, "scores": scores})
+        elif recipe.query is not None:
+            _write_query(recipe, run, tensors, out, about, bits)
         else:
             _check(recipe, tensors, source, recipe_path)
             _write(recipe, tensors, out, about, bits)
@@ -96,6 +99,36 @@ def _write(
         "remixer": remixer_settings(recipe),
     }
     weights = save({key: rounded(value, bits) for key, value in tensors.items()})
+    words = json.dumps(config, indent=1) + "\n"
+    write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
+    write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+
+
+def _write_query(
+    recipe: Recipe,
+    run: Path,
+    tensors: dict[str, Tensor],
+    out: Path,
+    about: dict[str, Any],
+    bits: int,
+) -> None:
+    """LCR-Q: what it hears with, the vectors of its names and styles; not what only training
+    used."""
+    assert recipe.query is not None
+    names = json.loads((run / NAMES_FILE).read_text(encoding="utf-8"))
+    config = {
+        "schema": 1,
+        **about,
+        "remixer": remixer_settings(recipe),
+        "style_hidden": recipe.query.style_hidden,
+        "names": {**names, "ridge": 1.0},
+    }
+    kept = {
+        key: rounded(value, bits) if value.is_floating_point() else value
+        for key, value in tensors.items()
+        if key.split(".")[0] in ("remixer", "names", "styles")
+    }
+    weights = save(kept)
     words = json.dumps(config, indent=1) + "\n"
     write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
     write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))

@@ -28,7 +28,7 @@ from lcr.instruction import (
 
 MANIFEST = "manifest.csv"
 REQUIRED_COLUMNS = ("path", "kind", "split", "label")
-OPTIONAL_COLUMNS = ("group", *STYLE_ATTRIBUTES)
+OPTIONAL_COLUMNS = ("group", "unseen", *STYLE_ATTRIBUTES)
 
 _S = TypeVar("_S", bound=str)
 
@@ -45,6 +45,9 @@ class FolderBank:
     `tempo`, `energy`, `emotion` (empty where unknown). Other columns are ignored. Symbolic links
     inside the directory are followed.
 
+    Rows with `unseen` = 1 are sounds kept out of training: with `unseen` they are all the sounds of
+    the test split, without it they never appear.
+
     Files may be anything libsndfile reads (wav, flac, ogg, mp3, ...), of any sample rate and
     channel count. `attributes` says which style columns become part of descriptions: leave out
     `energy` when a mixer sets the levels itself.
@@ -58,6 +61,7 @@ class FolderBank:
         *,
         attributes: tuple[str, ...] = STYLE_ATTRIBUTES,
         name: str | None = None,
+        unseen: bool = False,
     ) -> None:
         unknown = [a for a in attributes if a not in STYLE_ATTRIBUTES]
         if unknown:
@@ -69,6 +73,9 @@ class FolderBank:
         self._name = name if name is not None else self._root.resolve().name
         kept = tuple(a for a in STYLE_ATTRIBUTES if a in attributes)
         entries = _read_manifest(self._root, kept)
+        if unseen and not any(e.unseen for e in entries):
+            raise ManifestError(self._root / MANIFEST, ("marks no sound as unseen",))
+        entries = [e for e in entries if _belongs(e, unseen)]
         self._by_split: dict[Split, tuple[Entry, ...]] = {
             split: tuple(e for e in entries if e.split == split) for split in SPLITS
         }
@@ -107,6 +114,13 @@ class FolderBank:
         if self._by_id.get(entry.id) != entry:
             raise ValueError(f"bank {self._name!r} has no such entry: {entry}")
         return _read_mono(self._root / entry.id)
+
+
+def _belongs(entry: Entry, unseen: bool) -> bool:
+    """Whether an entry is part of the bank with, or without, the sounds kept out of training."""
+    if unseen and entry.split == "test" and entry.description.kind == "audio":
+        return entry.unseen
+    return not entry.unseen
 
 
 @dataclass(frozen=True)
@@ -211,8 +225,15 @@ def _entry(root: Path, cells: Mapping[str, str], attributes: tuple[str, ...]) ->
     if not present:
         raise ValueError(f"no such file: {cells['path']!r}")
     identity = path.as_posix()
+    marked = _one_of("unseen", cells.get("unseen", ""), ("", "0", "1")) == "1"
+    if marked and split != "test":
+        raise ValueError(f"an unseen sound stands in split {split}; it may only be in test")
     return Entry(
-        id=identity, description=description, split=split, group=cells.get("group") or identity
+        id=identity,
+        description=description,
+        split=split,
+        group=cells.get("group") or identity,
+        unseen=marked,
     )
 
 

@@ -60,13 +60,17 @@ class Lexicon:
                 kinds.setdefault(kind, []).append(sound)
         return {kind: tuple(sounds) for kind, sounds in kinds.items()}
 
+    def unknown(self, name: str) -> LexiconError:
+        """The error for a name that is not there."""
+        return LexiconError(f"the lexicon has no {name!r}")
+
     def attributes(self, names: Sequence[str]) -> NDArray[np.float32]:
         """(names, attributes) in 0 to 3. Raises LexiconError for a name that is not a row's."""
         table = np.zeros((len(names), len(self.attribute_names)), dtype=np.float32)
         column = {name: i for i, name in enumerate(self.attribute_names)}
         for row, name in zip(table, names, strict=True):
             if name not in self.by_name:
-                raise LexiconError(f"the lexicon has no {name!r}")
+                raise self.unknown(name)
             for attribute, value in self.by_name[name].attributes.items():
                 row[column[attribute]] = value
         return table

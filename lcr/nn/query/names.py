@@ -13,10 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lcr.instruction import STYLE_VALUES
 from lcr.nn.query.remixer import unit_variance
 
-STYLE_SCOPES = ("speech", "all_speech", "all_audio")
-"""What a query may ask for besides names and speaking styles."""
+STYLE_COLUMNS: tuple[str, ...] = (
+    *(f"{name}={value}" for name, values in STYLE_VALUES.items() for value in values),
+    "speech",
+    "all_speech",
+    "all_audio",
+)
+"""What the vector of a voice is made from: stated styles; and the scopes."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from lcr.nn.grounded.bands import (
     MaskHead,
 )
 
+SAMPLE_RATE = 16_000
 ITEM_HEAD = 3
 """Values of z before the vector of each listed thing: is there one, its gain, does it win."""
 
@@ -152,6 +153,13 @@ class QueryRemixer(nn.Module):
         power = encoding.power if where is None else encoding.power * where
         vectors: Tensor = self.encoder(encoding.features, power.unsqueeze(1))
         return vectors.squeeze(1)
+
+    def frames_between(self, encoding: Encoding, start_s: float, end_s: float) -> Tensor:
+        """(1, 1, frames) of 0 and 1: the frames whose middle lies in that stretch of time."""
+        frames = torch.arange(encoding.spectrum.shape[-1], device=encoding.spectrum.device)
+        # A full window of zeros stands before the sound.
+        middle = (frames * self.config.hop - self.config.n_fft / 2) / SAMPLE_RATE
+        return ((middle >= start_s) & (middle < end_s)).float().view(1, 1, -1)
 
     def answer(
         self, encoding: Encoding, mixture: Tensor, query: Tensor, others: Tensor | None = None

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
 from lcr.data.mixtures import MixtureConfig, place, set_level
-from lcr.instruction import STYLE_VALUES, AudioDescription, SpeechDescription
+from lcr.instruction import AudioDescription, SpeechDescription
 from lcr.lexicon import Lexicon
+from lcr.nn.query.names import STYLE_COLUMNS
 from lcr.training.queries.augment import (
     DegradeConfig,
     change_source,
@@ -25,14 +26,7 @@ NAME, EXAMPLE, SPAN, STYLE, KIND = range(5)
 """Where a query's vector comes from: a name, another recording, a stretch of the mixture, a voice's
 style or a scope, the names of one hypernym."""
 
-STYLE_COLUMNS: tuple[str, ...] = (
-    *(f"{name}={value}" for name, values in STYLE_VALUES.items() for value in values),
-    "speech",
-    "all_speech",
-    "all_audio",
-)
-"""What a query of origin `STYLE` may state."""
-_COLUMN = {name: i for i, name in enumerate(STYLE_COLUMNS)}
+STYLE_COLUMN = {name: i for i, name in enumerate(STYLE_COLUMNS)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +127,11 @@ class QueryMixtures:
             name: tuple(k for k, members in enumerate(self.kinds) if i in members)
             for name, i in self._index.items()
         }
+
+    @property
+    def recordings(self) -> tuple[int, ...]:
+        """How many original recordings there are of each name."""
+        return tuple(len({entry.group for _, entry in self._by_name[n]}) for n in self.names)
 
     def batch(self, rng: np.random.Generator) -> QueryBatch:
         """Raises AudioFileError when a clip cannot be read."""
@@ -324,7 +323,7 @@ def _collate(mixtures: Sequence[_Mixture], index: Mapping[str, int], rows: int) 
             unheard[m, k], present[m, k] = item.unheard, bool(item.members)
             span[m, k] = item.span
             for style in item.styles:
-                styles[m, k, _COLUMN[style]] = 1
+                styles[m, k, STYLE_COLUMN[style]] = 1
             members[m, k, list(item.members)] = 1
     waves = np.stack(examples) if examples else np.zeros((0, 1), dtype=np.float32)
     return QueryBatch(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,23 +21,25 @@ from torch.nn import functional
 from lcr.data.mixtures import Example
 from lcr.instruction import Action
 from lcr.lexicon import load_lexicon
-from lcr.nn.query.names import NameVectors, StyleVectors
+from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import ITEM_HEAD, Encoding, QueryRemixer
 from lcr.prompts.generator import Prompt
 from lcr.training.precision import cpu_products
 from lcr.training.queries.mixtures import (
-    _COLUMN,
     EXAMPLE,
     KIND,
     NAME,
     SPAN,
     STYLE,
-    STYLE_COLUMNS,
+    STYLE_COLUMN,
     QueryBatch,
     QueryMixtures,
 )
 from lcr.training.separation import CLUSTER_DIM, clustering_loss
 from lcr.training.stages import Scores, remix_scores
+
+NAMES_FILE = "names.json"
+"""In a run's folder: the names that have vectors, and of how many recordings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,12 @@ class QueryStage:
             {"remixer": remixer, "names": names, "styles": styles, "clusters": clusters}
         )
         self._index = {name: i for i, name in enumerate(mixtures.names)}
+
+    @property
+    def about(self) -> dict[str, list[Any]]:
+        """What a checkpoint says of its names beside their vectors."""
+        mixtures = self.mixtures
+        return {"labels": list(mixtures.names), "recordings": list(mixtures.recordings)}
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         batch = self.mixtures.batch(rng)
@@ -170,7 +179,7 @@ class QueryStage:
             members = torch.tensor(sorted(self.mixtures.kinds[int(index[m, k])]))
             query[m, k] = self.names.mean_of(members)
         for m, k in (origin == SPAN).nonzero().tolist():
-            where = span_frames(self.remixer, encoding, batch.span[m, k].tolist())
+            where = self.remixer.frames_between(encoding, *batch.span[m, k].tolist())
             power = (encoding.power[m : m + 1] * where).unsqueeze(1)
             query[m, k] = self.remixer.encoder(encoding.features[m : m + 1], power)[0, 0].to(query)
         return query
@@ -178,7 +187,7 @@ class QueryStage:
     def _spectra(self, sources: Tensor, encoding: Encoding) -> Tensor:
         """(mixtures, sources, bins, frames) at the level of the encoding."""
         flat = (sources / encoding.level.unsqueeze(-1)).flatten(0, 1)
-        spectra = self.remixer.transform(flat)
+        spectra: Tensor = self.remixer.transform(flat)
         return spectra.view(*sources.shape[:2], *spectra.shape[1:])
 
     def _contrast(self, names: Tensor, vectors: Tensor) -> Tensor:
@@ -230,11 +239,11 @@ class QueryStage:
             else:
                 styles = torch.zeros(1, len(STYLE_COLUMNS))
                 if phrase.scope == "one":
-                    styles[0, _COLUMN["speech"]] = 1
+                    styles[0, STYLE_COLUMN["speech"]] = 1
                     for name, value in phrase.attributes:
-                        styles[0, _COLUMN[f"{name}={value}"]] = 1
+                        styles[0, STYLE_COLUMN[f"{name}={value}"]] = 1
                 else:
-                    styles[0, _COLUMN[phrase.scope]] = 1
+                    styles[0, STYLE_COLUMN[phrase.scope]] = 1
                 vector = self.styles(styles)[0]
             wins = (isolating and phrase.action is not Action.KEEP) or (
                 scoped and phrase.scope == "one"
@@ -243,15 +252,6 @@ class QueryStage:
             items[count, ITEM_HEAD:] = vector
             count += 1
         return z
-
-
-def span_frames(remixer: QueryRemixer, encoding: Encoding, span: Sequence[float]) -> Tensor:
-    """(1, 1, frames) of 0 and 1: the frames whose middle lies in `span` (start and end in s)."""
-    config = remixer.config
-    frames = encoding.spectrum.shape[-1]
-    # A full window of zeros stands before the sound.
-    middle = (torch.arange(frames) * config.hop + config.n_fft / 2 - config.n_fft) / 16_000
-    return ((middle >= span[0]) & (middle < span[1])).float().view(1, 1, -1)
 
 
 def _errors(
@@ -294,7 +294,7 @@ def _by_origin(batch: QueryBatch, snr: Tensor) -> dict[str, float]:
         "unheard": (origin == NAME) & unheard,
         "example": origin == EXAMPLE,
         "span": origin == SPAN,
-        "style": (origin == STYLE) & (batch.styles.flatten(0, 1)[:, _COLUMN["speech"]] > 0),
+        "style": (origin == STYLE) & (batch.styles.flatten(0, 1)[:, STYLE_COLUMN["speech"]] > 0),
         "kind": origin == KIND,
     }
     return {

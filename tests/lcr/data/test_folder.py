@@ -424,3 +424,22 @@ def test_field_recordings() -> None:
         assert 0.0 < np.abs(wave).max() <= 1.0
         if isinstance(entry.description, SpeechDescription):
             assert entry.description.energy is None
+
+
+def test_unseen_rows_appear_only_where_they_are_asked_for(tmp_path):
+    rows = [
+        ("known.wav", "audio", "test", "dog barking", ""),
+        ("odd.wav", "audio", "test", "sitar", "1"),
+        ("voice.wav", "speech", "test", "", ""),
+    ]
+    lines = ["path,kind,split,label,unseen", *(",".join(row) for row in rows)]
+    (tmp_path / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    for row in rows:
+        soundfile.write(tmp_path / row[0], np.ones(800) * 0.1, 16_000)
+    plain, unseen = FolderBank(tmp_path), FolderBank(tmp_path, unseen=True)
+    assert [e.id for e in plain.entries("test")] == ["known.wav", "voice.wav"]
+    assert [e.id for e in unseen.entries("test")] == ["odd.wav", "voice.wav"]
+    assert plain.digest != unseen.digest
+    (tmp_path / "manifest.csv").write_text(lines[0] + "\nodd.wav,audio,train,sitar,1\n")
+    with pytest.raises(ManifestError):
+        FolderBank(tmp_path)

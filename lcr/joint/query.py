@@ -1,0 +1,173 @@
+"""LCR-Q as a Remixer: a prompt's things become query vectors, and each is heard, or said absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcr.joint.remixer import Checkpoint, WeightsError, fill
+from lcr.lexicon import Lexicon, load_lexicon
+from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
+from lcr.nn.query.remixer import (
+    ITEM_HEAD,
+    Encoding,
+    QueryConfig,
+    QueryRemixer,
+    unit_variance,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """Presence logits below `absent` mean absent, above `heard` heard, between them not sure."""
+
+    absent: float = 0.0
+    heard: float = 0.0
+
+
+class QueryModel:
+    """The network of LCR-Q with the vectors of names and styles, for inference.
+
+    `recordings` counts the original recordings of each recorded name in training: a name's vector
+    is their mean and what its attributes predict, mixed n : 1.
+    """
+
+    def __init__(
+        self,
+        remixer: QueryRemixer,
+        names: NameVectors,
+        styles: StyleVectors,
+        labels: Sequence[str],
+        recordings: Sequence[int],
+        *,
+        ridge: float = 1.0,
+        thresholds: Mapping[str, Thresholds] | None = None,
+        lexicon: Lexicon | None = None,
+    ) -> None:
+        self.remixer, self.names, self.styles = remixer.eval(), names.eval(), styles.eval()
+        self.labels = tuple(labels)
+        self.thresholds = dict(thresholds or {})
+        self.lexicon = lexicon or load_lexicon()
+        self._index = {label: i for i, label in enumerate(labels)}
+        self._regression = names.regression(ridge)
+        share = torch.tensor(recordings, dtype=torch.float32).unsqueeze(-1)
+        share = share / (share + 1)
+        every = torch.arange(len(labels))
+        own, predicted = names.recorded(every), self._regression(names.attributes)
+        self._named = unit_variance(share * own + (1 - share) * predicted)
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, folder: Path) -> QueryModel:
+        """Raises WeightsError for a checkpoint of another kind."""
+        try:
+            settings = checkpoint.config["remixer"]
+            sizes = {key: value for key, value in settings.items() if key != "kind"}
+            sizes["band_bins"] = tuple(sizes["band_bins"])
+            remixer = QueryRemixer(QueryConfig(**sizes))
+            told = checkpoint.config["names"]
+            labels, dim = told["labels"], remixer.config.query_dim
+            lexicon = load_lexicon()
+            attributes = torch.zeros(len(labels), len(lexicon.attribute_names))
+            names = NameVectors(attributes, dim)
+            styles = StyleVectors(len(STYLE_COLUMNS), checkpoint.config["style_hidden"], dim)
+            for prefix, module in (("remixer.", remixer), ("names.", names), ("styles.", styles)):
+                fill(module, checkpoint.tensors, prefix, partial=False)
+            thresholds = {k: Thresholds(**v) for k, v in told.get("thresholds", {}).items()}
+            return cls(
+                remixer,
+                names,
+                styles,
+                labels,
+                told["recordings"],
+                ridge=told["ridge"],
+                thresholds=thresholds,
+                lexicon=lexicon,
+            )
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
+
+    def is_recorded(self, name: str) -> bool:
+        return name in self._index
+
+    def of_name(self, name: str) -> Tensor:
+        """The vector (query_dim,) of a name of the lexicon. Raises LexiconError for another."""
+        if name in self._index:
+            return self._named[self._index[name]]
+        return self.of_attributes(self.lexicon.attributes([name])[0])
+
+    def of_attributes(self, attributes: np.ndarray[Any, np.dtype[np.float32]]) -> Tensor:
+        """The vector (query_dim,) of acoustic attributes (attributes,), 0 to 3."""
+        return self._regression(torch.from_numpy(attributes).float())
+
+    def of_kind(self, hypernym: str) -> Tensor:
+        """The vector (query_dim,) of all sounds under a hypernym: the mean over those recorded, or
+        over all where none is. Raises LexiconError for a hypernym that the lexicon lacks."""
+        sounds = [sound.name for sound in self.lexicon.by_hypernym.get(hypernym, ())]
+        known = [name for name in sounds if name in self._index] or sounds
+        if not known:
+            raise self.lexicon.unknown(hypernym)
+        return unit_variance(torch.stack([self.of_name(name) for name in known]).mean(0))
+
+    @torch.inference_mode()
+    def of_style(self, *stated: str) -> Tensor:
+        """The vector (query_dim,) of a voice ("speech", "gender=F") or a scope ("all_audio")."""
+        row = torch.zeros(1, len(STYLE_COLUMNS))
+        for one in stated:
+            row[0, STYLE_COLUMNS.index(one)] = 1
+        vector: Tensor = self.styles(row)[0]
+        return vector
+
+    @torch.inference_mode()
+    def of_sound(self, wave: np.ndarray[Any, np.dtype[np.float32]]) -> Tensor:
+        """The vector (query_dim,) of a recording (samples,) at 16 kHz."""
+        encoding = self.encode(wave[None])
+        return self.remixer.describe(encoding)[0]
+
+    @torch.inference_mode()
+    def of_span(self, encoding: Encoding, start_s: float, end_s: float) -> Tensor:
+        """The vector (query_dim,) of what sounds from `start_s` to `end_s` of one mixture."""
+        where = self.remixer.frames_between(encoding, start_s, end_s)
+        return self.remixer.describe(encoding, where)[0]
+
+    @torch.inference_mode()
+    def encode(self, waves: np.ndarray[Any, np.dtype[np.float32]]) -> Encoding:
+        """Listen to (batch, samples) at 16 kHz."""
+        return self.remixer.encode(torch.from_numpy(np.ascontiguousarray(waves)))
+
+    @torch.inference_mode()
+    def presence(self, encoding: Encoding, vectors: Tensor) -> Tensor:
+        """Logits (queries,) that each of `vectors` (queries, query_dim) is in the one mixture."""
+        row = torch.zeros(len(vectors), dtype=torch.long)
+        answer = self.remixer.answer(encoding, row, vectors)
+        return self.remixer.is_present(encoding, row, vectors, answer)[0]
+
+    def filter(self, rest_gain: float, items: Sequence[tuple[float, bool, Tensor]]) -> Tensor:
+        """z (z_dim,) from the gain of what is not listed and (gain, wins, vector) of each thing.
+
+        Raises ValueError for more things than a filter holds.
+        """
+        config = self.remixer.config
+        if len(items) > config.items:
+            raise ValueError(f"a filter holds {config.items} things; got {len(items)}")
+        z = torch.zeros(config.z_dim)
+        z[0] = rest_gain
+        table = z[1:].view(config.items, -1)
+        for row, (gain, wins, vector) in zip(table, items, strict=False):
+            row[:ITEM_HEAD] = torch.tensor([1.0, gain, float(wins)])
+            row[ITEM_HEAD:] = vector
+        return z
+
+    @torch.inference_mode()
+    def remix(self, encoding: Encoding, z: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """One filter (z_dim,) on each mixture of the encoding -> (batch, samples)."""
+        filters = z.expand(len(encoding.level), 1, -1)
+        out: np.ndarray[Any, np.dtype[np.float32]] = (
+            self.remixer.remix(encoding, filters).squeeze(1).numpy()
+        )
+        return out
