@@ -84,12 +84,39 @@ class Step:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
+Presence = Literal["heard", "not sure", "absent"]
+"""Whether what a prompt names is in the mixture, as far as a system can tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understood:
+    """One thing that a prompt names: its `words`, the gain asked for it in dB (minus infinity for
+    removal), and whether it is there."""
+
+    words: str
+    gain_db: float
+    presence: Presence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a prompt besides the sound: what was understood, warnings in plain English of
+    what was not understood or is not there, and whether the mixture stays as it is, bit for bit."""
+
+    unchanged: bool = False
+    understood: tuple[Understood, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Remix:
-    """A system's answer: audio of the mixture's shape, rate and alignment, and what it did."""
+    """A system's answer: audio of the mixture's shape, rate and alignment, and what it did and
+    understood; `warnings` say in plain English what was not understood or is not there."""
 
     audio: Audio
     trace: tuple[Step, ...] = ()
+    understood: tuple[Understood, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @runtime_checkable

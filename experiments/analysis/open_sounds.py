@@ -29,9 +29,11 @@ from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet, place, set_level
 from lcr.errors import LcrError
 from lcr.evaluation.statistics import bootstrap_mean
+from lcr.files import write_whole
 from lcr.instruction import AudioDescription, SpeechDescription
 from lcr.joint.query import QueryModel
-from lcr.joint.remixer import Checkpoint
+from lcr.joint.remixer import CONFIG_FILE, Checkpoint
+from lcr.nn.query.remixer import Encoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,63 +51,125 @@ class Found:
 
 def measure(model: QueryModel, mixtures: MixtureSet, count: int) -> list[Found]:
     """`count` mixtures, every sound in them asked for in every way."""
-    entries = [e for e in mixtures.bank.entries(mixtures.split)]
     by_label: dict[str, list[Entry]] = {}
-    for entry in entries:
+    for entry in mixtures.bank.entries(mixtures.split):
         if isinstance(entry.description, AudioDescription):
             by_label.setdefault(entry.description.label, []).append(entry)
     found: list[Found] = []
     for index in range(count):
         example = mixtures.example(index)
-        found += _ask(model, example, mixtures.bank, by_label, np.random.default_rng([index, 17]))
+        rng = np.random.default_rng([index, 17])
+        asked = _queries(model, example, mixtures.bank, by_label, rng)
+        encoding = model.encode(example.mixture[None])
+        for query, logit in zip(asked, _presence(model, encoding, asked), strict=True):
+            found.append(_score(model, encoding, example, query, logit))
+        found += _without(model, example)
     return found
 
 
-def _ask(
+@dataclass(frozen=True, kw_only=True)
+class _Query:
+    way: str
+    label: str
+    source: int | None
+    """Of the example; None where it is not there."""
+    vector: Tensor | tuple[float, float]
+    """A span in s is made a vector by the mixture."""
+
+
+def _queries(
     model: QueryModel,
     example: Example,
     bank: Bank,
     by_label: dict[str, list[Entry]],
     rng: np.random.Generator,
-) -> list[Found]:
-    encoding = model.encode(example.mixture[None])
-    asked: list[tuple[str, str, int | None, Tensor]] = []
+) -> list[_Query]:
+    asked: list[_Query] = []
     here = set()
+
+    def ask(way: str, label: str, source: int | None, vector: Tensor | tuple[float, float]) -> None:
+        asked.append(_Query(way=way, label=label, source=source, vector=vector))
+
     for i, description in enumerate(example.instruction.descriptions):
         if isinstance(description, SpeechDescription):
             told = [f"{name}={value}" for name, value in description.known.items()]
-            asked.append(("voice", "", i, model.of_style("speech", *told)))
+            ask("voice", "", i, model.of_style("speech", *told))
             continue
         label = description.label
         here.add(label)
-        asked.append(("name", label, i, model.of_name(label)))
+        ask("name", label, i, model.of_name(label))
+        if model.is_recorded(label):
+            ask("name, as if never recorded", label, i, model.of_name_alone(label))
         others = [e for e in by_label[label] if e.group != example.groups[i]]
         if others:
             other = others[int(rng.integers(len(others)))]
-            asked.append(("example", label, i, model.of_sound(_clip(bank, other, rng))))
-            asked.append(("name, with an example", label, i, model.of_name(label)))
+            ask("example", label, i, model.of_sound(_clip(bank, other, rng)))
+            ask("name, with an example", label, i, model.of_name(label))
         start = _loudest_second(example.sources, i)
-        asked.append(("pointing", label, i, model.of_span(encoding, start, start + 1)))
+        ask("pointing", label, i, (start, start + 1))
     absent = [label for label in by_label if label not in here]
-    for name in rng.choice(absent, 2, replace=False):
-        asked.append(("name", str(name), None, model.of_name(str(name))))
-    vectors = torch.stack([vector for *_, vector in asked])
-    presence = model.presence(encoding, vectors).tolist()
+    for name in map(str, rng.choice(absent, 2, replace=False)):
+        ask("name", name, None, model.of_name(name))
+        if model.is_recorded(name):
+            ask("name, as if never recorded", name, None, model.of_name_alone(name))
+    genders = {getattr(d, "gender", "") for d in example.instruction.descriptions}
+    for gender in {"M", "F"} - genders:
+        ask("voice", "", None, model.of_style("speech", f"gender={gender}"))
+    ask("scope", "", 0, model.of_style("all_speech"))
+    ask("scope", "", len(example.sources) - 1, model.of_style("all_audio"))
+    return asked
+
+
+def _without(model: QueryModel, example: Example) -> list[Found]:
+    """The same mixture without its speech, and without its other sounds: are they missed?"""
+    speech = example.instruction.n_speech
     found = []
-    for (way, label, at, vector), logit in zip(asked, presence, strict=True):
-        snr = before = None
-        group = ""
-        if at is not None:
-            out = model.remix(encoding, model.filter(0.0, [(1.0, False, vector)]))[0]
-            source = example.sources[at]
-            snr, before = _snr(out, source), _snr(example.mixture, source)
-            group = example.groups[at]
+    for rows, scope in ((slice(speech, None), "all_speech"), (slice(speech), "all_audio")):
+        left = example.sources[rows]
+        if len(left) in (0, len(example.sources)):
+            continue
+        vector = model.of_style(scope)[None]
+        logit = float(model.presence(model.encode(left.sum(0)[None]), vector)[0])
         found.append(
-            Found(
-                way=way, label=label, group=group, snr_db=snr, input_snr_db=before, presence=logit
-            )
+            Found(way="scope", label="", group="", snr_db=None, input_snr_db=None, presence=logit)
         )
     return found
+
+
+def _presence(model: QueryModel, encoding: Encoding, asked: Sequence[_Query]) -> list[float]:
+    vectors = torch.stack([_vector(model, encoding, query) for query in asked])
+    logits: list[float] = model.presence(encoding, vectors).tolist()
+    return logits
+
+
+def _vector(model: QueryModel, encoding: Encoding, query: _Query) -> Tensor:
+    if isinstance(query.vector, tuple):
+        return model.of_span(encoding, *query.vector)
+    return query.vector
+
+
+def _score(
+    model: QueryModel, encoding: Encoding, example: Example, query: _Query, logit: float
+) -> Found:
+    snr = before = None
+    group = ""
+    if query.source is not None:
+        group = example.groups[query.source]
+        if query.way != "scope":
+            vector = _vector(model, encoding, query)
+            out = model.remix(encoding, model.filter(0.0, [(1.0, False, vector)]))[0]
+            source = example.sources[query.source]
+            snr, before = _snr(out, source), _snr(example.mixture, source)
+        else:
+            snr = before = 0.0
+    return Found(
+        way=query.way,
+        label=query.label,
+        group=group,
+        snr_db=snr,
+        input_snr_db=before,
+        presence=logit,
+    )
 
 
 def _clip(bank: Bank, entry: Entry, rng: np.random.Generator) -> Waveform:
@@ -152,15 +216,49 @@ def summary(found: Sequence[Found]) -> dict[str, object]:
             interval = bootstrap_mean(values, clusters=groups)
             row[name] = [interval.mean, interval.low, interval.high]
         table[way] = row
-    present = [one.presence for one in found if one.way == "name" and one.snr_db is not None]
-    absent = [one.presence for one in found if one.way == "name" and one.snr_db is None]
-    rate, threshold = equal_error(present, absent)
-    table["presence"] = {
-        "present": len(present),
-        "absent": len(absent),
-        "equal_error": rate,
-        "at_logit": threshold,
-    }
+    presence: dict[str, object] = {}
+    for way in _WAY_OF.values():
+        present, absent = _logits(found, way)
+        if present and absent:
+            rate, threshold = equal_error(present, absent)
+            presence[way] = {
+                "present": len(present),
+                "absent": len(absent),
+                "equal_error": rate,
+                "at_logit": threshold,
+            }
+    table["presence"] = presence
+    return table
+
+
+_WAY_OF = {
+    "recorded": "name",
+    "unrecorded": "name, as if never recorded",
+    "style": "voice",
+    "scope": "scope",
+}
+"""Which queries say where the thresholds of a sort of name are."""
+
+
+def _logits(found: Sequence[Found], way: str) -> tuple[list[float], list[float]]:
+    """Presence logits of what is there, and of what is not."""
+    mine = [one for one in found if one.way == way]
+    return (
+        [one.presence for one in mine if one.snr_db is not None],
+        [one.presence for one in mine if one.snr_db is None],
+    )
+
+
+def thresholds(found: Sequence[Found]) -> dict[str, dict[str, float]]:
+    """From validation mixtures: 3 % of what is there would be called absent, 13 % more not sure."""
+    table = {}
+    for sort, way in _WAY_OF.items():
+        present, _ = _logits(found, way)
+        if present:
+            absent, heard = np.quantile(present, [0.03, 0.16])
+            table[sort] = {"absent": round(float(absent), 3), "heard": round(float(heard), 3)}
+    if "unrecorded" in table:
+        table["kind"] = table["unrecorded"]
     return table
 
 
@@ -168,6 +266,11 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     found.add_argument("checkpoint", type=Path, help="folder of a shipped LCR-Q")
     add_mixture_options(found, per_task=8)
+    found.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="write what counts as heard, not sure and absent into the checkpoint's config.json",
+    )
     found.add_argument("--threads", type=int, default=1)
     return found
 
@@ -186,7 +289,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
         )
         count = config.per_task * mixtures.n_tasks
-        print(json.dumps(summary(measure(model, mixtures, count)), indent=1))
+        found = measure(model, mixtures, count)
+        print(json.dumps(summary(found), indent=1))
+        if options.calibrate:
+            path = options.checkpoint / CONFIG_FILE
+            settings = json.loads(path.read_text(encoding="utf-8"))
+            settings["names"]["thresholds"] = thresholds(found)
+            words = json.dumps(settings, indent=1) + "\n"
+            write_whole(path, lambda file: file.write(words.encode()))
     except (LcrError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

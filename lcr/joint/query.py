@@ -101,6 +101,11 @@ class QueryModel:
             return self._named[self._index[name]]
         return self.of_attributes(self.lexicon.attributes([name])[0])
 
+    def of_name_alone(self, name: str) -> Tensor:
+        """The vector (query_dim,) that a recorded name would have had nobody recorded it. Raises
+        KeyError for a name that nobody did."""
+        return self.names.unheard(torch.tensor([self._index[name]]))[0]
+
     def of_attributes(self, attributes: np.ndarray[Any, np.dtype[np.float32]]) -> Tensor:
         """The vector (query_dim,) of acoustic attributes (attributes,), 0 to 3."""
         return self._regression(torch.from_numpy(attributes).float())

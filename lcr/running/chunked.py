@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.core import Resampler, check_audio, resampled_length
 from lcr.audio.streams import ArraySource, Queue, Source, Spool
-from lcr.remixer import Audio, Oracle, Remix, Remixer, Step, SystemCard
+from lcr.remixer import Audio, Oracle, Outcome, Remix, Remixer, Step, SystemCard
 from lcr.running.high_band import Gain, GainEstimate
 
 Core: TypeAlias = Callable[[Audio], Audio]
@@ -79,12 +79,14 @@ class AdapterConfig:
 class Prepared:
     """A prompt made ready: the core that does what it asks, how to feed it, what was done so far.
 
-    A core may add to `trace` while it runs.
+    A core may add to `trace` while it runs. `finish` is called when all of the recording has gone
+    through it; where it says `unchanged`, the recording itself takes the place of what came out.
     """
 
     core: Core
     config: AdapterConfig
     trace: list[Step] = field(default_factory=list)
+    finish: Callable[[], Outcome] = Outcome
 
 
 @runtime_checkable
