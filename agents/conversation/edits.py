@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from agents.conversation.mentions import GROUPS
 from agents.conversation.state import REST, Edit, GainDb, Mix
 from agents.plan import HeardSource
-from agents.planners.amounts import PAPER_DB, Direction, amount_db
 from baselines.composite.planning import Planner
+from lcr.prompts.reading.amounts import PAPER_DB, Direction, amount_db
 
 _ALONE = re.compile(
     r"\b(?:solo|isolat\w*|extract\w*|separat\w*|singl\w+ out|nothing but)\b|\b(?:only|just)\b"

@@ -18,9 +18,9 @@ from agents.conversation.mentions import (
 from agents.conversation.state import REST, Edit, State
 from agents.conversation.turn import Choice, labels
 from agents.plan import HeardSource
-from agents.planners.amounts import Direction
 from baselines.composite.planning import Planner
 from lcr.errors import LcrError
+from lcr.prompts.reading.amounts import Direction
 from lcr.prompts.time_range import TimeRange
 from lcr.prompts.time_words import parse_range
 

@@ -1,166 +1,16 @@
-"""How much louder or quieter: free-form amounts in words, as gains in dB.
-
-A gain is a factor on the waveform, as in the paper (section III-A: up is 2, down is 1/2), so that
-"half as loud" is a factor of 1/2, -6.02 dB, whatever half of a loudness may be.
-
-| words                                                    | up       | down      |
-|----------------------------------------------------------|----------|-----------|
-| "by 3 dB", "3 decibels"                                  | +3 dB    | -3 dB     |
-| "by 50 %", "by a third", "by half"                       | x (1+p)  | x (1-p)   |
-| "to 50 %", "to a third", "a quarter as loud", "in half"  |          | x p       |
-| "to 150 %"                                               | x p      |           |
-| "twice as loud", "double", "triple", "3 times louder"    | x n      |           |
-| "three times quieter", "halve", "half the volume"        |          | x 1/n     |
-| "3x", "ten times", "tenfold"                             | x n      | x 1/n     |
-| a touch, a hair, a tad, a smidge, very slightly          | +2 dB    | -2 dB     |
-| a little, a bit, slightly, not much                      | +3 dB    | -3 dB     |
-| somewhat, moderately, noticeably, clearly                | +6.02 dB | -6.02 dB  |
-| a lot, much, way, far, considerably, significantly, ...  | +12 dB   | -12 dB    |
-| extremely, massively, hugely, enormously, as ... can     | +20 dB   | -20 dB    |
-| into the background                                      |          | -12 dB    |
-| barely audible, almost silent, nearly gone, a whisper    |          | -30 dB    |
-
-"By 100 %" down leaves nothing: minus infinity, a removal. Where several stand in one text the
-first row of the table that fits counts.
-"""
+"""Amounts for planners of the paper's actions; `lcr.prompts.reading.amounts` reads them."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from baselines.composite.planning import Plan, Planner
 from lcr.instruction import Action, Description
+from lcr.prompts.reading.amounts import Direction, explicit_db
 from lcr.remixer import Oracle, OracleUse, Step
-
-Direction = Literal["up", "down"]
-
-PAPER_DB = 20 * math.log10(2)
-"""Up and down as the paper has them, 6.02 dB."""
-
-_WORDS = "one two three four five six seven eight nine ten eleven twelve"
-_NUMBERS = {word: float(value) for value, word in enumerate(_WORDS.split(), start=1)}
-_NUMBERS |= {"a": 1.0, "an": 1.0, "twenty": 20.0, "fifty": 50.0, "a hundred": 100.0}
-_PARTS = {
-    "half": 1 / 2,
-    "third": 1 / 3,
-    "quarter": 1 / 4,
-    "fourth": 1 / 4,
-    "fifth": 1 / 5,
-    "tenth": 1 / 10,
-}
-_MULTIPLES = {"twice": 2.0, "double": 2.0, "triple": 3.0, "quadruple": 4.0, "halve": 1 / 2}
-_HAIR, _LITTLE, _SOME, _LOT, _EXTREME = 2.0, 3.0, PAPER_DB, 12.0, 20.0
-_HOW_MUCH: tuple[tuple[str, float], ...] = (
-    (r"(?:a|the) (?:touch|hair|tad|smidge\w*|notch)|(?:very|ever so) (?:slightly|little)", _HAIR),
-    (r"not (?:by |too |so |that )*(?:much|a lot|far)", _LITTLE),
-    (r"a (?:little|bit|wee)|slight(?:ly)?|little bit", _LITTLE),
-    (r"extremely|massive(?:ly)?|huge(?:ly)?|enormous(?:ly)?|vastly|as \w+ as .*can", _EXTREME),
-    (r"a lot|lots|much|way|far|a great deal|really|radically|drastic(?:ally)?", _LOT),
-    (r"dramatic(?:ally)?|considerab\w+|significant(?:ly)?|substantial(?:ly)?", _LOT),
-    (r"great(?:ly)?|heav(?:y|ily)|strong(?:ly)?", _LOT),
-    (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly|a fair (?:bit|amount)", _SOME),
-)
-_ONLY_DOWN: tuple[tuple[str, float], ...] = (
-    (
-        r"(?:bare|hard)ly (?:\w+ )?(?:audible|heard|noticeable|there|hear)"
-        r"|(?:almost|nearly|next to|practically) (?:in ?audible|silent|gone|nothing|mute[d]?)"
-        r"|(?:a|to a) whisper|very faint(?:ly)?",
-        30.0,
-    ),
-    (r"into the background", 12.0),
-)
-
-_NUMBER = r"(?P<n>\d+(?:[.,]\d+)?|\.\d+|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
-_PART = r"(?:(?P<count>\d+|" + "|".join(_NUMBERS) + r")[ -])?(?P<part>" + "|".join(_PARTS) + r")s?"
-_PERCENT = r"(?:%|percent\b|per cent\b)"
-_LEVEL = r"(?:volume|level|loudness|amplitude|gain)"
-_OF = rf"(?: as (?P<how>\w+)| (?:of )?(?:its|their|the|his|her) (?:\w+ )?{_LEVEL})"
-_HOW = rf" (?:as )?(?:loud|quiet|soft|faint|less|more|low)\w*| the {_LEVEL}"
-
-Meaning = Callable[[re.Match[str], Direction], float]
-"""A match and a direction to a factor on the waveform."""
-
-
-def _number(text: str) -> float:
-    return _NUMBERS[text] if text in _NUMBERS else float(text.replace(",", "."))
-
-
-def _share(match: re.Match[str]) -> float:
-    return _number(match["count"] or "one") * _PARTS[match["part"]]
-
-
-def _changed_by(share: float, direction: Direction) -> float:
-    return 1 + share if direction == "up" else 1 - share
-
-
-def _is_quiet(match: re.Match[str]) -> bool:
-    return bool(re.search(r"quiet|soft|faint|less|low", match["how"] or ""))
-
-
-def _decibels(match: re.Match[str], direction: Direction) -> float:
-    signs = {"-": -1, "−": -1, "minus": -1, "+": 1, "plus": 1}
-    sign = signs.get((match["sign"] or "").strip(), 1 if direction == "up" else -1)
-    return math.pow(10, sign * _number(match["n"]) / 20)
-
-
-def _times(match: re.Match[str], direction: Direction) -> float:
-    number = _number(match["n"])
-    less = _is_quiet(match) if match["how"] else direction == "down"
-    return 1 / number if less else number
-
-
-def _multiple(match: re.Match[str], _: Direction) -> float:
-    number = _MULTIPLES[match["word"]]
-    return 1 / number if _is_quiet(match) else number
-
-
-_ABOUT = r"(?:about |around |roughly )?"
-_EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
-    (re.compile(pattern), meaning)
-    for pattern, meaning in (
-        (rf"(?<![\w.,])(?P<sign>[-+−]|minus |plus )? ?{_NUMBER} ?(?:db\b|decibels?)", _decibels),
-        (rf"\b(?:to|at) {_ABOUT}{_NUMBER} ?{_PERCENT}", lambda m, _: _number(m["n"]) / 100),
-        (rf"(?<!\w){_NUMBER} ?{_PERCENT}", lambda m, d: _changed_by(_number(m["n"]) / 100, d)),
-        (rf"\b{_PART}{_OF}", lambda m, _: 1 / _share(m) if _is_quiet(m) else _share(m)),
-        (rf"\b(?:to|in) {_ABOUT}{_PART}\b", lambda m, _: _share(m)),
-        (rf"\bby {_ABOUT}{_PART}\b", lambda m, d: _changed_by(_share(m), d)),
-        (rf"^{_PART}$", lambda m, d: _changed_by(_share(m), d)),
-        (rf"(?<!\w){_NUMBER}(?: times|x| x|[- ]?fold)\b(?P<how>{_HOW})?", _times),
-        (rf"\b(?P<word>{'|'.join(_MULTIPLES)})[ds]?\b(?P<how>{_HOW})?", _multiple),
-    )
-)
-
-
-def explicit_db(words: str, direction: Direction) -> float | None:
-    """The gain in dB that `words` give as a number, a part or a multiple, or None: where they
-    give none, or one that goes the other way ("half as loud" for up)."""
-    text = " ".join(words.lower().split())
-    for pattern, meaning in _EXPLICIT:
-        match = pattern.search(text)
-        if match:
-            factor = meaning(match, direction)
-            gain_db = 20 * math.log10(factor) if factor > 0 else -math.inf
-            fits = gain_db >= 0 if direction == "up" else gain_db <= 0
-            return gain_db if fits else None
-    return None
-
-
-def amount_db(words: str, direction: Direction) -> float | None:
-    """The gain in dB that `words` mean, above 0 for up and below for down, by the table of this
-    module; None where they say nothing of an amount or go against `direction`."""
-    found = explicit_db(words, direction)
-    text = " ".join(words.lower().split())
-    if found is not None or any(pattern.search(text) for pattern, _ in _EXPLICIT):
-        return found
-    for pattern, size_db in (*(_ONLY_DOWN if direction == "down" else ()), *_HOW_MUCH):
-        if re.search(rf"\b(?:{pattern})\b", text):
-            return size_db if direction == "up" else -size_db
-    return None
-
 
 _BORDER = re.compile(r",|;|\.\s|\band\b|\bbut\b|\bthen\b|\bwhile\b")
 _WAYS: dict[float, Direction] = {Action.UP.gain: "up", Action.DOWN.gain: "down"}

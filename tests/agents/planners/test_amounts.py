@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.plan import LEAST_DB, MOST_DB, SourceChange
-from agents.planners.amounts import PAPER_DB, AmountPlanner, Direction, amount_db, explicit_db
+from agents.planners.amounts import AmountPlanner
 from agents.planners.keyword import KeywordPlanner
 from baselines.composite.planning import Plan
 from lcr.instruction import AudioDescription, Description, SpeechDescription
+from lcr.prompts.reading.amounts import PAPER_DB, Direction, amount_db, explicit_db
 
 MAN, DOG, RAIN = (
     SpeechDescription(gender="M"),

@@ -1,0 +1,120 @@
+"""What a reading does to described sources: reading judged apart from hearing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lcr.instruction import AudioDescription, Description, SpeechDescription
+from lcr.prompts.reading.names import content_words, look_up, stem
+from lcr.prompts.reading.things import NamedThing, Reading
+
+Likeness = Callable[[str, str], float]
+"""How like in meaning two names are, at most 1."""
+_LEAST = 0.5
+
+
+@dataclass(frozen=True)
+class Applied:
+    """`gains` (linear) of the sources in their order, and the things that name none of them."""
+
+    gains: tuple[float, ...]
+    absent: tuple[NamedThing, ...]
+
+
+def apply_reading(
+    reading: Reading,
+    described: Sequence[Description],
+    *,
+    likeness: Likeness | None = None,
+    least: float = _LEAST,
+) -> Applied:
+    """The gain of each described source: a named sound is the source whose label, synonym or
+    hypernym it is, or the most alike above `least`; a voice is the one that fits best. Narrower
+    things win over broader ones."""
+    gains = [reading.rest_gain] * len(described)
+    absent = []
+    listed = sorted(reading.listed, key=_breadth)
+    for thing in listed:
+        found = denoted(thing, described, likeness=likeness, least=least)
+        if not found:
+            absent.append(thing)
+        for index in found:
+            gains[index] = thing.gain
+    return Applied(tuple(gains), tuple(absent))
+
+
+def denoted(
+    thing: NamedThing,
+    described: Sequence[Description],
+    *,
+    likeness: Likeness | None = None,
+    least: float = _LEAST,
+) -> tuple[int, ...]:
+    """The sources that a thing names, none where it fits none."""
+    speech = [i for i, d in enumerate(described) if isinstance(d, SpeechDescription)]
+    sounds = [i for i, d in enumerate(described) if isinstance(d, AudioDescription)]
+    if thing.kind in ("everything", "everything_else"):
+        return ()
+    if thing.kind == "all_speech":
+        return tuple(speech)
+    if thing.kind == "all_sounds":
+        return tuple(sounds)
+    if thing.kind == "voice":
+        scores = [_voice_score(thing, described[i]) for i in speech]
+        best = max(scores, default=-1.0)
+        return tuple(i for i, s in zip(speech, scores, strict=True) if s == best and best >= 0)
+    labels = [d.label for d in described if isinstance(d, AudioDescription)]
+    if thing.hypernym is not None:
+        members = [
+            i for i, label in zip(sounds, labels, strict=True) if _is_a(label, thing.hypernym)
+        ]
+        if members:
+            return tuple(members)
+    scores = [sound_score(thing, label, likeness) for label in labels]
+    best = max(scores, default=0.0)
+    return tuple(i for i, s in zip(sounds, scores, strict=True) if s == best and best >= least)
+
+
+def sound_score(thing: NamedThing, label: str, likeness: Likeness | None = None) -> float:
+    """How well a named sound fits a label, 0 to 2."""
+    row = look_up(label)
+    if thing.sound is not None and row.whole and row.sound is thing.sound:
+        return 2.0
+    said = {stem(w) for w in content_words(thing.words)}
+    there = {stem(w) for w in content_words(label)}
+    shared = len(said & there) / max(1, min(len(said), len(there)))
+    score = 0.5 + 0.5 * shared if shared > 0 else 0.0
+    if thing.sound is not None and row.sound is thing.sound:
+        score = max(score, 0.9)
+    if likeness is not None:
+        alike = likeness(" ".join(content_words(thing.words)), label)
+        score = max(score, alike) + 0.1 * alike
+    return score
+
+
+def _is_a(label: str, hypernym: str) -> bool:
+    row = look_up(label)
+    return row.hypernym == hypernym or (row.sound is not None and hypernym in row.sound.hypernyms)
+
+
+def _voice_score(thing: NamedThing, speaker: Description) -> float:
+    """1 for each style that fits, much less for one that does not; below 0 is no fit."""
+    score = 0.0
+    for name, value in thing.styles.items():
+        known = getattr(speaker, name)
+        if known is not None:
+            score += 1.0 if known == value else (-10.0 if name == "gender" else -1.5)
+    return score if score > -5 else -1.0 if not _may_fit(thing, speaker) else 0.0
+
+
+def _may_fit(thing: NamedThing, speaker: Description) -> bool:
+    gender = thing.styles.get("gender")
+    return gender is None or getattr(speaker, "gender", None) in (None, gender)
+
+
+def _breadth(thing: NamedThing) -> int:
+    broad = {"all_speech": 0, "all_sounds": 0, "voice": 2, "sound": 2}
+    if thing.kind == "sound" and thing.hypernym is not None:
+        return 1
+    return broad.get(thing.kind, 0)

@@ -1,0 +1,81 @@
+"""Which amount belongs to which named thing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from lcr.instruction import Action
+from lcr.prompts.reading.amounts import Direction, amount_db, explicit_db
+from lcr.prompts.reading.things import Span
+
+_JOINED = re.compile(
+    r"(?:[\s,;]|\b(?:and|or|as well as|plus|along with|also|the|a|an|any|some|of|both|sounds?|"
+    r"noises?|volume|level|'s)\b)*"
+)
+_BORDER = re.compile(r",|;|\.\s|\?|!|\band\b|\bbut\b|\bthen\b|\bwhile\b|\bwith\b")
+_TOO_MUCH = re.compile(r"\b(?:too|so|that|how|very) much\b|\bno (?:longer|more)\b", re.IGNORECASE)
+_SIGNED = re.compile(r"[-+−] ?\d|\bminus |\bplus \d|\b(?:to|at) (?:about |around |roughly )?\d")
+
+
+def gains_of(text: str, spans: Sequence[Span]) -> list[tuple[Action, float]]:
+    """The action and linear gain of each span: amounts are read from the words around it, up to
+    the next thing, and hold for all things of one list ("the dog and the rain by 3 dB")."""
+    found: list[tuple[Action, float]] = []
+    for group, words in _clauses(text, spans):
+        for span in group:
+            found.append(_gain(span.action, words))
+    return found
+
+
+def _clauses(text: str, spans: Sequence[Span]) -> list[tuple[Sequence[Span], str]]:
+    groups: list[list[Span]] = []
+    for span in spans:
+        last = groups[-1][-1] if groups else None
+        between = "" if last is None else text[last.stop : span.start].lower()
+        if last and last.action is span.action and _JOINED.fullmatch(between):
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    borders = [0]
+    for one, other in pairwise(groups):
+        start, stop = one[-1].stop, other[0].start
+        cuts = list(_BORDER.finditer(text.lower(), start, stop))
+        borders.append(cuts[-1].start() if cuts else start)
+    borders.append(len(text))
+    clauses: list[tuple[Sequence[Span], str]] = []
+    for group, start, stop in zip(groups, borders, borders[1:], strict=False):
+        pieces, at = [], start
+        for span in group:
+            pieces.append(text[at : span.start])
+            at = span.stop
+        pieces.append(text[at:stop])
+        clauses.append((group, " ".join(pieces)))
+    return clauses
+
+
+def _gain(action: Action, words: str) -> tuple[Action, float]:
+    if action in (Action.UP, Action.DOWN):
+        way: Direction = "up" if action is Action.UP else "down"
+        found = amount_db(_TOO_MUCH.sub(" ", words), way)
+        if found is None and _SIGNED.search(words.lower()):
+            found = explicit_db(words, "down" if way == "up" else "up")
+        if found is None:
+            return action, action.gain
+        return _named(found), math.pow(10, found / 20)
+    found = explicit_db(words, "down")
+    if found is None or not math.isfinite(found) or found == 0:
+        return action, action.gain
+    if action is Action.KEEP and not re.search(
+        r"\b(?:at|to|by)\b|volume|level|loud", words.lower()
+    ):
+        return action, action.gain
+    return _named(found), math.pow(10, found / 20)
+
+
+def _named(gain_db: float) -> Action:
+    if gain_db == -math.inf:
+        return Action.REMOVE
+    return Action.UP if gain_db > 0 else Action.DOWN if gain_db < 0 else Action.KEEP

@@ -1,0 +1,185 @@
+"""Words that name a sound, looked up in the lexicon: names, synonyms, kinds, and what is like them.
+
+"the loud barking dogs outside" is the row "dog barking": articles, adjectives of loudness and
+places go, plural and -ing forms count as the same, in any order; of words that are not there as a
+whole the head noun is looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lcr.lexicon import Lexicon, Sound, load_lexicon
+
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_EMPTY_WORDS = (
+    "the a an any all every each both some of this that these those my your his her our their "
+    "its someone's somebody's other two three several few is are who which whose being that's "
+    "there please really very so too just only bloody damn damned whole entire"
+)
+_HEARD_WORDS = "sound sounds noise noises audio track part parts bit recording clip"
+_HOW_WORDS = (
+    "loud louder loudest quiet quieter faint soft softer distant far away nearby close closer "
+    "annoying horrible awful terrible nasty lovely nice beautiful pretty big little small tiny "
+    "huge old constant continuous steady sudden occasional repeated repetitive endless "
+    "incessant background foreground outside outdoors inside upstairs downstairs next door "
+    "behind above below left right first second last entire obvious unwanted irritating harsh "
+    "gentle deep shrill high low pitched sharp bright clear muffled noisy main lone single "
+    "weird strange playing going coming happening heard somewhere again"
+)
+_EMPTY = frozenset(_EMPTY_WORDS.split())
+_HEARD = frozenset(_HEARD_WORDS.split())
+_HOW = frozenset(_HOW_WORDS.split())
+_PLACES = re.compile(r"\b(?:in|on|at|from|by|behind|near|over|under|outside|during|throughout)\b.*")
+_OF = re.compile(
+    r"^(?:(?:the|a|any|all|some|that|this) )?(?:\w+ )?(?:sounds?|noises?|audio|volume|level|"
+    r"loudness)"
+    r"(?: level)? (?:of|from|made by|coming from) "
+)
+KIND_WORDS: dict[str, str] = {
+    "karaoke": "vocals",
+    "karaoke version": "vocals",
+    "singers": "vocals",
+    "wildlife": "wild animals",
+    "critters": "animals",
+    "creatures": "animals",
+    "beasts": "animals",
+    "bugs": "insects",
+    "drum kit": "drums and percussion",
+    "percussion": "drums and percussion",
+    "drums": "drums and percussion",
+    "strings": "string instruments",
+    "brass": "brass instruments",
+    "brass section": "brass instruments",
+    "winds": "wind instruments",
+    "woodwinds": "wind instruments",
+    "keyboards": "keyboard instruments",
+    "synths": "electronic instruments",
+    "machinery": "machines",
+    "motors": "engines",
+    "kitchen": "kitchen sounds",
+    "guns": "weapons",
+    "gunfire": "weapons",
+    "planes": "aircraft",
+    "people noises": "human sounds",
+    "recording noise": "recording faults",
+    "city": "city sounds",
+    "construction work": "construction",
+    "building site": "construction",
+    "household": "household sounds",
+    "instrumentation": "instruments",
+}
+"""Other words for the lexicon's broader kinds."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What some words name: a row of the lexicon, a broader kind, both or neither. `whole`: every
+    word that says what it is was found, not only the head."""
+
+    sound: Sound | None = None
+    hypernym: str | None = None
+    whole: bool = False
+
+
+@lru_cache(maxsize=8192)
+def look_up(words: str) -> Found:
+    """Find `words`, without or with articles, in the lexicon that ships."""
+    return _index().find(words)
+
+
+def content_words(words: str) -> tuple[str, ...]:
+    """Those that say what it is, in order and lower case."""
+    text = _OF.sub("", " ".join(words.lower().replace("-", " ").split()))
+    found = [w.removesuffix("'s") for w in _WORD.findall(text) if w not in _EMPTY]
+    least = [w for w in found if w not in _HEARD]
+    return tuple(least or found)
+
+
+def stem(word: str) -> str:
+    """As far as a look-up needs it: "barking", "barks" and "bark" are one."""
+    word = word.removesuffix("'s")
+    for ending in ("ings", "ing", "ies", "ers", "er", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= (2 if ending == "ies" else 3):
+            if ending in ("s", "es") and word.endswith("ss"):
+                continue
+            word = word[: -len(ending)] + ("y" if ending == "ies" else "")
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "sl":
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word[-1] in "ey" else word
+
+
+class _Index:
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.exact: dict[str, Sound] = {}
+        self.kinds: dict[str, str] = dict(KIND_WORDS)
+        self.stems: dict[tuple[str, ...], Sound] = {}
+        self.kind_stems: dict[tuple[str, ...], str] = {}
+        for kind in lexicon.by_hypernym:
+            self.kinds.setdefault(kind, kind)
+            if kind.endswith(" sounds"):
+                self.kinds.setdefault(kind.removesuffix(" sounds"), kind)
+        for words, sound in lexicon.by_word.items():
+            self.exact.setdefault(" ".join(words.lower().replace("-", " ").split()), sound)
+        for words, sound in lexicon.by_word.items():
+            self.stems.setdefault(_key(words), sound)
+        self.heads: dict[str, Sound] = {}
+        for words, sound in sorted(lexicon.by_word.items(), key=lambda item: len(item[0])):
+            if content := content_words(words):
+                self.heads.setdefault(stem(content[-1]), sound)
+        for words, kind in self.kinds.items():
+            self.kind_stems.setdefault(_key(words), kind)
+
+    def find(self, words: str) -> Found:
+        text = " ".join(words.lower().replace("-", " ").split())
+        content = content_words(text)
+        plain = tuple(w for w in content if w not in _HOW)
+        here = content_words(_PLACES.sub("", text))
+        plain_here = tuple(w for w in here if w not in _HOW)
+        forms = (text, _bare(text), *map(" ".join, (content, plain, here, plain_here)))
+        for look in (self._exactly, self._alike):
+            for form in dict.fromkeys(forms):
+                if form and (found := look(form)):
+                    return found
+        return self._part(plain_here or plain or content)
+
+    def _exactly(self, form: str) -> Found | None:
+        sound, kind = self.exact.get(form), self.kinds.get(form)
+        return Found(sound, kind, True) if sound or kind else None
+
+    def _alike(self, form: str) -> Found | None:
+        key = _key(form)
+        if (sound := self.stems.get(key)) is not None:
+            return Found(sound, None, True)
+        kind = self.kind_stems.get(key)
+        return None if kind is None else Found(None, kind, True)
+
+    def _part(self, content: tuple[str, ...]) -> Found:
+        """The longest run of words that is there, at the head or as most of the words; else the
+        shortest name with that head."""
+        for size in range(len(content) - 1, 0, -1):
+            for start in range(len(content) - size, -1, -1):
+                at_head = start + size == len(content)
+                if not at_head and 2 * size < len(content) + 1:
+                    continue
+                form = " ".join(content[start : start + size])
+                if found := self._exactly(form) or self._alike(form):
+                    return Found(found.sound, found.hypernym, False)
+        head = stem(content[-1]) if content else ""
+        return Found(self.heads.get(head), None, False)
+
+
+def _bare(text: str) -> str:
+    return " ".join(w for w in _OF.sub("", text).split() if w not in ("the", "a", "an"))
+
+
+def _key(words: str) -> tuple[str, ...]:
+    return tuple(sorted({stem(w) for w in content_words(words)}))
+
+
+@lru_cache(maxsize=1)
+def _index() -> _Index:
+    return _Index(load_lexicon())

@@ -1,0 +1,226 @@
+"""The open reader: prompts in, named things with gains out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcr.instruction import Action
+from lcr.lexicon import Sound, load_lexicon
+from lcr.prompts.reading.gains import gains_of
+from lcr.prompts.reading.keywords import KeywordTagger
+from lcr.prompts.reading.names import content_words, look_up
+from lcr.prompts.reading.things import (
+    REST_GAINS,
+    WHOLE,
+    Kind,
+    NamedThing,
+    Reading,
+    Span,
+    Tagging,
+)
+
+_RELATIONS = re.compile(
+    r"\b(?:first|second|third|last|loud(?:er|est)|quiet(?:er|est)|high(?:er|est)|low(?:er|est)|"
+    r"deep(?:er|est)|fast(?:er|est)|slow(?:er|est)|old(?:er|est)|young(?:er|est)|left|right|other|"
+    r"near(?:er|est)|closer|closest|farther|further|farthest)\b(?: (?:to|who) (?:speaks?|talks?))?"
+)
+_SPEECH_KINDS = ("voice", "all_speech")
+
+
+class Tagger(Protocol):
+    """Finds the spans of some prompts."""
+
+    def tag(self, texts: list[str]) -> list[Tagging]: ...
+
+
+class Meanings(Protocol):
+    """What is known of the sound of words that the lexicon lacks."""
+
+    def predict(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Attributes (words, attributes), 0 to 3."""
+        ...
+
+    def nearest(self, words: Sequence[str], count: int = 5) -> list[tuple[str, ...]]:
+        """The names of the lexicon that are nearest in meaning, nearest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class OpenReader:
+    """Reads prompts with a `tagger` and, for words outside the lexicon, `meanings`; without
+    these, such words have neither attributes nor nearest names."""
+
+    tagger: Tagger
+    meanings: Meanings | None = None
+
+    @classmethod
+    def load(cls) -> OpenReader:
+        """The reader that ships, loaded once."""
+        return _shipped()
+
+    def read(self, prompts: Sequence[str]) -> list[Reading]:
+        """One reading for each prompt, in order; any text is read, none raises."""
+        texts = list(prompts)
+        found = [
+            _finished(text, tagging)
+            for text, tagging in zip(texts, self.tagger.tag(texts), strict=True)
+        ]
+        return self._with_meanings(found)
+
+    def _with_meanings(self, readings: list[Reading]) -> list[Reading]:
+        if self.meanings is None:
+            return readings
+        strange = sorted(
+            {
+                " ".join(content_words(thing.words)) or thing.words
+                for reading in readings
+                for thing in reading.things
+                if _is_strange(thing)
+            }
+        )
+        if not strange:
+            return readings
+        rows = self.meanings.predict(strange)
+        names = self.meanings.nearest(strange)
+        known = dict(zip(strange, zip(rows, names, strict=True), strict=True))
+
+        def told(thing: NamedThing) -> NamedThing:
+            if not _is_strange(thing):
+                return thing
+            row, near = known[" ".join(content_words(thing.words)) or thing.words]
+            row = row if thing.attributes is None else thing.attributes
+            return replace(thing, attributes=row, nearest=near)
+
+        return [replace(r, things=tuple(map(told, r.things))) for r in readings]
+
+
+def read(prompts: Sequence[str]) -> list[Reading]:
+    """Read prompts with the reader that ships."""
+    return OpenReader.load().read(prompts)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> OpenReader:
+    return OpenReader(KeywordTagger())
+
+
+def _is_strange(thing: NamedThing) -> bool:
+    return (
+        thing.kind == "sound"
+        and not thing.nearest
+        and (thing.attributes is None or thing.sound is None)
+        and thing.hypernym is None
+    )
+
+
+def _finished(text: str, tagging: Tagging) -> Reading:
+    """Gains, names and exceptions for what was tagged."""
+    gains = gains_of(text, tagging.spans)
+    things = [
+        _thing(text, span, action, gain)
+        for span, (action, gain) in zip(tagging.spans, gains, strict=True)
+    ]
+    things = _said_again(things)
+    rest_gain = REST_GAINS[tagging.rest]
+    for kind in ("everything", "everything_else"):
+        for thing in things:
+            if thing.kind == kind:
+                rest_gain = thing.gain
+    things = [replace(t, wins=_wins(t, things, rest_gain)) for t in things]
+    odd = tuple(text[start:stop] for start, stop in tagging.odd)
+    if tagging.is_request and not things:
+        odd = odd or (text,)
+    return Reading(
+        text=text,
+        things=tuple(things) if tagging.is_request else (),
+        rest_gain=rest_gain if tagging.is_request else 1.0,
+        is_request=tagging.is_request and bool(things),
+        not_understood=odd,
+    )
+
+
+def _thing(text: str, span: Span, action: Action, gain: float) -> NamedThing:
+    words = text[span.start : span.stop]
+    thing = NamedThing(
+        words=words,
+        start=span.start,
+        stop=span.stop,
+        kind=span.kind,
+        action=action,
+        gain=gain,
+        styles=dict(span.styles),
+    )
+    if span.kind == "voice":
+        relation = _RELATIONS.search(words.lower())
+        return replace(thing, relation=relation[0] if relation else None)
+    if span.kind != "sound":
+        return thing
+    found = look_up(words)
+    return replace(
+        thing,
+        sound=found.sound,
+        hypernym=found.hypernym,
+        attributes=_attributes(found.sound, found.hypernym),
+    )
+
+
+def _attributes(sound: Sound | None, hypernym: str | None) -> NDArray[np.float32] | None:
+    lexicon = load_lexicon()
+    if hypernym is not None:
+        names = [member.name for member in lexicon.by_hypernym.get(hypernym, ())]
+        if names:
+            mean: NDArray[np.float32] = lexicon.attributes(names).mean(0)
+            return mean
+    return None if sound is None else lexicon.attributes([sound.name])[0]
+
+
+def _said_again(things: list[NamedThing]) -> list[NamedThing]:
+    """Of a thing named twice ("isolate the dog, then turn the dog up") the last gain, at its first
+    place; "keep" does not undo what was asked before."""
+    found: dict[object, NamedThing] = {}
+    for thing in things:
+        key = _identity(thing)
+        before = found.get(key)
+        if before is None:
+            found[key] = thing
+        elif thing.action is not Action.KEEP or before.action is Action.KEEP:
+            found[key] = replace(before, action=thing.action, gain=thing.gain)
+    return list(found.values())
+
+
+def _identity(thing: NamedThing) -> object:
+    if thing.kind == "voice":
+        return (thing.kind, tuple(sorted(thing.styles.items())), thing.relation)
+    if thing.kind == "sound":
+        words = content_words(thing.words)
+        return (thing.kind, thing.hypernym, thing.sound.name if thing.sound else words)
+    return thing.kind
+
+
+def _wins(thing: NamedThing, things: Sequence[NamedThing], rest_gain: float) -> bool:
+    """Whether it is an exception to something broader that has another gain."""
+    if thing.kind in WHOLE:
+        return False
+    if rest_gain == 0 and thing.action is Action.REMOVE:
+        return True
+    return any(_is_broader(o, thing) and o.gain != thing.gain for o in things if o is not thing)
+
+
+def _is_broader(one: NamedThing, other: NamedThing) -> bool:
+    kinds: tuple[Kind, Kind] = (one.kind, other.kind)
+    if kinds == ("all_speech", "voice") or kinds == ("all_sounds", "sound"):
+        return True
+    if kinds == ("voice", "voice"):
+        return one.styles.items() < other.styles.items() and one.relation in (None, other.relation)
+    if kinds == ("sound", "sound") and one.hypernym is not None:
+        if other.hypernym is not None or other.sound is None:
+            return False
+        return one.hypernym in other.sound.hypernyms
+    return False
