@@ -163,9 +163,9 @@ class QueryModel:
         z = torch.zeros(config.z_dim)
         z[0] = rest_gain
         table = z[1:].view(config.items, -1)
-        for row, (gain, wins, vector) in zip(table, items, strict=False):
-            row[:ITEM_HEAD] = torch.tensor([1.0, gain, float(wins)])
-            row[ITEM_HEAD:] = vector
+        for i, (gain, wins, vector) in enumerate(items):
+            table[i, :ITEM_HEAD] = torch.tensor([1.0, gain, float(wins)])
+            table[i, ITEM_HEAD:] = vector
         return z
 
     @torch.inference_mode()

@@ -24,6 +24,8 @@ from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import ITEM_HEAD, Encoding, QueryRemixer
 from lcr.prompts.generator import Prompt
+from lcr.prompts.generator.phrases import Phrase
+from lcr.prompts.generator.writer import ISOLATING_FORMS
 from lcr.training.precision import cpu_products
 from lcr.training.queries.mixtures import (
     EXAMPLE,
@@ -106,7 +108,7 @@ class QueryStage:
             embedded = self.modules["clusters"](encoding.features).float()
         present = batch.present.flatten()
         spectra = self._spectra(batch.sources, encoding)
-        error, power, energy = _errors(answer.mask, spectra, batch.members, encoding)
+        error, power, energy = energies(answer.mask, spectra, batch.members, encoding)
         ratio = error / power.clamp_min(1e-4 * energy)
         snr = -10 * torch.log10(ratio + 1e-3)
         taken = (error / energy.clamp_min(1e-9)).clamp_max(10)
@@ -220,41 +222,49 @@ class QueryStage:
         attributes = torch.from_numpy(load_lexicon().attributes([name]))
         return self.names.regression()(attributes)[0]
 
+    def things_of(self, prompt: Prompt) -> tuple[float, list[tuple[Phrase, float, bool]]]:
+        """The gain of what a prompt of known structure leaves out, and of each phrase that lists
+        something its gain, and whether it is an exception from a broader one."""
+        isolating = prompt.form in ISOLATING_FORMS
+        rest = 0.0 if isolating else 1.0
+        scoped = any(p.scope in ("all_speech", "all_audio") for p in prompt.phrases)
+        things = []
+        for phrase in prompt.phrases:
+            if phrase.scope in ("everything", "everything_else"):
+                rest = phrase.action.gain
+                continue
+            changed = isolating and phrase.action is not Action.KEEP
+            things.append(
+                (phrase, phrase.action.gain, changed or (scoped and phrase.scope == "one"))
+            )
+        return rest, things
+
+    @torch.no_grad()
     def filter_of(self, prompt: Prompt) -> Tensor:
         """z (z_dim,) of a prompt whose structure is known. Raises LexiconError for an unknown
         name."""
         config = self.remixer.config
-        isolating = prompt.form in ("isolate", "keep_only")
         z = torch.zeros(config.z_dim)
-        z[0] = 0.0 if isolating else 1.0
-        items = z[1:].view(config.items, -1)
-        scoped = any(p.scope in ("all_speech", "all_audio") for p in prompt.phrases)
-        count = 0
-        for phrase in prompt.phrases:
-            if phrase.scope in ("everything", "everything_else"):
-                z[0] = phrase.action.gain
-                continue
-            if phrase.scope == "one" and phrase.label is not None:
-                vector = self.vector_of(phrase.label)
-            else:
-                styles = torch.zeros(1, len(STYLE_COLUMNS))
-                if phrase.scope == "one":
-                    styles[0, STYLE_COLUMN["speech"]] = 1
-                    for name, value in phrase.attributes:
-                        styles[0, STYLE_COLUMN[f"{name}={value}"]] = 1
-                else:
-                    styles[0, STYLE_COLUMN[phrase.scope]] = 1
-                vector = self.styles(styles)[0]
-            wins = (isolating and phrase.action is not Action.KEEP) or (
-                scoped and phrase.scope == "one"
-            )
-            items[count, :ITEM_HEAD] = torch.tensor([1.0, phrase.action.gain, float(wins)])
-            items[count, ITEM_HEAD:] = vector
-            count += 1
+        z[0], things = self.things_of(prompt)
+        table = z[1:].view(config.items, -1)
+        for i, (phrase, gain, wins) in enumerate(things):
+            table[i, :ITEM_HEAD] = torch.tensor([1.0, gain, float(wins)])
+            table[i, ITEM_HEAD:] = self._vector_of_phrase(phrase)
         return z
 
+    def _vector_of_phrase(self, phrase: Phrase) -> Tensor:
+        if phrase.scope == "one" and phrase.label is not None:
+            return self.vector_of(phrase.label)
+        stated = [phrase.scope]
+        if phrase.scope == "one":
+            stated = ["speech", *(f"{name}={value}" for name, value in phrase.attributes)]
+        row = torch.zeros(1, len(STYLE_COLUMNS))
+        row[0, [STYLE_COLUMN[one] for one in stated]] = 1
+        vector: Tensor = self.styles(row)[0]
+        return vector
 
-def _errors(
+
+def energies(
     mask: Tensor, spectra: Tensor, members: Tensor, encoding: Encoding
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Energies (queries,) of what each answer gets wrong, of what it should be, of its mixture.
