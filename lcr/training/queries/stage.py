@@ -255,7 +255,7 @@ class QueryStage:
     def _vector_of_phrase(self, phrase: Phrase) -> Tensor:
         if phrase.scope == "one" and phrase.label is not None:
             return self.vector_of(phrase.label)
-        stated = [phrase.scope]
+        stated: list[str] = [phrase.scope]
         if phrase.scope == "one":
             stated = ["speech", *(f"{name}={value}" for name, value in phrase.attributes)]
         row = torch.zeros(1, len(STYLE_COLUMNS))

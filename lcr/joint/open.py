@@ -1,0 +1,271 @@
+"""LCR-Q as a Remixer: prompts name things in any words, and each is heard, not sure, or absent.
+
+The reader turns a prompt into things with gains; each becomes a query vector (see
+`lcr.joint.query`). Chunk by chunk the network tells which of them are there. What is absent changes
+nothing; where nothing that was asked for is there, the recording comes back as it was, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcr.audio.core import check_audio
+from lcr.joint.query import QueryModel, Thresholds
+from lcr.joint.remixer import SAMPLE_RATE, WEIGHTS, Checkpoint
+from lcr.prompts.reading import NamedThing, OpenReader, Reading
+from lcr.remixer import (
+    Audio,
+    Oracle,
+    Outcome,
+    Presence,
+    RefusedError,
+    Remix,
+    RemixRequest,
+    Step,
+    SystemCard,
+    Understood,
+)
+from lcr.running.chunked import AdapterConfig, Prepared, run_core
+
+_SILENCE = 1e-5
+"""RMS (-100 dBFS) below which a chunk holds nothing to find."""
+_NEAR_UNITY_DB = 0.05
+
+
+class Reader(Protocol):
+    """Reads prompts."""
+
+    def read(self, prompts: Sequence[str]) -> list[Reading]: ...
+
+
+@dataclass
+class _Asked:
+    """One thing a prompt lists, and how surely it was heard in what has been remixed so far."""
+
+    thing: NamedThing
+    vector: Tensor
+    thresholds: Thresholds
+    logit: float = -math.inf
+
+    @property
+    def presence(self) -> Presence:
+        if self.logit < self.thresholds.absent:
+            return "absent"
+        return "heard" if self.logit >= self.thresholds.heard else "not sure"
+
+
+@dataclass
+class _Request:
+    """A prompt made ready."""
+
+    reading: Reading
+    asked: list[_Asked]
+    not_understood: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about everything, whatever is there."""
+        return not self.reading.listed
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Nothing of what it lists was heard, or could be looked for."""
+        return not self.is_whole and all(one.presence == "absent" for one in self.asked)
+
+
+class OpenRemixer:
+    """Reads a prompt once, finds each thing it names, remixes in one pass."""
+
+    def __init__(self, model: QueryModel, reader: Reader, card: SystemCard) -> None:
+        self.model, self.reader = model, reader
+        self._card = card
+        self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=20.0, overlap_s=2.0)
+
+    @classmethod
+    def from_checkpoint(cls, folder: Path, reader: Reader, *, name: str) -> OpenRemixer:
+        """Load a checkpoint folder. Raises MissingWeightsError or WeightsError."""
+        checkpoint = Checkpoint.read(folder)
+        card = SystemCard(
+            name=name,
+            family="joint",
+            sample_rate=SAMPLE_RATE,
+            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
+            licence="Apache-2.0",
+            weights={folder.name: checkpoint.sha256},
+        )
+        return cls(QueryModel.from_checkpoint(checkpoint, folder), reader, card)
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """Remix (channels, samples) as `prompt` asks. Raises ValueError for unusable audio,
+        RefusedError for a prompt that asks for no remix."""
+        check_audio(mixture, sample_rate)
+        ready = self.prepare(prompt)
+        audio = run_core(ready.core, mixture, sample_rate, ready.config)
+        outcome = ready.finish()
+        if outcome.unchanged:
+            audio = mixture.copy()
+        return Remix(
+            audio=audio,
+            trace=tuple(ready.trace),
+            understood=outcome.understood,
+            warnings=outcome.warnings,
+        )
+
+    def remix_many(self, requests: Sequence[RemixRequest]) -> list[Remix]:
+        """One after the other: each mixture is listened to by itself."""
+        return [self.remix(r.mixture, r.sample_rate, r.prompt) for r in requests]
+
+    def prepare(self, prompt: str) -> Prepared:
+        """Read `prompt` once, for audio of any length. Raises RefusedError for one that asks for
+        no remix."""
+        start = time.perf_counter()
+        request = self.request(prompt)
+        words = "; ".join(describe(one.thing) for one in request.asked) or "everything"
+        trace = [Step(name="read prompt", detail=words, seconds=time.perf_counter() - start)]
+
+        def core(audio: Audio) -> Audio:
+            began = time.perf_counter()
+            out = self._chunk(audio, request)
+            trace.append(Step(name="remix", seconds=time.perf_counter() - began))
+            return out
+
+        return Prepared(
+            core=core, config=self._adapter, trace=trace, finish=lambda: self._outcome(request)
+        )
+
+    def request(self, prompt: str) -> _Request:
+        """Raises RefusedError for a prompt that asks for no remix."""
+        reading = self.reader.read([prompt])[0]
+        if not reading.is_request:
+            raise RefusedError(
+                "that is no remix: say what to remove, keep, turn up or turn down, such as "
+                '"turn down the dog"'
+            )
+        things = [thing for thing in reading.listed if _has_vector(thing)]
+        things = things[: self.model.remixer.config.items]
+        asked = [_Asked(thing, *self._vector(thing)) for thing in things]
+        unread = [
+            thing.words for thing in reading.listed if not any(thing is o.thing for o in asked)
+        ]
+        return _Request(reading, asked, (*reading.not_understood, *unread))
+
+    def _vector(self, thing: NamedThing) -> tuple[Tensor, Thresholds]:
+        """The query vector of a thing, and from which logit on it counts as there."""
+        model, sure = self.model, self.model.thresholds
+        if thing.kind == "all_speech":
+            return model.of_style("all_speech"), sure.get("scope", Thresholds())
+        if thing.kind == "all_sounds":
+            return model.of_style("all_audio"), sure.get("scope", Thresholds())
+        if thing.kind == "voice":
+            told = [f"{name}={value}" for name, value in thing.styles.items()]
+            return model.of_style("speech", *told), sure.get("style", Thresholds())
+        if thing.sound is not None:
+            recorded = model.is_recorded(thing.sound.name)
+            way = "recorded" if recorded else "unrecorded"
+            return model.of_name(thing.sound.name), sure.get(way, Thresholds())
+        if thing.hypernym is not None:
+            return model.of_kind(thing.hypernym), sure.get("kind", Thresholds())
+        assert thing.attributes is not None
+        return model.of_attributes(thing.attributes), sure.get("unrecorded", Thresholds())
+
+    def _chunk(self, audio: Audio, request: _Request) -> Audio:
+        """(channels, samples) at 16 kHz, one channel after another, so that memory stays small."""
+        if request.is_whole:
+            return (audio * np.float32(request.reading.rest_gain)).astype(np.float32)
+        if not request.asked or float(np.sqrt(np.mean(np.square(audio)))) < _SILENCE:
+            return audio
+        encodings = [self.model.encode(channel[None]) for channel in audio]
+        vectors = torch.stack([one.vector for one in request.asked])
+        logits = torch.stack([self.model.presence(e, vectors) for e in encodings]).amax(0).tolist()
+        items = []
+        for one, logit in zip(request.asked, logits, strict=True):
+            one.logit = max(one.logit, logit)
+            if logit >= one.thresholds.absent:
+                items.append((one.thing.gain, one.thing.wins, one.vector))
+        if not items and request.reading.rest_gain == 1:
+            return audio
+        z = self.model.filter(request.reading.rest_gain, items)
+        return np.concatenate([self.model.remix(e, z) for e in encodings])
+
+    def _outcome(self, request: _Request) -> Outcome:
+        understood = tuple(
+            Understood(
+                words=one.thing.words,
+                gain_db=decibels(one.thing.gain),
+                presence=one.presence,
+            )
+            for one in request.asked
+        )
+        return Outcome(
+            unchanged=request.changes_nothing,
+            understood=understood,
+            warnings=tuple(_warnings(request)),
+        )
+
+
+def _has_vector(thing: NamedThing) -> bool:
+    """Whether there is any idea of how it sounds."""
+    known = (thing.sound, thing.hypernym, thing.attributes)
+    return thing.kind != "sound" or any(one is not None for one in known)
+
+
+def _warnings(request: _Request) -> list[str]:
+    """In plain English, what was not understood, is not there, or is not sure."""
+    found = [f'I did not understand "{words}".' for words in request.not_understood]
+    for one in request.asked:
+        thing = one.thing
+        name = f'"{thing.words}"'
+        if one.presence == "absent":
+            found.append(f"I hear no {bare(thing.words)}; I changed nothing for it.")
+        elif one.presence == "not sure":
+            found.append(f"I am not sure that {name} is there; I changed what fits it best.")
+        if thing.kind == "sound" and thing.sound is None and thing.hypernym is None:
+            near = ", ".join(thing.nearest[:3])
+            found.append(f"I do not know {name}; I took it for something like {near}.")
+    if request.changes_nothing:
+        found.append("Nothing that was asked for is there: the recording is as it was.")
+    return found
+
+
+def bare(words: str) -> str:
+    """Without the article: "the dog" is "dog"."""
+    first, _, rest = words.partition(" ")
+    return rest if rest and first.lower() in ("the", "a", "an", "any", "all", "that") else words
+
+
+def decibels(gain: float) -> float:
+    """Of a linear gain; minus infinity for 0."""
+    return 20 * math.log10(gain) if gain > 0 else -math.inf
+
+
+def describe(thing: NamedThing) -> str:
+    """What happens to a thing, for a person: "remove the dog", "the piano +6 dB"."""
+    level = decibels(thing.gain)
+    if math.isinf(level):
+        return f"remove {thing.words}"
+    if abs(level) < _NEAR_UNITY_DB:
+        return f"keep {thing.words}"
+    return f"{thing.words} {level:+.1f} dB"
+
+
+def load(*, weights: str = "lcr-q", name: str = "lcr-q") -> OpenRemixer:
+    """The system `lcr-q`: the shipped checkpoint, or any folder given as `weights`. Raises
+    MissingWeightsError or WeightsError."""
+    shipped = WEIGHTS / weights
+    folder = Path(weights) if Path(weights).is_dir() and not shipped.is_dir() else shipped
+    return OpenRemixer.from_checkpoint(folder, OpenReader.load(), name=name)
