@@ -8,7 +8,6 @@ restored by projection (see `project`).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import time
@@ -24,12 +23,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.pickled import read_pickled
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError, read_pickled
+from lcr.files import sha256_of
 from lcr.instruction import Task
-from lcr.joint.remixer import WeightsError
 from lcr.registry import with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 from lcr.running.chunked import AdapterConfig, each_channel, run_core
@@ -217,12 +216,7 @@ def load_sepformer(folder: Path, *, device: str = "cpu") -> SepformerDenoiser:
     card = replace(
         CARD,
         sample_rate=int(network.hparams.sample_rate),
-        weights={
-            f"{folder.resolve().name}/{name}": hashlib.sha256(
-                (folder / name).read_bytes()
-            ).hexdigest()
-            for name in CHECKPOINTS
-        },
+        weights={f"{folder.resolve().name}/{n}": sha256_of(folder / n) for n in CHECKPOINTS},
     )
     return SepformerDenoiser(network, card)
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.training.shipping import FLOAT16_BITS, read_curve, ship, write_curve
+from lcr.checkpoints import WEIGHTS_FILE
 from lcr.errors import LcrError
-from lcr.joint.remixer import WEIGHTS_FILE
 
 
 def _stage_and_run(text: str) -> tuple[str, Path]:

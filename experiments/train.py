@@ -137,10 +137,9 @@ def export(loop: Loop, path: Path) -> None:
         keep = module.trained_state() if isinstance(module, PromptReader) else state
         tensors.update({f"{name}.{key}": state[key].contiguous() for key in keep})
     if isinstance(loop.stage, QueryStage):
-        words = json.dumps(loop.stage.about, indent=1)
-        write_whole(path.parent / NAMES_FILE, lambda file: file.write(words.encode()))
+        write_whole(path.parent / NAMES_FILE, json.dumps(loop.stage.about, indent=1))
     told = {"step": str(loop.step), "seconds": f"{loop.seconds:.0f}"}
-    write_whole(path, lambda file: file.write(save(tensors, metadata=told)))
+    write_whole(path, save(tensors, metadata=told))
 
 
 def parser() -> argparse.ArgumentParser:

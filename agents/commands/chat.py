@@ -110,7 +110,7 @@ def _answer(conversation: Conversation, sample_rate: int, line: str, as_json: bo
             from lcr.files import write_whole
 
             content = conversation.to_json().encode()
-            write_whole(Path(name), lambda file: file.write(content))
+            write_whole(Path(name), content)
             return _note(f"{name}: written", as_json)
         return _told(conversation.say(line), as_json)
     except (LcrError, OSError, ValueError) as error:

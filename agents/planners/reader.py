@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from baselines.clap.wording import relation
 from baselines.composite.planning import Plan, Planner
-from lcr.base_weights import find_base, weights_sha256
+from lcr.checkpoints import Checkpoint, base_weights, find_checkpoint, load_tensors, must_fit
 from lcr.instruction import (
     STYLE_VALUES,
     Action,
@@ -23,8 +22,7 @@ from lcr.instruction import (
     Kind,
     SpeechDescription,
 )
-from lcr.joint.remixer import WEIGHTS, Checkpoint, WeightsError, fill
-from lcr.nn.reader.prompt_reader import LoraConfig, PromptReader, ReaderConfig, Reading
+from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig, Reading
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.remixer import MissingOracleError, Oracle, OracleUse, Step
 
@@ -188,24 +186,17 @@ def load_planner(name: str = DEFAULT_READER) -> ReaderPlanner:
 
     Raises MissingWeightsError, WeightsError.
     """
-    shipped = WEIGHTS / name
-    folder = shipped if shipped.is_dir() else Path(name)
-    checkpoint = Checkpoint.read(folder)
-    try:
+    checkpoint = Checkpoint.read(find_checkpoint(name))
+    with must_fit(checkpoint.folder, "holds no reader of slots"):
         vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
-        settings = dict(checkpoint.config["reader"])
-        settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
-        reader = PromptReader(ReaderConfig(**settings))
-        fill(reader, checkpoint.tensors, "reader.", partial=True)
+        reader = PromptReader(ReaderConfig.from_dict(checkpoint.config["reader"]))
+        load_tensors(reader, checkpoint.tensors, "reader.")
         if reader.config.slots != vocabulary.size:
             raise ValueError(
                 f"it fills {reader.config.slots} slots; its labels make {vocabulary.size}"
             )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{folder} holds no reader of slots: {error}") from error
-    base = reader.config.base
     weights = {
-        f"{folder.name} (reader)": checkpoint.sha256,
-        Path(base).name: weights_sha256(find_base(base)),
+        f"{checkpoint.folder.name} (reader)": checkpoint.sha256,
+        **base_weights(reader.config.base),
     }
     return ReaderPlanner(reader.eval(), vocabulary, weights=weights)

@@ -11,24 +11,29 @@ What the public file holds (besides the optimiser's state, which is not looked a
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from baselines.audiosep.network import ResUNet30, ResUNetConfig
 from baselines.audiosep.query import IGNORED, PARTS, build_query
-from baselines.clap.public import read_tensors, sha256
 from baselines.lass.query import LoadedEncoder, QueryEncoder, load_encoder
-from baselines.pickled import read_pickled
 from lcr.base_weights import MissingWeightsError
-from lcr.files import write_whole
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError
+from lcr.checkpoints import (
+    CONFIG_FILE,
+    Checkpoint,
+    WeightsError,
+    below,
+    must_fit,
+    read_state,
+    states_of,
+    write_checkpoint,
+)
+from lcr.files import sha256_of
 
 PREFIX = "ss_model."
 QUERY = "query_encoder.model."
@@ -67,16 +72,16 @@ def load_audiosep(
         return _load_folder(path)
     if not path.is_file():
         raise MissingWeightsError(f"no {path}; {HOW}")
-    state = _read_state(path)
+    state = read_state(path)
     unknown = [name for name in state if not name.startswith((PREFIX, QUERY))]
     if unknown:
         raise WeightsError(
             f"{path} is no AudioSep: it holds {unknown[0]}, where all names begin with {PREFIX} or "
             f"{QUERY}"
         )
-    network = build_network(_below(state, PREFIX), path)
-    text = _text_of(_below(state, QUERY), path)
-    weights = {path.name: sha256(path)}
+    network = build_network(below(state, PREFIX), path)
+    text = _text_of(below(state, QUERY), path)
+    weights = {path.name: sha256_of(path)}
     held = path
     if not text:
         if clap is None or not clap.is_file():
@@ -84,17 +89,17 @@ def load_audiosep(
                 f"{path} holds no CLAP, and {clap or f'clap={CLAP_FILE}'} is not there"
             )
         held = clap
-        whole = _read_state(clap)
+        whole = read_state(clap)
         text = _text_of({k.removeprefix("module."): v for k, v in whole.items()}, clap)
-        weights[clap.name] = sha256(clap)
+        weights[clap.name] = sha256_of(clap)
     encoder = build_query(text, held, tokenizer)
     if encoder.width != network.config.z_dim:
         raise WeightsError(
             f"{held} embeds queries in {encoder.width} numbers, and {path} expects "
             f"{network.config.z_dim}"
         )
-    left_out = {n for n in _below(state, QUERY) if not n.startswith(PARTS)}
-    tables = {n for n in _below(state, PREFIX) if n.startswith(_TABLES)}
+    left_out = {n for n in below(state, QUERY) if not n.startswith(PARTS)}
+    tables = {n for n in below(state, PREFIX) if n.startswith(_TABLES)}
     named = (*(f"{QUERY}{n}" for n in left_out), *(f"{PREFIX}{n}" for n in tables))
     return LoadedAudioSep(network, encoder, weights, tuple(sorted(named)))
 
@@ -104,7 +109,7 @@ def build_network(state: Mapping[str, Tensor], path: Path) -> ResUNet30:
 
     Raises WeightsError for what is missing, unknown, of another shape, or no Fourier matrix.
     """
-    try:
+    with must_fit(path, "does not fit AudioSep's ResUNet30"):
         config = ResUNetConfig(
             n_fft=2 * (len(state["base.bn0.weight"]) - 1),
             widths=tuple(
@@ -115,8 +120,6 @@ def build_network(state: Mapping[str, Tensor], path: Path) -> ResUNet30:
         network = ResUNet30(config)
         learnt = {k: v for k, v in state.items() if not k.startswith(_TABLES)}
         network.load_state_dict(learnt, strict=True)
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not fit AudioSep's ResUNet30: {error}") from error
     found = {k: v for k, v in state.items() if k.startswith(_TABLES)}
     expected = fourier_tables(config.n_fft) if found else {}
     for name, value in found.items():
@@ -150,10 +153,7 @@ def save_audiosep(network: ResUNet30, query: LoadedEncoder, folder: Path, **abou
     """Write a folder that `load_audiosep` reads: the separator under the public names, and which
     encoder it was trained with. `about` goes into config.json. Raises OSError."""
     config = {"schema": 1, **about, "audiosep": {"encoder": dict(query.settings)}}
-    weights = save({PREFIX + k: v.contiguous() for k, v in network.state_dict().items()})
-    words = json.dumps(config, indent=1) + "\n"
-    write_whole(folder / WEIGHTS_FILE, lambda file: file.write(weights))
-    write_whole(folder / CONFIG_FILE, lambda file: file.write(words.encode()))
+    write_checkpoint(folder, states_of(ss_model=network), config)
 
 
 def _load_folder(folder: Path) -> LoadedAudioSep:
@@ -161,22 +161,12 @@ def _load_folder(folder: Path) -> LoadedAudioSep:
     settings = checkpoint.config.get("audiosep")
     if not isinstance(settings, dict) or not isinstance(settings.get("encoder"), dict):
         raise WeightsError(f"{folder} is no AudioSep: its {CONFIG_FILE} names no encoder")
-    network = build_network(_below(checkpoint.tensors, PREFIX), folder)
+    network = build_network(below(checkpoint.tensors, PREFIX), folder)
     query = load_encoder(settings["encoder"])
     if query.encoder.width != network.config.z_dim:
         raise WeightsError(f"{folder} does not fit its encoder {settings['encoder']}")
-    weights = {folder.name: checkpoint.sha256, **query.weights}
+    weights = {**checkpoint.weights(), **query.weights}
     return LoadedAudioSep(network, query.encoder, weights)
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return read_tensors(path)
-    content = read_pickled(path)
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path} holds no tensors by name, as a checkpoint of Lightning does")
-    return {str(name): value for name, value in state.items()}
 
 
 def _text_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -185,10 +175,6 @@ def _text_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     if unknown:
         raise WeightsError(f"{path} holds {len(unknown)} unknown tensors, such as {unknown[0]}")
     return {name: value for name, value in state.items() if name.startswith(PARTS)}
-
-
-def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
 
 
 def _same(expected: Tensor, found: Tensor) -> bool:

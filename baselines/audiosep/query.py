@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from baselines.clap.laion import rename, text_settings, tokenizer_folder
 from baselines.clap.public import load_tokenizer
-from lcr.joint.remixer import WeightsError
+from lcr.checkpoints import WeightsError
 
 PARTS = ("text_branch.", "text_projection.")
 """What of a CLAP's tensors a query passes through."""

@@ -27,8 +27,8 @@ from baselines.clap.checkpoint import LoadedClap, load_clap
 from baselines.clap.model import TextAudioModel
 from baselines.clap.wording import embed_descriptions
 from lcr.audio.core import check_audio, resample
+from lcr.checkpoints import WeightsError
 from lcr.instruction import Description, Kind
-from lcr.joint.remixer import WeightsError
 from lcr.remixer import OracleUse
 
 NONE = -1

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from baselines.clap.laion import load_laion
 from baselines.clap.model import Clap, ClapConfig, TextAudioModel
 from baselines.clap.public import LICENCE, REFERENCE, PublicClap, load_transformers
-from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
-from lcr.files import write_whole
+from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import (
+    Checkpoint,
+    load_tensors,
+    must_fit,
+    read_config,
+    states_of,
+    write_checkpoint,
+)
 from lcr.instruction import Kind
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
 
 OUR_LICENCE = "Apache-2.0"
 OUR_REFERENCE = "HTSAT and MiniLM trained as in Wu et al., ICASSP 2023 (laion-clap)"
@@ -47,8 +51,7 @@ def load_clap(path: Path, *, tokenizer: Path | None = None, device: str = "cpu")
     WeightsError where it is damaged or another model's.
     """
     if path.is_dir():
-        config = _read_config(path)
-        if config.get("model_type") != "clap":
+        if read_config(path).get("model_type") != "clap":
             return _load_ours(path, device)
         model, digest = load_transformers(path)
         return _public(path, model, digest, device)
@@ -58,11 +61,11 @@ def load_clap(path: Path, *, tokenizer: Path | None = None, device: str = "cpu")
     return _public(path, model, digest, device)
 
 
-def fill_clap(clap: Clap, tensors: dict[str, Tensor]) -> None:
+def load_clap_tensors(clap: Clap, tensors: dict[str, Tensor]) -> None:
     """Load what training exports ("towers.…", and "reader.…" where that was trained). Raises
     ValueError or RuntimeError where they do not fit."""
-    fill(clap.towers, tensors, "towers.", partial=False)
-    fill(clap.reader, tensors, "reader.", partial=True)
+    load_tensors(clap.towers, tensors, "towers.")
+    load_tensors(clap.reader, tensors, "reader.")
 
 
 def save_clap(
@@ -74,36 +77,26 @@ def save_clap(
     **about: object,
 ) -> None:
     """Write what `load_clap` reads; `about` goes into config.json. Raises OSError."""
-    state = {f"towers.{key}": value for key, value in clap.towers.state_dict().items()}
-    state |= {f"reader.{key}": value for key, value in clap.reader.trained_state().items()}
     tensors = {
-        key: (value.to(precision) if value.is_floating_point() else value).contiguous()
-        for key, value in state.items()
+        key: value.to(precision) if value.is_floating_point() else value
+        for key, value in states_of(towers=clap.towers, reader=clap.reader).items()
     }
     config = {"schema": 1, **about, "clap": asdict(clap.config), "scores": dict(scores or {})}
-    weights, words = save(tensors), json.dumps(config, indent=1) + "\n"
-    write_whole(folder / WEIGHTS_FILE, lambda file: file.write(weights))
-    write_whole(folder / CONFIG_FILE, lambda file: file.write(words.encode()))
+    write_checkpoint(folder, tensors, config)
 
 
 def _load_ours(path: Path, device: str) -> LoadedClap:
     checkpoint = Checkpoint.read(path)
-    try:
-        settings = checkpoint.config["clap"]
+    with must_fit(path, "is no CLAP of this version of lcr"):
+        clap = Clap(ClapConfig.from_dict(checkpoint.config["clap"]))
         scores = checkpoint.config.get("scores", {})
-        clap = Clap(ClapConfig.from_dict(settings))
-        fill_clap(clap, checkpoint.tensors)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise WeightsError(f"{path} is no CLAP of this version of lcr: {problem}") from error
-    base = clap.config.base
-    weights = {path.name: checkpoint.sha256, Path(base).name: weights_sha256(find_base(base))}
+        load_clap_tensors(clap, checkpoint.tensors)
     return LoadedClap(
         model=clap.to(device).eval(),
         kind=clap.config.kind,
         reference=OUR_REFERENCE,
         licence=OUR_LICENCE,
-        weights=weights,
+        weights=checkpoint.weights(clap.config.base),
         scores=scores,
     )
 
@@ -116,12 +109,3 @@ def _public(path: Path, model: PublicClap, digest: str, device: str) -> LoadedCl
         licence=LICENCE,
         weights={path.name: digest},
     )
-
-
-def _read_config(folder: Path) -> dict[str, object]:
-    """config.json, {} where there is none; what is wrong with it the loaders say."""
-    try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}

@@ -16,10 +16,10 @@ from typing import Any
 from torch import Tensor
 
 from baselines.clap.features import LAION
-from baselines.clap.public import PublicClap, build, load_tokenizer, sha256
-from baselines.pickled import read_pickled
+from baselines.clap.public import PublicClap, build, load_tokenizer
 from lcr.base_weights import MissingWeightsError, find_base
-from lcr.joint.remixer import WeightsError
+from lcr.checkpoints import WeightsError, read_state
+from lcr.files import sha256_of
 
 RENAMED = (
     ("text_branch.", "text_model."),
@@ -58,14 +58,14 @@ def load_laion(path: Path, tokenizer: Path | None = None) -> tuple[PublicClap, s
     """
     from transformers import ClapConfig
 
-    state = _read_state(path)
+    state = {k.removeprefix("module."): v for k, v in read_state(path).items()}
     config = ClapConfig(
         audio_config=audio_settings(state, path),
         text_config=text_settings(state, path),
         projection_dim=len(_need(state, "audio_projection.2.bias", path)),
     )
     words = load_tokenizer(tokenizer_folder(path, tokenizer))
-    return build(config, rename(state), words, LAION, path), sha256(path)
+    return build(config, rename(state), words, LAION, path), sha256_of(path)
 
 
 def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -137,14 +137,6 @@ def text_settings(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
         ),
         "layer_norm_eps": 1e-5,
     }
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    content = read_pickled(path)
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path} is no checkpoint of laion-clap: it has no tensors by name")
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
 def _need(state: Mapping[str, Tensor], name: str, path: Path) -> Tensor:

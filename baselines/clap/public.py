@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.clap.features import LogMel, LogMelConfig
 from baselines.clap.model import embed_windows
-from baselines.pickled import read_pickled
 from lcr.base_weights import MissingWeightsError
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, WeightsError
+from lcr.checkpoints import CONFIG_FILE, WEIGHTS_FILE, WeightsError, read_state
+from lcr.files import sha256_of
 
 REFERENCE = "Wu et al., Large-scale contrastive language-audio pretraining, ICASSP 2023"
 LICENCE = "CC0-1.0 (laion-clap), Apache-2.0 (laion/clap-htsat-unfused)"
@@ -95,8 +93,8 @@ def load_transformers(folder: Path) -> tuple[PublicClap, str]:
     path = next((folder / f for f in (WEIGHTS_FILE, PICKLED_FILE) if (folder / f).is_file()), None)
     if path is None:
         raise MissingWeightsError(f"no {folder / WEIGHTS_FILE}, and no {PICKLED_FILE} beside it")
-    state = read_tensors(path)
-    return build(config, state, load_tokenizer(folder), features, path), sha256(path)
+    state = read_state(path)
+    return build(config, state, load_tokenizer(folder), features, path), sha256_of(path)
 
 
 def build(
@@ -133,20 +131,6 @@ def build(
     return PublicClap(model.float(), tokenizer, features).eval()
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file of safetensors or of torch.save. Raises WeightsError."""
-    if path.suffix != ".safetensors":
-        content = read_pickled(path)
-    else:
-        try:
-            content = load_file(path)
-        except Exception as error:  # safetensors raises its own type
-            raise WeightsError(f"{path} is damaged or cut short: {error}") from error
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise WeightsError(f"{path} holds other things than tensors by name")
-    return content
-
-
 def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401
     """Raises MissingWeightsError where `folder` has none, WeightsError for a broken one."""
     from transformers import AutoTokenizer
@@ -160,15 +144,6 @@ def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401
         return untyped.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # transformers and tokenizers raise types of their own
         raise WeightsError(f"the tokeniser in {folder} cannot be loaded: {error}") from error
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _features(folder: Path) -> LogMelConfig:

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from lcr.joint.remixer import WEIGHTS, Checkpoint, WeightsError
+from lcr.checkpoints import Checkpoint, find_checkpoint, must_be
 
 _PARTS = ("features", "stem", "norm")
 _OWNER = "remixer"
@@ -38,13 +37,12 @@ def load_ears(settings: Mapping[str, Any]) -> Ears:
     Raises MissingWeightsError where they are absent.
     """
     name = str(settings.get("weights"))
-    folder = WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name)
-    checkpoint = Checkpoint.read(folder)
-    if settings.get("sha256", checkpoint.sha256) != checkpoint.sha256:
-        raise WeightsError(
-            f"the ears {name} are not those that the network was trained with: sha256 "
-            f"{checkpoint.sha256}, expected {settings['sha256']}"
-        )
+    checkpoint = Checkpoint.read(find_checkpoint(name))
+    must_be(
+        checkpoint.sha256,
+        settings.get("sha256"),
+        f"the ears {name} are not those that the network was trained with",
+    )
     return Ears(name, checkpoint.sha256, checkpoint.tensors)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -14,9 +13,9 @@ from torch.nn import functional
 from baselines.clap.checkpoint import load_clap
 from baselines.clap.wording import wordings
 from baselines.shipped import find_weights
-from lcr.base_weights import MINILM, find_base, weights_sha256
+from lcr.base_weights import MINILM
+from lcr.checkpoints import WeightsError, base_weights, must_be
 from lcr.instruction import Description
-from lcr.joint.remixer import WeightsError
 from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
 
 
@@ -78,7 +77,7 @@ def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
         base = str(settings.get("base", MINILM))
         width = settings.get("width")
         encoder: QueryEncoder = SentenceEncoder(base, width)
-        weights = {Path(base).name: weights_sha256(find_base(base))}
+        weights = base_weights(base)
         named: dict[str, Any] = {"kind": "sentence", "base": base}
         if width is not None:
             named["width"] = width
@@ -90,11 +89,11 @@ def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
     else:
         raise WeightsError(f"no query encoder is {dict(settings)}; there are sentence, clap")
     found = " ".join(weights[name] for name in sorted(weights))
-    if settings.get("sha256", found) != found:
-        raise WeightsError(
-            f"the query encoder {named} is not the one that the extractor was trained with: "
-            f"sha256 {found}, expected {settings['sha256']}"
-        )
+    must_be(
+        found,
+        settings.get("sha256"),
+        f"the query encoder {named} is not the one that the extractor was trained with",
+    )
     return LoadedEncoder(encoder, {**named, "sha256": found}, weights)
 
 

@@ -7,7 +7,6 @@ was trained on its kind, with the query embedded by the CLAP of that kind or a s
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from baselines.composite.planning import OraclePlanner, Planner
@@ -23,9 +21,15 @@ from baselines.lass.network import SAMPLE_RATE, Extractor, build_extractor
 from baselines.lass.query import LoadedEncoder, QueryEncoder, load_encoder, query_of
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio
-from lcr.files import write_whole
+from lcr.checkpoints import (
+    Checkpoint,
+    WeightsError,
+    load_tensors,
+    must_fit,
+    states_of,
+    write_checkpoint,
+)
 from lcr.instruction import Description, Kind, Task
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
 from lcr.registry import with_card
 from lcr.remixer import Audio, NotDefinedError, Oracle, Remix, Step, SystemCard
 from lcr.running.chunked import AdapterConfig, run_core
@@ -130,16 +134,14 @@ def load_lass(folder: Path) -> LoadedLass:
     """Raises MissingWeightsError where files or the encoder's weights are absent, WeightsError
     where a file is damaged, of another kind, or trained with another encoder."""
     checkpoint = Checkpoint.read(folder)
-    settings = checkpoint.config.get("lass")
-    if not isinstance(settings, dict) or settings.get("kind") not in TASKS:
-        raise WeightsError(f"{folder} is no LASS: its {CONFIG_FILE} has no `lass` of a known kind")
-    try:
+    settings = checkpoint.section("lass", "LASS")
+    if settings.get("kind") not in TASKS:
+        raise WeightsError(f"{folder} is no LASS of a known kind: {settings.get('kind')!r}")
+    with must_fit(folder):
         extractor = build_extractor(settings["extractor"])
-        fill(extractor, checkpoint.tensors, PREFIX, partial=False)
+        load_tensors(extractor, checkpoint.tensors, PREFIX)
         query = load_encoder(settings["encoder"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{folder} does not fit: {error}") from error
-    weights = {folder.name: checkpoint.sha256, **query.weights}
+    weights = {**checkpoint.weights(), **query.weights}
     return LoadedLass(extractor.eval(), query, settings["kind"], weights)
 
 
@@ -149,10 +151,7 @@ def save_lass(
     """Write what `load_lass` reads; `about` goes into config.json. Raises OSError."""
     lass = {"kind": kind, "extractor": extractor.settings(), "encoder": dict(query.settings)}
     config = {"schema": 1, **about, "lass": lass}
-    weights = save({PREFIX + k: v.contiguous() for k, v in extractor.state_dict().items()})
-    words = json.dumps(config, indent=1) + "\n"
-    write_whole(folder / WEIGHTS_FILE, lambda file: file.write(weights))
-    write_whole(folder / CONFIG_FILE, lambda file: file.write(words.encode()))
+    write_checkpoint(folder, states_of(extractor=extractor), config)
 
 
 def _card(kind: Kind) -> SystemCard:

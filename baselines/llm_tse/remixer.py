@@ -12,14 +12,12 @@ says so: they are borrowed, as the paper fine-tunes LCR itself for Table V.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from baselines.composite.stem import Ears, borrow_ears, is_ear, load_ears
@@ -27,12 +25,10 @@ from baselines.lass.network import SAMPLE_RATE, Extractor, build_extractor
 from baselines.lass.remixer import CHUNK_S, OVERLAP_S, run_extractor
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio, read_audio, resample
-from lcr.base_weights import find_base, weights_sha256
-from lcr.files import write_whole
+from lcr.checkpoints import Checkpoint, load_tensors, must_fit, states_of, write_checkpoint
 from lcr.instruction import Task
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
 from lcr.nn.grounded.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform
-from lcr.nn.reader.config import LoraConfig, ReaderConfig
+from lcr.nn.reader.config import ReaderConfig
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.registry import with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
@@ -205,13 +201,9 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
     """Raises MissingWeightsError where files, ears or the language model are absent, WeightsError
     where they are damaged or do not fit each other."""
     checkpoint = Checkpoint.read(folder)
-    settings = checkpoint.config.get("llm-tse")
-    if not isinstance(settings, dict):
-        raise WeightsError(f"{folder} is no LLM-TSE: its {CONFIG_FILE} has no `llm-tse`")
-    try:
-        lora = settings["reader"].get("lora")
-        read = {**settings["reader"], "lora": LoraConfig(**lora) if lora else None}
-        reader = PromptReader(ReaderConfig(**read))
+    settings = checkpoint.section("llm-tse", "LLM-TSE")
+    with must_fit(folder):
+        reader = PromptReader(ReaderConfig.from_dict(settings["reader"]))
         bands = tuple(settings["clues"]["band_bins"])
         clues = Clues(CluesConfig(**{**settings["clues"], "band_bins": bands}))
         extractor = build_extractor(settings["extractor"])
@@ -222,11 +214,8 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
         modules = dict(zip(MODULES, (reader, clues, extractor), strict=True))
         for name, module in modules.items():
             tensors = {**checkpoint.tensors, **_borrowed(module, f"{name}.", ears)}
-            fill(module, tensors, f"{name}.", partial=module is reader)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{folder} does not fit: {error}") from error
-    base = reader.config.base
-    weights = {folder.name: checkpoint.sha256, Path(base).name: weights_sha256(find_base(base))}
+            load_tensors(module, tensors, f"{name}.")
+    weights = checkpoint.weights(reader.config.base)
     if ears is not None:
         weights[ears.name] = ears.sha256
     return LoadedLlmTse(reader.eval(), clues.eval(), extractor.eval(), weights)
@@ -256,18 +245,11 @@ def save_llm_tse(
         "extractor": extractor.settings(),
         **({"ears": ears.settings} if ears is not None else {}),
     }
-    states = (reader.trained_state(), clues.state_dict(), extractor.state_dict())
-    weights = save(
-        {
-            f"{name}.{key}": value.contiguous()
-            for name, state in zip(MODULES, states, strict=True)
-            for key, value in state.items()
-            if ears is None or name == MODULES[0] or not is_ear(key)
-        }
-    )
-    words = json.dumps({"schema": 1, **about, "llm-tse": settings}, indent=1) + "\n"
-    write_whole(folder / WEIGHTS_FILE, lambda file: file.write(weights))
-    write_whole(folder / CONFIG_FILE, lambda file: file.write(words.encode()))
+    states = states_of(reader=reader)
+    for key, value in states_of(clues=clues, extractor=extractor).items():
+        if ears is None or not is_ear(key.partition(".")[2]):
+            states[key] = value
+    write_checkpoint(folder, states, {"schema": 1, **about, "llm-tse": settings})
 
 
 CARD = SystemCard(

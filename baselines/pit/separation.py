@@ -7,8 +7,6 @@ folder of ours; Conv-TasNet also from a checkpoint of asteroid's.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,15 +15,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.pickled import read_pickled
 from lcr.base_weights import MissingWeightsError
-from lcr.files import write_whole
+from lcr.checkpoints import (
+    Checkpoint,
+    WeightsError,
+    load_tensors,
+    must_fit,
+    read_pickled,
+    states_of,
+    write_checkpoint,
+)
+from lcr.files import sha256_of
 from lcr.instruction import Kind
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, WeightsError, fill
 from lcr.nn.grounded.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform, MaskHead
 from lcr.nn.grounded.remixer import GroundedConfig
 
@@ -212,26 +216,22 @@ def load_separator(path: Path) -> LoadedSeparator:
     """
     if path.is_dir():
         checkpoint = Checkpoint.read(path)
-        settings = checkpoint.config.get("separator")
-        if not isinstance(settings, dict):
-            raise WeightsError(f"{path} is no separator: its {CONFIG_FILE} has no `separator`")
+        settings = checkpoint.section("separator", "separator")
         tensors, digest = checkpoint.tensors, checkpoint.sha256
         kinds = tuple(checkpoint.config.get("kinds", ()))
     elif path.is_file():
         content = _read_asteroid(path)
         settings = {"kind": "conv-tasnet", **content["model_args"]}
         tensors = {f"{PREFIX}network.{k}": v for k, v in content["state_dict"].items()}
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256_of(path)
         kinds = ()
     else:
         raise MissingWeightsError(f"no checkpoint of a separator at {path}")
-    try:
+    with must_fit(path):
         separator = build_separator(settings)
-        fill(separator, tensors, PREFIX, partial=False)
+        load_tensors(separator, tensors, PREFIX)
         if kinds and (len(kinds) != separator.sources or not set(kinds) <= {"speech", "audio"}):
             raise ValueError(f"kinds {kinds} are not those of {separator.sources} outputs")
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not fit: {error}") from error
     return LoadedSeparator(separator.eval(), {path.name: digest}, kinds)
 
 
@@ -239,10 +239,7 @@ def save_separator(separator: Separator, folder: Path, **about: object) -> None:
     """Write what `load_separator` reads, in the separator's precision; `about` goes into
     config.json. Raises OSError."""
     config = {"schema": 1, **about, "separator": separator.settings()}
-    state = {PREFIX + key: value.contiguous() for key, value in separator.state_dict().items()}
-    weights, words = save(state), json.dumps(config, indent=1) + "\n"
-    write_whole(folder / WEIGHTS_FILE, lambda file: file.write(weights))
-    write_whole(folder / CONFIG_FILE, lambda file: file.write(words.encode()))
+    write_checkpoint(folder, states_of(separator=separator), config)
 
 
 def _read_asteroid(path: Path) -> dict[str, Any]:

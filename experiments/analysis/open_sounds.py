@@ -25,6 +25,7 @@ from torch import Tensor
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import PaperBank, build_bank
 from experiments.comparison.suite import add_mixture_options, suite_of
+from lcr.checkpoints import CONFIG_FILE, Checkpoint
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet, place, set_level
 from lcr.errors import LcrError
@@ -32,7 +33,6 @@ from lcr.evaluation.statistics import bootstrap_mean
 from lcr.files import write_whole
 from lcr.instruction import AudioDescription, SpeechDescription
 from lcr.joint.query import QueryModel
-from lcr.joint.remixer import CONFIG_FILE, Checkpoint
 from lcr.nn.query.remixer import Encoding
 
 
@@ -295,8 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path = options.checkpoint / CONFIG_FILE
             settings = json.loads(path.read_text(encoding="utf-8"))
             settings["names"]["thresholds"] = thresholds(found)
-            words = json.dumps(settings, indent=1) + "\n"
-            write_whole(path, lambda file: file.write(words.encode()))
+            write_whole(path, json.dumps(settings, indent=1) + "\n")
     except (LcrError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.composite.planning import Plan
+from lcr.checkpoints import WEIGHTS, Checkpoint
 from lcr.instruction import Action, AudioDescription, Description
-from lcr.joint.remixer import WEIGHTS, Checkpoint, JointRemixer, load_default
+from lcr.joint.remixer import JointRemixer, load_default
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.prompts.generator import write_prompt
 from lcr.prompts.generator.examples import random_instruction

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 from experiments.comparison.errors import OutputError, RecordsError
+from lcr import files
 
 SCHEMA = 1
 """Version of the record's keys; a file of another version is refused."""
@@ -139,17 +139,9 @@ class RecordsFile:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a whole file or nothing. Raises OutputError."""
-    draft = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        files.write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise OutputError.of(path, error) from error
 
 
@@ -169,73 +161,12 @@ def move_aside(path: Path) -> Path | None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for one run, making it if need be. Raises OutputError if another run does.
-
-    The operating system lets go of the lock when its process ends, however it ends. A folder
-    made here in which nothing was put is removed again.
-    """
-    path = folder / ".lock"
-    made = [f for f in (folder, *folder.parents) if not f.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = _open_lock(path)
-    except OSError as error:
-        raise OutputError.of(folder, error) from error
-    try:
-        with file:
-            try:
-                file.truncate(0)
-                file.write(f"{os.getpid()}\n".encode())
-                file.flush()
-            except OSError as error:
-                raise OutputError.of(folder, error) from error
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):  # Windows keeps open files
-                    path.unlink()
-    finally:
-        with contextlib.suppress(OSError):  # only empty folders go
-            for empty in made:
-                empty.rmdir()
-
-
-def _open_lock(path: Path) -> BinaryIO:
-    while True:
-        file = open(path, "a+b")  # noqa: SIM115 (the caller closes it)
-        if not _take(file.fileno()):
-            file.seek(0)
-            holder = file.read(32).decode(errors="replace").strip() or "unknown"
-            file.close()
-            raise OutputError(
-                f"another run (process {holder}) is writing to {path.parent}; "
-                "wait for it or choose another --out"
-            )
+    """Hold a folder for one run, making it if need be. Raises OutputError if another run does."""
+    with contextlib.ExitStack() as stack:
         try:
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
-        except FileNotFoundError:
-            pass  # its last holder removed it between our opening and locking
-        file.close()
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(descriptor: int) -> bool:
-        try:
-            os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # a byte nobody reads or writes
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _take(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            stack.enter_context(files.locked(folder))
+        except files.FolderInUseError as error:
+            raise OutputError(f"{error}; wait for it or choose another --out") from error
+        except OSError as error:
+            raise OutputError.of(folder, error) from error
+        yield

@@ -11,16 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from experiments.comparison.errors import ConfigError
+from lcr.checkpoints import Checkpoint, find_checkpoint, load_tensors
 from lcr.evaluation.statistics import Interval, bootstrap_mean
-from lcr.joint.remixer import WEIGHTS, Checkpoint, fill
-from lcr.nn.reader.config import LoraConfig, ReaderConfig
+from lcr.nn.reader.config import ReaderConfig
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.prompts.generator import Prompt, write_prompt
 from lcr.prompts.generator.examples import random_instruction
@@ -40,14 +39,12 @@ class Attended:
 def readers_of(weights: str = "lcr-g") -> tuple[PromptReader, PromptReader]:
     """The language model of a checkpoint (its name, or a folder) as it was before training, and as
     it ships. Raises ConfigError for one whose language model was not adapted by LoRA."""
-    folder = WEIGHTS / weights
-    checkpoint = Checkpoint.read(folder if folder.is_dir() else Path(weights))
-    settings = dict(checkpoint.config["reader"])
-    if not settings.get("lora"):
+    checkpoint = Checkpoint.read(find_checkpoint(weights))
+    config = ReaderConfig.from_dict(checkpoint.config["reader"])
+    if config.lora is None:
         raise ConfigError(f"{weights}: its reader has no LoRA to be compared with a frozen one")
-    config = ReaderConfig(**settings | {"lora": LoraConfig(**settings["lora"])})
     trained = PromptReader(config, cache=None)
-    fill(trained, checkpoint.tensors, "reader.", partial=True)
+    load_tensors(trained, checkpoint.tensors, "reader.")
     frozen = PromptReader(replace(config, mode="frozen", lora=None), cache=None)
     return frozen.eval(), trained.eval()
 

@@ -26,7 +26,7 @@ from experiments.paper.runs import (
     main,
     recorded,
 )
-from lcr.joint.remixer import CONFIG_FILE
+from lcr.checkpoints import CONFIG_FILE
 
 ARMS = {
     "Fixed Prompts": "fixed-prompts",

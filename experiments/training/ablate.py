@@ -21,8 +21,8 @@ from experiments.comparison.errors import ConfigError
 from experiments.comparison.suite import build, read_toml
 from experiments.training.schema import load_recipe
 from experiments.training.shipping import ship
+from lcr.checkpoints import CONFIG_FILE
 from lcr.errors import LcrError
-from lcr.joint.remixer import CONFIG_FILE
 
 _EXPERIMENTS = Path(__file__).resolve().parents[1]
 

@@ -36,10 +36,10 @@ from baselines.pit.separation import Separator, build_separator, save_separator
 from experiments.comparison import suite
 from experiments.comparison.errors import ConfigError
 from experiments.training.schema import Recipe
+from lcr.checkpoints import WeightsError, load_tensors
 from lcr.data.bank import SAMPLE_RATE
 from lcr.data.mixtures import MixtureConfig
 from lcr.instruction import Kind
-from lcr.joint.remixer import WeightsError, fill
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.training.data import TrainingMixtures
 from lcr.training.separation import SeparatorStage
@@ -124,7 +124,7 @@ def _fits_half(value: Tensor) -> bool:
 def _filled(module: Module, tensors: Tensors, name: str) -> Module:
     """With what training exported under `name`, in 16-bit floats."""
     try:
-        fill(module, tensors, f"{name}.", partial=isinstance(module, PromptReader))
+        load_tensors(module, tensors, f"{name}.")
     except (ValueError, RuntimeError) as error:
         raise ConfigError(
             f"the run's {name} is not of this recipe ({_first_line(error)}); repeat the --set of "

@@ -17,6 +17,7 @@ from baselines.pit.separation import BandSplitSeparator
 from experiments.comparison.errors import ConfigError
 from experiments.training import baseline_stages
 from experiments.training.schema import Recipe
+from lcr.checkpoints import WEIGHTS_FILE, WeightsError, load_tensors
 from lcr.data.bank import Bank, Entry, Split
 from lcr.data.folder import FolderBank
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
@@ -24,7 +25,6 @@ from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank
 from lcr.instruction import AudioDescription
-from lcr.joint.remixer import WEIGHTS_FILE, WeightsError, fill
 from lcr.lexicon import load_lexicon
 from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.grounded.remixer import GroundedRemixer
@@ -190,7 +190,7 @@ def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
     try:
         if isinstance(module, GroundedRemixer):
             tensors = _grown(module, tensors, f"{name}.")
-        fill(module, tensors, f"{name}.", partial=isinstance(module, PromptReader))
+        load_tensors(module, tensors, f"{name}.")
     except (RuntimeError, WeightsError) as error:
         raise ConfigError(f"[init] {name}: {path} does not fit: {error}") from error
 

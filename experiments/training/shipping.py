@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -13,16 +12,15 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from experiments.comparison.errors import ConfigError, OutputError
 from experiments.training import baseline_stages
 from experiments.training.recipe import build_remixer, remixer_settings
 from experiments.training.schema import Recipe, load_recipe
+from lcr.checkpoints import WEIGHTS, WEIGHTS_FILE, Checkpoint, write_checkpoint
 from lcr.data.studio.classes import LABELS
-from lcr.files import write_whole
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE, Checkpoint
+from lcr.files import sha256_of, write_whole
 from lcr.training.queries.stage import NAMES_FILE
 
 FLOAT16_BITS = 11
@@ -63,7 +61,7 @@ def ship(
         else:
             _check(recipe, tensors, source, recipe_path)
             _write(recipe, tensors, out, about, bits)
-        return hashlib.sha256((out / WEIGHTS_FILE).read_bytes()).hexdigest()
+        return sha256_of(out / WEIGHTS_FILE)
     except OSError as error:
         raise OutputError.of(out, error) from error
 
@@ -98,10 +96,7 @@ def _write(
         **_reader(recipe),
         "remixer": remixer_settings(recipe),
     }
-    weights = save({key: rounded(value, bits) for key, value in tensors.items()})
-    words = json.dumps(config, indent=1) + "\n"
-    write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
-    write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+    write_checkpoint(out, {key: rounded(value, bits) for key, value in tensors.items()}, config)
 
 
 def _write_query(
@@ -128,10 +123,7 @@ def _write_query(
         for key, value in tensors.items()
         if key.split(".")[0] in ("remixer", "names", "styles")
     }
-    weights = save(kept)
-    words = json.dumps(config, indent=1) + "\n"
-    write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
-    write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+    write_checkpoint(out, kept, config)
 
 
 def _reader(recipe: Recipe) -> dict[str, Any]:
@@ -173,4 +165,4 @@ def write_curve(rows: Sequence[dict[str, str]], path: Path) -> None:
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(path, lambda file: file.write(text.getvalue().encode()))
+    write_whole(path, text.getvalue())

@@ -18,18 +18,15 @@ if __name__ == "__main__":  # run as a file: import the package, not modules tha
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
 
-import json
 
 import torch
-from safetensors.torch import save
 
 from agents.planners.offline.network import PlannerConfig, PlannerNetwork
 from agents.planners.offline.training.stage import PlannerStage, PlannerStageConfig
 from experiments.comparison.errors import ConfigError, OutputError
 from lcr.base_weights import MINILM
+from lcr.checkpoints import write_checkpoint
 from lcr.errors import LcrError
-from lcr.files import write_whole
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE
 from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
 
@@ -70,10 +67,8 @@ def ship(loop: Loop, out: Path, *, hints: bool) -> None:
         "hints": hints,
         "planner": asdict(stage.network.config),
     }
-    words = json.dumps(config, indent=1) + "\n"
     try:
-        write_whole(out / WEIGHTS_FILE, lambda file: file.write(save(tensors)))
-        write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+        write_checkpoint(out, tensors, config)
     except OSError as error:
         raise OutputError.of(out, error) from error
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.reader import AudioFile
 from lcr.errors import AudioFileError
+from lcr.files import write_whole
 from lcr.remixer import Audio
 
 _SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
@@ -71,18 +70,13 @@ def write_audio(path: str | Path, audio: Audio, sample_rate: int) -> None:
         raise AudioFileError(path, f"peak {peak:.3f} is beyond full scale; write .wav instead")
     encoded = io.BytesIO()
     soundfile.write(encoded, audio.T, sample_rate, subtype=subtype, format=path.suffix[1:].upper())
-    temporary = path.parent / f".{path.stem}-{uuid.uuid4().hex}{path.suffix}"
+    if not path.parent.is_dir():
+        raise AudioFileError(path, f"cannot be written (no folder {path.parent})")
     try:
         # Written by Python, not by libsndfile, which does not report a full disk.
-        with temporary.open("xb") as file:
-            file.write(encoded.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(path, encoded.getvalue())
     except OSError as error:
         raise AudioFileError(path, f"cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_audio(audio: NDArray[np.floating], sample_rate: int) -> None:

@@ -14,17 +14,10 @@ import torch
 
 from lcr.catalogue.machine import cpu_model
 from lcr.catalogue.readers import Reader, find_reader
+from lcr.checkpoints import CONFIG_FILE, WEIGHTS, Checkpoint, load_tensors, must_fit
 from lcr.instruction import Action
 from lcr.joint.authors import checkpoint_folder, read_remixer
-from lcr.joint.remixer import (
-    CONFIG_FILE,
-    SAMPLE_RATE,
-    WEIGHTS,
-    Checkpoint,
-    WeightsError,
-    build_network,
-    fill,
-)
+from lcr.joint.remixer import SAMPLE_RATE, build_network
 from lcr.nn.cost import Description, describe, describe_network
 from lcr.nn.grounded.causal import CausalConfig, CausalRemixer
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
@@ -173,11 +166,9 @@ def _checkpoint(folder: Path) -> _Network:
         config: Config = read_remixer(theirs).config
         return _Network(name=folder.resolve().name, config=config, folder=str(folder))
     checkpoint = Checkpoint.read(folder)
-    try:
+    with must_fit(folder, "does not fit this version of lcr"):
         remixer = build_network(checkpoint.config["remixer"])
-        fill(remixer, checkpoint.tensors, "remixer.", partial=False)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
+        load_tensors(remixer, checkpoint.tensors, "remixer.")
     read = (v.numel() for k, v in checkpoint.tensors.items() if k.startswith("reader."))
     return _Network(
         name=folder.resolve().name,

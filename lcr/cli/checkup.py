@@ -105,7 +105,8 @@ def _accelerator() -> Check:
 def _weights() -> Iterator[Check]:
     try:
         from lcr.catalogue.readers import find_reader
-        from lcr.joint.remixer import CONFIG_FILE, DEFAULT_WEIGHTS, WEIGHTS, WEIGHTS_FILE
+        from lcr.checkpoints import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE
+        from lcr.joint.remixer import DEFAULT_WEIGHTS
         from lcr.nn.reader.config import PRESETS
     except ImportError as error:  # told above, library by library
         yield Check(name="weights", status="bad", found=f"cannot be looked at: {error}")

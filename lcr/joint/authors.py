@@ -8,7 +8,6 @@ tensor tells (heads, chunk, causal convolutions) is as released.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lcr.joint.remixer import CONFIG_FILE, SAMPLE_RATE, JointRemixer, WeightsError
+from lcr.checkpoints import CONFIG_FILE, WeightsError, must_fit, read_state
+from lcr.files import sha256_of
+from lcr.joint.remixer import SAMPLE_RATE, JointRemixer
 from lcr.nn.paper.dual_path import DualPathConfig
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
@@ -127,10 +128,7 @@ def load_authors(
         sample_rate=SAMPLE_RATE,
         causal=remixer.config.is_causal,
         reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; the authors' weights",
-        weights={
-            f"{found.name}/{name}": hashlib.sha256((found / name).read_bytes()).hexdigest()
-            for name in FILES
-        },
+        weights={f"{found.name}/{name}": sha256_of(found / name) for name in FILES},
     )
     return JointRemixer(language_model, remixer, card, device=device)
 
@@ -138,7 +136,7 @@ def load_authors(
 def read_remixer(folder: Path, *, causal: bool = True) -> SoundRemixer:
     """The SoundRemixer of a checkpoint, without its language model. Raises WeightsError."""
     encoder, decoder, masks = (_read(folder / name) for name in FILES[:3])
-    try:
+    with must_fit(folder, "is not a checkpoint of LCR-C or LCR-T"):
         state = {_our_name(name): tensor for name, tensor in masks.items() if _stored(name)}
         state |= {"encoder.weight": encoder["conv1d.weight"], "decoder.weight": decoder["weight"]}
         config = _sizes(state, causal=causal)
@@ -150,17 +148,11 @@ def read_remixer(folder: Path, *, causal: bool = True) -> SoundRemixer:
             raise ValueError(f"{len(odd)} tensors are missing or unknown, such as {odd[0]}")
         fitted = {name: _fit(name, state[name], shape) for name, shape in shapes.items()}
         remixer.load_state_dict(fitted, assign=True)
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{folder} is not a checkpoint of LCR-C or LCR-T: {error}") from error
     return remixer
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: value.float() for name, value in state.items()}
-    except Exception as error:  # pickle, zip and torch raise types of their own
-        raise WeightsError(f"{path} is damaged or not a state dict: {error}") from error
+    return {name: value.float() for name, value in read_state(path).items()}
 
 
 def _stored(name: str) -> bool:

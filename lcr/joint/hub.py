@@ -3,7 +3,6 @@ this machine or in a repository of huggingface_hub."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import save
 
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_checkpoint
 from lcr.errors import LcrError
 from lcr.files import write_whole
-from lcr.joint.remixer import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, JointRemixer
+from lcr.joint.remixer import JointRemixer
 
 _FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -38,16 +37,11 @@ def save_pretrained(model: JointRemixer, folder: str | os.PathLike[str]) -> Path
     config = model.config
     if config is None:
         raise HubError(f"{model.card.name} is no checkpoint of lcr; save its own files instead")
-    weights = save({name: _packed(value) for name, value in model.state().items()})
-    words = json.dumps(config, indent=1) + "\n"
     out = Path(folder)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / WEIGHTS_FILE, lambda file: file.write(weights))
-        write_whole(out / CONFIG_FILE, lambda file: file.write(words.encode()))
+        write_checkpoint(out, {k: _packed(value) for k, value in model.state().items()}, config)
         if not (out / CARD_FILE).exists():
-            card = model.model_card or _card_of(model)
-            write_whole(out / CARD_FILE, lambda file: file.write(card.encode()))
+            write_whole(out / CARD_FILE, model.model_card or _card_of(model))
     except OSError as error:
         raise HubError(f"{out} cannot be written: {error.strerror or error}") from error
     return out

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lcr.joint.remixer import Checkpoint, WeightsError, fill
+from lcr.checkpoints import Checkpoint, load_tensors, must_fit
 from lcr.lexicon import Lexicon, load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import (
@@ -65,7 +65,7 @@ class QueryModel:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, folder: Path) -> QueryModel:
         """Raises WeightsError for a checkpoint of another kind."""
-        try:
+        with must_fit(folder, "does not fit this version of lcr"):
             settings = checkpoint.config["remixer"]
             sizes = {key: value for key, value in settings.items() if key != "kind"}
             sizes["band_bins"] = tuple(sizes["band_bins"])
@@ -77,7 +77,7 @@ class QueryModel:
             names = NameVectors(attributes, dim)
             styles = StyleVectors(len(STYLE_COLUMNS), checkpoint.config["style_hidden"], dim)
             for prefix, module in (("remixer.", remixer), ("names.", names), ("styles.", styles)):
-                fill(module, checkpoint.tensors, prefix, partial=False)
+                load_tensors(module, checkpoint.tensors, prefix)
             thresholds = {k: Thresholds(**v) for k, v in told.get("thresholds", {}).items()}
             return cls(
                 remixer,
@@ -89,8 +89,6 @@ class QueryModel:
                 thresholds=thresholds,
                 lexicon=lexicon,
             )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
 
     def is_recorded(self, name: str) -> bool:
         return name in self._index

@@ -2,64 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from lcr.audio.core import check_audio
-from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
-from lcr.errors import LcrError
+from lcr.checkpoints import (
+    CARD_FILE,
+    WEIGHTS,
+    Checkpoint,
+    find_checkpoint,
+    load_tensors,
+    must_be,
+    must_fit,
+    states_of,
+)
 from lcr.nn.grounded.causal import CausalConfig, CausalRemixer
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
-from lcr.nn.reader.prompt_reader import LoraConfig, PromptReader, ReaderConfig
+from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
 from lcr.running.chunked import AdapterConfig, Core, Prepared, run_core
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
 DEFAULT_WEIGHTS = "lcr-g"
 SAMPLE_RATE = 16_000
-CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 _TOLD = 0.5
 """A slot above this probability is told in the trace."""
-
-
-class WeightsError(LcrError):
-    """A checkpoint folder is not one; the message says what is wrong with it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """A folder with config.json and model.safetensors, as `experiments/ship.py` writes it."""
-
-    config: dict[str, Any]
-    tensors: dict[str, torch.Tensor]
-    sha256: str
-
-    @classmethod
-    def read(cls, folder: Path) -> Checkpoint:
-        """Raises MissingWeightsError when files are absent, WeightsError when they are broken."""
-        config_path, weights_path = folder / CONFIG_FILE, folder / WEIGHTS_FILE
-        for path in (config_path, weights_path):
-            if not path.is_file():
-                raise MissingWeightsError(f"no {path}: not a checkpoint of lcr")
-        try:
-            config = json.loads(config_path.read_text(encoding="utf-8"))
-            tensors = load_file(weights_path)
-        except Exception as error:  # safetensors raises its own type; both mean a broken file
-            raise WeightsError(f"{folder} is damaged: {error}") from error
-        digest = hashlib.sha256(weights_path.read_bytes()).hexdigest()
-        return cls(config=config, tensors=tensors, sha256=digest)
 
 
 class JointRemixer:
@@ -95,19 +69,14 @@ class JointRemixer:
     def from_checkpoint(cls, folder: Path, *, name: str, device: str = "cpu") -> JointRemixer:
         """Load a checkpoint folder. Raises MissingWeightsError or WeightsError."""
         checkpoint = Checkpoint.read(folder)
-        try:
+        with must_fit(folder, "does not fit this version of lcr"):
             vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
-            shared = _reader_of(checkpoint, folder)
-            settings = dict(shared.config["reader"])
-            settings["lora"] = LoraConfig(**settings["lora"]) if settings.get("lora") else None
-            reader = PromptReader(ReaderConfig(**settings), light=True)
+            shared = _reader_of(checkpoint)
+            reader = PromptReader(ReaderConfig.from_dict(shared.config["reader"]), light=True)
             remixer = build_network(checkpoint.config["remixer"])
-            fill(reader, shared.tensors, "reader.", partial=True)
-            fill(remixer, checkpoint.tensors, "remixer.", partial=False)
+            load_tensors(reader, shared.tensors, "reader.")
+            load_tensors(remixer, checkpoint.tensors, "remixer.")
             _check_filter(reader, remixer, vocabulary)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{folder} does not fit this version of lcr: {error}") from error
-        base = reader.config.base
         card = SystemCard(
             name=name,
             family="joint",
@@ -116,11 +85,7 @@ class JointRemixer:
             reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710"
             + ("; grounded mask" if isinstance(remixer, GroundedRemixer) else ""),
             licence="Apache-2.0",
-            weights={
-                folder.name: checkpoint.sha256,
-                **_borrowed(checkpoint),
-                Path(base).name: weights_sha256(find_base(base)),
-            },
+            weights={**checkpoint.weights(), **shared.weights(reader.config.base)},
         )
         names = vocabulary.names if reader.config.slots else ()
         about = {k: v for k, v in checkpoint.config.items() if k != "reader_from"}
@@ -146,8 +111,7 @@ class JointRemixer:
     def state(self) -> dict[str, torch.Tensor]:
         """Its weights as a checkpoint names them: the remixer's, and of the reader what training
         changes."""
-        parts = {"reader": self._reader.trained_state(), "remixer": self._remixer.state_dict()}
-        return {f"{name}.{key}": v for name, part in parts.items() for key, v in part.items()}
+        return states_of(reader=self._reader, remixer=self._remixer)
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
@@ -251,28 +215,23 @@ def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
     return GroundedRemixer(GroundedConfig(**sizes))
 
 
-def _reader_of(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
-    """Where the reader is: in the checkpoint, or with `reader_from` in one that ships, of the
-    stated digest. Raises WeightsError."""
-    told = checkpoint.config.get("reader_from")
-    if told is None:
+def _reader_of(checkpoint: Checkpoint) -> Checkpoint:
+    """Where the reader is: in the checkpoint, or with `reader_from` in one that ships. Raises
+    WeightsError where that one is of another digest than stated."""
+    shared = checkpoint.config.get("reader_from")
+    if shared is None:
         return checkpoint
-    shared = Checkpoint.read(WEIGHTS / told["weights"])
-    if shared.sha256 != told["sha256"]:
-        raise WeightsError(
-            f"{folder} was made for the reader of {told['weights']} {told['sha256'][:12]}; "
-            f"here is {shared.sha256[:12]}: ship it again"
-        )
-    return shared
+    found = Checkpoint.read(WEIGHTS / shared["weights"])
+    must_be(
+        found.sha256,
+        shared["sha256"],
+        f"{checkpoint.folder} was made for another reader {shared['weights']}; ship it again",
+    )
+    return found
 
 
 def _text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def _borrowed(checkpoint: Checkpoint) -> dict[str, str]:
-    told = checkpoint.config.get("reader_from")
-    return {told["weights"]: told["sha256"]} if told else {}
 
 
 def _is_causal(remixer: GroundedRemixer | SoundRemixer) -> bool:
@@ -295,29 +254,11 @@ def _check_filter(
         raise ValueError(f"{columns} columns of slots, and its remixer expects others")
 
 
-def fill(
-    module: torch.nn.Module, tensors: dict[str, torch.Tensor], prefix: str, *, partial: bool
-) -> None:
-    """Load the tensors whose names begin with `prefix`: all there are, or with `partial` what
-    training changes. Raises ValueError for missing or unknown ones, RuntimeError for wrong shapes.
-    """
-    state = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
-    whole = module.trained_state() if isinstance(module, PromptReader) else module.state_dict()
-    expected = set(whole)
-    if set(state) != expected:
-        odd = sorted(set(state) ^ expected)
-        raise ValueError(f"{len(odd)} tensors are missing or unknown, such as {odd[0]}")
-    module.load_state_dict(state, strict=not partial)
-
-
 def load_default(
     *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
 ) -> JointRemixer:
     """The system `lcr`: the shipped checkpoint, or any folder given as `weights`."""
-    # What ships comes first: a folder of the same name beside the caller must not take its place.
-    shipped = WEIGHTS / weights
-    folder = Path(weights) if Path(weights).is_dir() and not shipped.is_dir() else shipped
-    return JointRemixer.from_checkpoint(folder, name=name, device=device)
+    return JointRemixer.from_checkpoint(find_checkpoint(weights), name=name, device=device)
 
 
 # The remix blocks under one small budget of training, LCR-G's among them.

@@ -39,7 +39,7 @@ class TrainingLog:
         writer = csv.DictWriter(text, list(columns), restval="")
         writer.writeheader()
         writer.writerows(self._rows)
-        write_whole(self._path, lambda file: file.write(text.getvalue().encode()))
+        write_whole(self._path, text.getvalue())
         events = self._open_events()
         if events is not None:
             for key, value in figures.items():

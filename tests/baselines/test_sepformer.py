@@ -22,8 +22,8 @@ from baselines.sepformer import (
     sepformer_denoiser,
 )
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError
 from lcr.instruction import Task
-from lcr.joint.remixer import WeightsError
 from lcr.testing import CHECKS, Subject
 from tests.speechbrain_modules import speechbrain_module
 

@@ -21,8 +21,8 @@ from agents.planners.generative.text import description_of, inventory_of, reques
 from agents.planners.generative.tokenizer import PLAN, USER
 from baselines.composite.planning import Plan
 from lcr.base_weights import MissingWeightsError, weights_sha256
+from lcr.checkpoints import WeightsError, find_checkpoint
 from lcr.instruction import Description
-from lcr.joint.remixer import WeightsError
 from lcr.remixer import Oracle, OracleUse, Step
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def load_planner(*, weights: str | Path = DEFAULT_WEIGHTS) -> GenerativePlanner:
     """
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-    folder = WEIGHTS / weights if (WEIGHTS / weights).is_dir() else Path(weights)
+    folder = find_checkpoint(weights, WEIGHTS)
     if not (folder / "config.json").is_file():
         raise MissingWeightsError(
             f"no generative planner in {folder}: config.json is missing; train one with "

@@ -118,13 +118,6 @@ class PlannerNetwork(nn.Module):
             if "lora_" in name or name.partition(".")[0] in ("learnt", "hint", "act")
         }
 
-    def load_trained(self, tensors: dict[str, Tensor]) -> None:
-        """Raises ValueError for missing or unknown tensors, RuntimeError for wrong shapes."""
-        odd = sorted(set(tensors) ^ set(self.trained_state()))
-        if odd:
-            raise ValueError(f"{len(odd)} tensors are missing or unknown, such as {odd[0]}")
-        self.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
-
     def merge(self) -> None:
         """Fold LoRA into the encoder, for good, and stop learning."""
         adapted: Any = self.encoder

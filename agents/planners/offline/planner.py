@@ -11,9 +11,8 @@ import torch
 from agents.planners.keyword import KeywordPlanner
 from agents.planners.offline.network import ACTIONS, PlannerConfig, PlannerNetwork, Question
 from baselines.composite.planning import Plan
-from lcr.base_weights import find_base, weights_sha256
+from lcr.checkpoints import Checkpoint, find_checkpoint, load_tensors, must_fit
 from lcr.instruction import Action, AudioDescription, Description
-from lcr.joint.remixer import Checkpoint, WeightsError
 from lcr.remixer import Oracle, OracleUse, Step
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
@@ -46,19 +45,14 @@ class OfflinePlanner:
         """Load a folder with config.json and model.safetensors. `hints` says whether the keyword
         planner helps; None: as the checkpoint says. Raises MissingWeightsError or WeightsError."""
         checkpoint = Checkpoint.read(folder)
-        try:
+        with must_fit(folder, "does not fit this version"):
             config = PlannerConfig(**checkpoint.config["planner"])
             network = PlannerNetwork(config)
-            network.load_trained(checkpoint.tensors)
+            load_tensors(network, checkpoint.tensors)
             network.merge()
             helped = bool(checkpoint.config["hints"]) if hints is None else hints
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{folder} does not fit this version: {error}") from error
-        digests = {
-            folder.name: checkpoint.sha256,
-            Path(config.base).name: weights_sha256(find_base(config.base)),
-        }
-        return cls(network, hints=helped and config.hints, weights=digests)
+        weights = checkpoint.weights(config.base)
+        return cls(network, hints=helped and config.hints, weights=weights)
 
     def plan(
         self, prompt: str, described: Sequence[Description], *, oracle: Oracle | None = None
@@ -129,7 +123,4 @@ def load_offline_planner(
     *, weights: str | Path = DEFAULT_WEIGHTS, hints: bool | None = None
 ) -> OfflinePlanner:
     """The shipped planner, or any checkpoint folder."""
-    shipped = WEIGHTS / weights
-    return OfflinePlanner.from_checkpoint(
-        shipped if shipped.is_dir() else Path(weights), hints=hints
-    )
+    return OfflinePlanner.from_checkpoint(find_checkpoint(weights, WEIGHTS), hints=hints)

@@ -29,10 +29,11 @@ from experiments.comparison.records import locked, write_atomic
 from experiments.comparison.suite import add_mixture_options, suite_of
 from experiments.comparison.systems import BATCH
 from lcr.catalogue.machine import cpu_model
+from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.data.mixtures import GIVEN, Example
 from lcr.errors import LcrError
 from lcr.instruction import patterns
-from lcr.joint.remixer import DEFAULT_WEIGHTS, WEIGHTS, Checkpoint, JointRemixer
+from lcr.joint.remixer import DEFAULT_WEIGHTS, JointRemixer
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.remixer import Oracle, RemixRequest
 from lcr.training.stages import slot_tensor
@@ -159,8 +160,7 @@ def _run(options: argparse.Namespace) -> None:
     curves = [curve for name, path in options.curve for curve in read_curves(name, path)]
     config = suite_of(options)
     device = resolve_device(options.device)
-    shipped = WEIGHTS / options.weights
-    subject = JointSubject(shipped if shipped.is_dir() else Path(options.weights), device=device)
+    subject = JointSubject(find_checkpoint(options.weights), device=device)
     examples = Examples(config, build_bank(config.bank))
     with locked(options.out):
         findings = collect(subject, examples)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from lcr.data.studio import espeak
 from lcr.data.studio.classes import LABELS, SEEN_LABELS, UNSEEN
 from lcr.data.studio.speech import render_speech
 from lcr.data.studio.voices import VOICES, Voice, voices
+from lcr.files import write_whole
 from lcr.instruction import STYLE_VALUES, AudioDescription, SpeechDescription
 
 GENERATOR_VERSION = 1
@@ -207,13 +206,6 @@ def _read_cached(path: Path) -> Samples16 | None:
 
 def _write_cached(path: Path, samples: Samples16) -> None:
     """Write whole or not at all; of two writers the last wins, with the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     payload = samples.astype("<i2").tobytes()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(payload).digest() + payload)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    # Not synced: the checksum tells what a power cut has cut short.
+    write_whole(path, hashlib.sha256(payload).digest() + payload, sync=False)

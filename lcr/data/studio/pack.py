@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lcr.data.bank import SAMPLE_RATE, SPLITS, Entry, Split, Waveform
 from lcr.data.studio.bank import StudioBank
+from lcr.files import write_whole
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 
 SCHEMA = 1
@@ -33,8 +34,7 @@ def pack(
     entries = [entry for entry in bank.entries(split) if entry.description.kind in kinds]
     if not entries:
         raise ValueError(f"nothing to pack: {bank.name} has no {' or '.join(kinds)} in {split}")
-    rows: list[dict[str, object]] = []
-    offset = 0
+    rows: list[dict[str, Any]] = []
     audio_path, index_path = out / "audio.i16", out / "index.json"
     index_path.unlink(missing_ok=True)
     columns = (
@@ -43,8 +43,9 @@ def pack(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    temporary = out / "audio.i16.tmp"
-    with Progress(*columns) as progress, temporary.open("wb") as file:
+
+    def render(file: IO[bytes]) -> None:
+        offset = 0
         for entry in progress.track(entries, description=f"rendering {bank.name} {split}"):
             samples = bank.load_int16(entry)
             file.write(samples.astype("<i2").tobytes())
@@ -60,19 +61,19 @@ def pack(
                 }
             )
             offset += samples.size
-    os.replace(temporary, audio_path)
+
+    with Progress(*columns) as progress:
+        write_whole(audio_path, render)
     index = {
         "schema": SCHEMA,
         "bank": bank.name,
         "digest": bank.digest,
         "sample_rate": SAMPLE_RATE,
         "full_scale": _FULL_SCALE,
-        "samples": offset,
+        "samples": sum(row["length"] for row in rows),
         "entries": rows,
     }
-    temporary = out / "index.json.tmp"
-    temporary.write_text(json.dumps(index))
-    os.replace(temporary, index_path)
+    write_whole(index_path, json.dumps(index))
     return len(rows)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lcr.base_weights import MINILM
 
@@ -68,6 +68,12 @@ class ReaderConfig:
             raise ValueError('mode is "lora" but lora is not given')
         if self.bits is not None and self.trains == "all":
             raise ValueError('quantised weights cannot be trained: take mode "lora" or "frozen"')
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> ReaderConfig:
+        """From what `dataclasses.asdict` gave. Raises TypeError, ValueError."""
+        lora = settings.get("lora")
+        return cls(**{**settings, "lora": LoraConfig(**lora) if lora else None})
 
     @property
     def trains(self) -> Mode:

@@ -18,6 +18,7 @@ from agents.plan import PlanError, parse_plan, settle
 from baselines.clap.checkpoint import save_clap
 from baselines.pit.separation import save_separator
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError
 from lcr.instruction import (
     STYLE_VALUES,
     AudioDescription,
@@ -25,7 +26,6 @@ from lcr.instruction import (
     Kind,
     SpeechDescription,
 )
-from lcr.joint.remixer import WeightsError
 from tests.agents.hearing import DOG, MAN, RAIN, TRUTH, WOMAN, BandClap, at_levels, listener
 from tests.baselines.clap.test_model import tiny_clap
 from tests.baselines.composite.test_remixer import banded_sources

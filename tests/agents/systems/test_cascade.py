@@ -18,6 +18,7 @@ from agents.systems.cascade import CARD, cascade
 from baselines.clap.assign import ClapMatcher
 from baselines.composite.remixer import Cascade
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError
 from lcr.instruction import (
     Action,
     AudioDescription,
@@ -26,7 +27,6 @@ from lcr.instruction import (
     instruction,
     patterns,
 )
-from lcr.joint.remixer import WeightsError
 from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig, Reading
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.prompts.generator import write_prompt

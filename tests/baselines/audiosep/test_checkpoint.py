@@ -23,7 +23,7 @@ from baselines.audiosep.network import ResUNetConfig
 from baselines.audiosep.remixer import VARIABLE, audiosep, audiosep_desk
 from baselines.lass.query import load_encoder
 from lcr.base_weights import MissingWeightsError
-from lcr.joint.remixer import WeightsError
+from lcr.checkpoints import WeightsError
 from tests.baselines.audiosep.test_network import TINY, tiny_network
 from tests.baselines.clap.test_public import TEXTS, laion_state, save_tokenizer, tiny_model
 from tests.tiny_bert import tiny_bert

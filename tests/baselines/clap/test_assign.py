@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from baselines.clap.assign import NONE, ClapMatcher, best_assignment, load_matcher
 from baselines.clap.checkpoint import save_clap
 from baselines.clap.wording import wordings
+from lcr.checkpoints import WeightsError
 from lcr.instruction import AudioDescription, Description, Kind, SpeechDescription
-from lcr.joint.remixer import WeightsError
 from tests.baselines.clap.test_model import tiny_clap
 
 MAN, WOMAN = SpeechDescription(gender="M"), SpeechDescription(gender="F")

@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from baselines.clap.checkpoint import fill_clap, load_clap, save_clap
+from baselines.clap.checkpoint import load_clap, load_clap_tensors, save_clap
 from baselines.clap.model import Clap
 from lcr.base_weights import MissingWeightsError
-from lcr.joint.remixer import WeightsError
+from lcr.checkpoints import WeightsError
 from tests.baselines.clap.test_model import clips, tiny_clap
 
 TEXTS = ["the dog", "mute the rain"]
@@ -74,10 +74,10 @@ def test_only_what_was_trained_of_the_text_encoder_is_kept(tmp_path: Path) -> No
 def test_what_training_exports_fits(clap: Clap, tmp_path: Path) -> None:
     """`experiments/train.py` writes the state of each module under its name."""
     tensors = {f"towers.{k}": 0 * v for k, v in clap.towers.state_dict().items()}
-    fill_clap(clap, tensors)
+    load_clap_tensors(clap, tensors)
     assert not any(p.any() for p in clap.towers.parameters())
     with pytest.raises(ValueError, match="missing or unknown"):
-        fill_clap(clap, dict(list(tensors.items())[1:]))
+        load_clap_tensors(clap, dict(list(tensors.items())[1:]))
 
 
 def _without_a_tensor(folder: Path) -> None:

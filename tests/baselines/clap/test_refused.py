@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from baselines.clap.checkpoint import load_clap
 from lcr.base_weights import MissingWeightsError
-from lcr.joint.remixer import WeightsError
+from lcr.checkpoints import WeightsError
 from tests.baselines.clap.test_public import FEATURES, laion_file, transformers_folder
 
 
@@ -48,7 +48,7 @@ def _drop(name: str) -> Callable[[dict[str, Any]], object]:
             "feature fusion",
         ),
         (lambda c: c.update(state_dict={"conv_block1": torch.zeros(1)}), "it holds conv_block1"),
-        (lambda c: c.update(state_dict=[1, 2]), "no tensors by name"),
+        (lambda c: c.update(state_dict=[1, 2]), "other things than tensors by name"),
         (lambda c: c.update(args=Evil()), "holds code .*system"),
     ],
 )

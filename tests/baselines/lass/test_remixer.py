@@ -24,8 +24,8 @@ from baselines.lass.network import (
 from baselines.lass.query import LoadedEncoder, SentenceEncoder, load_encoder, query_of
 from baselines.lass.remixer import LassRemixer, lass_audio, lass_speech, load_lass, save_lass
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError
 from lcr.instruction import AudioDescription, Description, SpeechDescription, Task, instruction
-from lcr.joint.remixer import WeightsError
 from lcr.nn.paper.sound_remixer import SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.remixer import MissingOracleError, NotDefinedError, Oracle, SystemCard

@@ -24,10 +24,10 @@ from baselines.llm_tse.remixer import (
 from baselines.llm_tse.training import CLUES, LlmTseStage, SpeakerMixtures, extraction_prompt
 from lcr.audio.core import AudioFileError, write_audio
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError
 from lcr.data.bank import Entry, Split, Waveform
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.instruction import SpeechDescription, Task
-from lcr.joint.remixer import WeightsError
 from lcr.losses.snr import negative_snr
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.remixer import SystemCard

@@ -26,7 +26,7 @@ from baselines.pit.separation import (
     save_separator,
 )
 from lcr.base_weights import MissingWeightsError
-from lcr.joint.remixer import WeightsError
+from lcr.checkpoints import WeightsError
 from tests.lcr.evaluation.test_metrics import library
 
 TINY_ARGS = {

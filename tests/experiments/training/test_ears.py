@@ -17,7 +17,7 @@ from baselines.llm_tse.remixer import load_llm_tse
 from baselines.pit.separation import BandSplitSeparator
 from experiments.comparison.errors import ConfigError
 from experiments.training.recipe import build_stage
-from lcr.joint.remixer import CONFIG_FILE, WEIGHTS_FILE, WeightsError
+from lcr.checkpoints import CONFIG_FILE, WEIGHTS_FILE, WeightsError
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 from tests.experiments.training import test_baseline_stages, test_train_cli
 from tests.experiments.training.test_baseline_stages import train_and_ship

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import shlex
 import signal
@@ -186,13 +187,18 @@ def test_mistakes_get_one_line_and_exit_2(
     assert words in line
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_gets_one_line_and_exit_2(
-    tmp_path: Path, bank: Path, capsys: pytest.CaptureFixture[str], torch_as_it_was: None
+    tmp_path: Path,
+    bank: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    torch_as_it_was: None,
 ) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     arguments = command(tmp_path, bank, 2, "--processes", "1")[2:]
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "state.pt.tmp").symlink_to("/dev/full")
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SystemExit) as end:
         train.main(arguments)
     assert end.value.code == 2

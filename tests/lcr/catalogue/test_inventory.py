@@ -16,10 +16,10 @@ from rich.console import Console
 
 from lcr.catalogue import inventory as inventory_module
 from lcr.catalogue.inventory import Inventory, RealTimeFactor, Timing, take
+from lcr.checkpoints import WEIGHTS, Checkpoint
 from lcr.cli import main
 from lcr.cli.commands import models
 from lcr.cli.commands.models import show
-from lcr.joint.remixer import WEIGHTS, Checkpoint
 from lcr.nn.film import FiLM
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 

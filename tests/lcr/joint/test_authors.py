@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 import lcr
+from lcr.checkpoints import WeightsError
 from lcr.joint.authors import FILES, READER, checkpoint_folder, load_authors, read_remixer
-from lcr.joint.remixer import WeightsError
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig
@@ -150,7 +150,7 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path, llama: Path) -> None
     with pytest.raises(WeightsError, match=r"1 tensors are missing .*network\.norm\.weight"):
         read_remixer(folder)
     (folder / "encoder.ckpt").write_bytes(b"PK not a zip")
-    with pytest.raises(WeightsError, match=r"encoder\.ckpt is damaged"):
+    with pytest.raises(WeightsError, match=r"encoder\.ckpt .*damaged"):
         read_remixer(folder)
 
 

@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 
 import lcr
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WEIGHTS, WeightsError
 from lcr.errors import LcrError
 from lcr.joint.hub import HubError, push_to_hub, save_pretrained
-from lcr.joint.remixer import WEIGHTS, JointRemixer, WeightsError, load_default
+from lcr.joint.remixer import JointRemixer, load_default
 from tests.hub_server import COMMIT, TOKEN, serving
 
 PROMPT = "turn the dog down"

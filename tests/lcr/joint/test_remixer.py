@@ -11,15 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lcr.joint.remixer import (
-    CONFIG_FILE,
-    DEFAULT_WEIGHTS,
-    WEIGHTS,
-    WEIGHTS_FILE,
-    JointRemixer,
-    WeightsError,
-    load_default,
-)
+from lcr.checkpoints import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE, WeightsError
+from lcr.joint.remixer import DEFAULT_WEIGHTS, JointRemixer, load_default
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig
 from lcr.nn.reader.slots import SlotVocabulary

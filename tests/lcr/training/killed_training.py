@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import random
@@ -56,6 +57,8 @@ class Job:
     kill: Kill | None = None
     largest_file: int | None = None
     """Bytes a file may have (RLIMIT_FSIZE): a disk that is full at a stated place."""
+    full: bool = False
+    """A disk that says at the end of each file that it is full."""
 
 
 def train(job: Job) -> None:
@@ -73,12 +76,18 @@ def train(job: Job) -> None:
     if job.largest_file is not None:
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (job.largest_file, most))
+    if job.full:
+        os.fsync = _no_space
     try:
         one.run(budget_s=1e9, report=lambda step, total, figures: None)
     except OSError as error:
         print(error, file=sys.stderr)
         sys.exit(3)
     one.accelerator.end_training()
+
+
+def _no_space(descriptor: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _arm(kill: Kill, done: Callable[[], int]) -> None:

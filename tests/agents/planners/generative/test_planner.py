@@ -22,8 +22,8 @@ from agents.planners.generative.planner import (
 )
 from agents.planners.generative.text import inventory_of, request
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError
 from lcr.instruction import AudioDescription, Description, SpeechDescription
-from lcr.joint.remixer import WeightsError
 from lcr.prompts.generator import write_prompt
 from lcr.prompts.generator.examples import random_instruction
 

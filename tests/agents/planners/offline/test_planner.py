@@ -29,8 +29,8 @@ from agents.planners.offline.planner import (
     load_offline_planner,
 )
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import WeightsError
 from lcr.instruction import Action, AudioDescription, Description, SpeechDescription, parse_pattern
-from lcr.joint.remixer import WeightsError
 from tests.tiny_bert import tiny_bert
 
 MAN = SpeechDescription(gender="M", pitch="low", tempo="high", energy="high", emotion="happy")

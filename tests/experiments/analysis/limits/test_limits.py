@@ -36,6 +36,7 @@ from experiments.analysis.limits.summary import (
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples
 from experiments.comparison.suite import SuiteConfig
+from lcr.checkpoints import WEIGHTS
 from lcr.data.bank import SAMPLE_RATE, Entry, Split, Waveform
 from lcr.data.mixtures import Example, MixtureConfig
 from lcr.evaluation.metrics import snr_improvement_db
@@ -48,7 +49,7 @@ from lcr.instruction import (
     instruction,
     patterns,
 )
-from lcr.joint.remixer import DEFAULT_WEIGHTS, WEIGHTS
+from lcr.joint.remixer import DEFAULT_WEIGHTS
 from lcr.remixer import Oracle
 
 EVERY = tuple(patterns(2, 2))
