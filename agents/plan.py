@@ -146,7 +146,9 @@ Find = Callable[[str, Sequence[HeardSource]], int | None]
 """Words and an inventory to the entry that they mean, by number, or None."""
 
 
-def settle(plan: RemixPlan, inventory: Sequence[HeardSource], *, find: Find | None = None) -> Plan:
+def resolve_plan(
+    plan: RemixPlan, inventory: Sequence[HeardSource], *, find: Find | None = None
+) -> Plan:
     """The gains of `inventory`'s sources, in its order: by id, or, where it is given, by `find`.
 
     Raises PlanError for a source that is not there, or two changes that mean one source.

@@ -29,7 +29,7 @@ from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import SuiteConfig, load_suite, suite_names
 from experiments.comparison.summary import summarize
 from experiments.comparison.systems import ReadySystem, build_system, check_options, resolve_names
-from lcr.catalogue.systems import take
+from lcr.catalogue.systems import list_systems
 from lcr.cli.commands.systems import show
 from lcr.errors import LcrError
 
@@ -134,7 +134,7 @@ def _list() -> int:
         print(f"  {name}")
     print("systems:")
     with Console(stderr=True).status("") as status:
-        listing = take(tell=status.update)
+        listing = list_systems(tell=status.update)
     show(listing, _console())
     return EXIT_OK
 

@@ -55,7 +55,7 @@ def make_case(samples: int, *, channels: int = 1, sample_rate: int = 16_000) -> 
     return Case(mixture=mixture, sample_rate=sample_rate, oracle=oracle)
 
 
-def told(case: Case, card: SystemCard) -> Oracle | None:
+def oracle_for(case: Case, card: SystemCard) -> Oracle | None:
     """What a system is told of a case: what its card names. One that does some tasks only gets
     the case as a mixture of 2 speech + 2 audio sources, each half of one, and one of its tasks."""
     oracle = case.oracle

@@ -39,7 +39,7 @@ from lcr.remixer import (
     Step,
     SystemCard,
 )
-from lcr.sample_case import PROMPT, Case, make_case, told
+from lcr.sample_case import PROMPT, Case, make_case, oracle_for
 
 LENGTHS = (1, 2, 3, 255, 256, 257, 1000, 7999)
 """Samples at 16 kHz: single ones, around common hops, odd ones."""
@@ -63,7 +63,7 @@ class Subject:
 
 def run(remixer: Remixer, case: Case, prompt: str = PROMPT) -> Audio:
     """The remix's audio, after checking that it is finite float32 of the mixture's shape."""
-    oracle = told(case, remixer.card)
+    oracle = oracle_for(case, remixer.card)
     remix = remixer.remix(case.mixture, case.sample_rate, prompt, oracle=oracle)
     # Typed as the contract has it; a system under test may break that.
     audio: Any = remix.audio
@@ -184,7 +184,7 @@ def batches_agree(subject: Subject) -> None:
             mixture=case.mixture,
             sample_rate=case.sample_rate,
             prompt=prompt,
-            oracle=told(case, remixer.card),
+            oracle=oracle_for(case, remixer.card),
         )
         for case, prompt in zip(cases, prompts, strict=True)
     ]

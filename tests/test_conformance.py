@@ -16,7 +16,7 @@ from lcr.errors import LcrError
 from lcr.instruction import Task
 from lcr.registry import BrokenSystemError, available, create
 from lcr.remixer import Audio, Oracle, OracleUse, Remix, RemixRequest
-from lcr.sample_case import make_case, told
+from lcr.sample_case import make_case, oracle_for
 from lcr.testing import CHECKS, Subject, check_remixer
 
 BUILT_IN = {"mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr"}
@@ -146,7 +146,7 @@ def test_a_system_of_one_task_is_asked_for_it(task: Task) -> None:
     uses: frozenset[OracleUse] = frozenset({"instruction", "sources", "target"})
     card = replace(MixtureRemixer().card, tasks=frozenset({task}), uses_oracle=uses)
     case = make_case(1000, channels=2)
-    oracle = told(case, card)
+    oracle = oracle_for(case, card)
     assert oracle is not None
     assert oracle.instruction is not None
     assert oracle.sources is not None
@@ -155,7 +155,7 @@ def test_a_system_of_one_task_is_asked_for_it(task: Task) -> None:
     np.testing.assert_allclose(oracle.sources.sum(0), case.mixture, atol=1e-6)
     target = np.tensordot(oracle.instruction.gains, oracle.sources, axes=1)
     np.testing.assert_allclose(oracle.target, target, atol=1e-6)
-    assert told(case, MixtureRemixer().card) is None
+    assert oracle_for(case, MixtureRemixer().card) is None
 
 
 def test_the_suite_finds_an_oracle_system_that_runs_without_truth() -> None:

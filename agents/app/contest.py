@@ -18,7 +18,7 @@ _KEPT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ContestEntry:
     """What a system made of a prompt, in how many seconds; or why it did not."""
 
     system: str
@@ -75,7 +75,7 @@ class Systems:
             self._loaded.move_to_end(name)
             return self._loaded[name]
 
-    def answer(self, name: str, audio: Audio, sample_rate: int, prompt: str) -> Answer:
+    def answer(self, name: str, audio: Audio, sample_rate: int, prompt: str) -> ContestEntry:
         """Run a system on (channels, samples); whatever it raises is in the answer."""
         try:
             system = self.load(name)
@@ -84,8 +84,10 @@ class Systems:
             mixture.flags.writeable = False
             remix = system.remix(Clip(audio=mixture, sample_rate=sample_rate), prompt)
         except Exception as error:
-            return Answer(system=name, remix=None, seconds=0.0, problem=problem_of(name, error))
-        return Answer(system=name, remix=remix, seconds=time.perf_counter() - began)
+            return ContestEntry(
+                system=name, remix=None, seconds=0.0, problem=problem_of(name, error)
+            )
+        return ContestEntry(system=name, remix=remix, seconds=time.perf_counter() - began)
 
 
 def problem_of(name: str, error: Exception) -> str:

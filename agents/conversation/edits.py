@@ -30,7 +30,7 @@ _SOME_BACK_DB, _HALF_BACK_DB = -12.0, -PAPER_DB
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class EditRead:
     """What a prompt does: `edit`, and `focus`, the ids that "it" means afterwards; `way` for "a bit
     more"."""
 
@@ -49,7 +49,7 @@ def names_action(text: str) -> bool:
     return any(p.search(text) for p in (_BACK, _UP, _DOWN, _ON, _LESS))
 
 
-def restoring(text: str, ids: Sequence[str]) -> Reading | None:
+def restoring(text: str, ids: Sequence[str]) -> EditRead | None:
     """ "A bit of it back": muted sources come back, quieter for "a bit" (12 dB) and "half" (6 dB);
     what was turned down or up comes half of the way, in dB; otherwise all of it."""
     if not _BACK.search(text):
@@ -65,10 +65,10 @@ def restoring(text: str, ids: Sequence[str]) -> Reading | None:
     def edit(one: Mix) -> Mix:
         return one.with_gains({id_: restored(one.gain_of(id_)) for id_ in ids})
 
-    return Reading(edit=edit, focus=tuple(id_ for id_ in ids if id_ != REST))
+    return EditRead(edit=edit, focus=tuple(id_ for id_ in ids if id_ != REST))
 
 
-def louder_or_quieter(text: str, ids: Sequence[str], before: Direction | None) -> Reading | None:
+def louder_or_quieter(text: str, ids: Sequence[str], before: Direction | None) -> EditRead | None:
     """ "Louder", "even quieter", "a bit more" (of what was done before), without a planner."""
     way: Direction | None = None
     if _LESS.search(text) and not _DOWN.search(text):
@@ -85,7 +85,7 @@ def louder_or_quieter(text: str, ids: Sequence[str], before: Direction | None) -
     def edit(one: Mix) -> Mix:
         return one.with_gains({id_: _moved(one.gain_of(id_), step_db) for id_ in ids})
 
-    return Reading(edit=edit, focus=tuple(id_ for id_ in ids if id_ != REST), way=way)
+    return EditRead(edit=edit, focus=tuple(id_ for id_ in ids if id_ != REST), way=way)
 
 
 def planned(
@@ -95,7 +95,7 @@ def planned(
     planner: Planner,
     *,
     spared: Sequence[str] = (),
-) -> Reading:
+) -> EditRead:
     """By `planner`, told of the sources `heard`, of which the prompt names `targets`.
 
     A source that is not named changes only with a group ("everything else"), or goes where only
@@ -137,7 +137,7 @@ def planned(
             new[REST] = _moved(one.rest, _step_db(rest, text, True))
         return one.with_gains(new)
 
-    return Reading(edit=edit, focus=tuple(focus), way=way)
+    return EditRead(edit=edit, focus=tuple(focus), way=way)
 
 
 def swapped(edit: Edit, one: str, other: str, *, kept: Sequence[str] = ()) -> Edit:

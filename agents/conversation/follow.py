@@ -216,7 +216,7 @@ class Follower:
         *,
         direct: bool,
         spared: tuple[str, ...] = (),
-    ) -> edits.Reading:
+    ) -> edits.EditRead:
         """`direct`: `text` names nothing else than `wanted`, by "it" or not at all."""
         alone, group = edits.is_alone(text), group_of(text, self.sources)
         every = wanted or (*group, *((REST,) if len(group) == len(self.ids) else ()))
@@ -251,7 +251,7 @@ class Follower:
         return Decision(edit=edit, only=last.only, last=now, instead=instead)
 
     def _decision(
-        self, text: str, reading: edits.Reading, wanted: tuple[str, ...], only: TimeRange | None
+        self, text: str, reading: edits.EditRead, wanted: tuple[str, ...], only: TimeRange | None
     ) -> Decision:
         focus = reading.focus or wanted
         last = Last(prompt=text, named=wanted, focus=tuple(focus), way=reading.way, only=only)

@@ -215,8 +215,8 @@ class Listener:
         return tuple(chosen.tolist())
 
     def finder(self, inventory: Inventory) -> Find:
-        """What `settle` finds the entries by that words mean: of the kind that the words are of
-        (see `kind_of`), the entry that sounds most like them; None where none is of that kind."""
+        """The search that `resolve_plan` uses for words: the entry that sounds most like them among
+        those of their kind (see `kind_of`); None where none is of that kind."""
 
         @torch.inference_mode()
         def find(words: str, heard: Sequence[HeardSource]) -> int | None:

@@ -29,7 +29,7 @@ from langchain_core.messages import HumanMessage
 from agents.llm.budget import Budget, Meter, Price
 from agents.llm.errors import AgentError, BrokenAnswerError, BudgetError, NoPlanError
 from agents.llm.guard import Guard
-from agents.llm.tools import Desk, Stage, tools_for
+from agents.llm.tools import AgentSession, Stage, tools_for
 from agents.plan import PlanError, RemixPlan
 from lcr.remixer import Step
 
@@ -92,7 +92,7 @@ class LlmAgent:
         Raises AgentError or one of its kinds, which hold the trace. What `stage` raises is told
         to the model where it is an LcrError or ValueError, else passed on.
         """
-        desk = Desk(stage)
+        desk = AgentSession(stage)
         meter = Meter(budget=self._budget, price=self._price)
         guard = Guard(desk, meter)
         agent = create_agent(

@@ -22,7 +22,7 @@ from langgraph.types import Command
 from agents.llm.budget import Meter, Usage, call_within
 from agents.llm.chat_models import failure_of, requests_recorded
 from agents.llm.errors import ModelRefusedError, NoPlanError
-from agents.llm.tools import Desk
+from agents.llm.tools import AgentSession
 from agents.plan import PlanError, parse_plan
 from lcr.errors import LcrError
 from lcr.remixer import Step
@@ -36,7 +36,7 @@ _AGAIN = "Answer by calling the tools: set_action for what is to change, then fi
 class Guard(AgentMiddleware):
     """Watches one conversation. `steps` is its record, in order."""
 
-    def __init__(self, desk: Desk, meter: Meter) -> None:
+    def __init__(self, desk: AgentSession, meter: Meter) -> None:
         super().__init__()
         self.steps: list[Step] = []
         self._desk, self._meter = desk, meter

@@ -23,7 +23,7 @@ from agents.plan import (
     RemixPlan,
     SourceChange,
     SourceName,
-    settle,
+    resolve_plan,
 )
 from lcr.instruction import AudioDescription, Description
 from lcr.instruction import SpeechDescription as Speech
@@ -92,7 +92,7 @@ class Words(_Strict):
 
 
 @dataclass
-class Desk:
+class AgentSession:
     """What the tools of one conversation work on: the stage, and the plan as far as it is."""
 
     stage: Stage
@@ -109,7 +109,7 @@ class Desk:
             others="keep" if rest is None else rest.action,
             others_gain_db=None if rest is None else rest.gain_db,
         )
-        settle(plan, self.stage.sources)
+        resolve_plan(plan, self.stage.sources)
         return plan
 
     @property
@@ -118,13 +118,13 @@ class Desk:
 
     def adopt(self, plan: RemixPlan) -> None:
         """Take over a whole plan, and finish. Raises PlanError."""
-        settle(plan, self.stage.sources)
+        resolve_plan(plan, self.stage.sources)
         self.changes = {self._find(change.source).id: change for change in plan.changes}
         self.others = SourceChange(source=OTHERS, action=plan.others, gain_db=plan.others_gain_db)
         self.finished = True
 
     def list_sources(self) -> str:
-        return _json({"sources": [told(source) for source in self.stage.sources]})
+        return _json({"sources": [describe_source(source) for source in self.stage.sources]})
 
     def listen_to(self, source: str) -> str:
         found = self._find(source)
@@ -143,7 +143,7 @@ class Desk:
         return _json({"set": found.id, "factor": round(change.gain, 4)})
 
     def extract(self, words: str) -> str:
-        return _json({"added": told(self.stage.extract(words))})
+        return _json({"added": describe_source(self.stage.extract(words))})
 
     def preview(self) -> str:
         plan = self.plan
@@ -165,7 +165,7 @@ class Desk:
         raise PlanError(f"no source {name!r}; there are: {there}")
 
 
-def tools_for(desk: Desk) -> list[BaseTool]:
+def tools_for(desk: AgentSession) -> list[BaseTool]:
     """The tools, always in the same order: they are part of the prefix that providers cache."""
     nothing, one = NoArguments, OneSource
     table: list[tuple[Any, type[BaseModel], str]] = [
@@ -192,7 +192,7 @@ def tools_for(desk: Desk) -> list[BaseTool]:
     ]
 
 
-def told(source: HeardSource) -> dict[str, object]:
+def describe_source(source: HeardSource) -> dict[str, object]:
     """A source as data for a model."""
     data = {"id": source.id, **describe(source.description)}
     level = {} if source.level_db is None else {"level_db": _db(source.level_db)}

@@ -22,7 +22,7 @@ from lcr.instruction import (
     Kind,
     SpeechDescription,
 )
-from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig, Reading
+from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig, ReaderOutput
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.remixer import MissingOracleError, Oracle, OracleUse, Step
 
@@ -98,7 +98,7 @@ def _speakers(columns: dict[str, float]) -> list[SpeechDescription]:
 class SlotReader(Protocol):
     """What a trained PromptReader is used for."""
 
-    def read(self, prompts: Sequence[str]) -> Reading:
+    def read(self, prompts: Sequence[str]) -> ReaderOutput:
         """Prompts to the probabilities of the slots, (prompts, slots)."""
         ...
 

@@ -11,7 +11,7 @@ from agents.listening.listener import Listener
 from agents.listening.naming import kind_of
 from agents.llm.errors import NothingExtractsError
 from agents.llm.tools import Listened, Preview
-from agents.plan import HeardSource, RemixPlan, settle
+from agents.plan import HeardSource, RemixPlan, resolve_plan
 from agents.systems.execute import mix
 from agents.systems.extractors import Extractor
 from lcr.audio.core import rms_db
@@ -67,7 +67,7 @@ class HeardStage:
         return found
 
     def preview(self, plan: RemixPlan) -> Sequence[Preview]:
-        gains = settle(plan, self._sources).gains
+        gains = resolve_plan(plan, self._sources).gains
         return [
             Preview(
                 source=one.id, before_db=_level(audio), after_db=_level(np.float32(gain) * audio)
@@ -76,7 +76,7 @@ class HeardStage:
         ]
 
     def remix(self, plan: RemixPlan) -> Audio:
-        settled = settle(plan, self._sources)
+        settled = resolve_plan(plan, self._sources)
         parts = np.stack(self._audio) if self._audio else np.zeros((0, *self._mixture.shape))
         return mix(self._mixture, parts.astype(np.float32), settled.gains, settled.rest)
 

@@ -1,6 +1,6 @@
-"""Ears: what LCR-G listens with (its features, stem and norm), for a band-split network of the same
-sizes to begin with, or to borrow. Borrowed ears stay as they are: they are not trained, and a
-checkpoint names them in place of holding them again."""
+"""The part of LCR-G that listens (its features, stem and norm), shared with a band-split network of
+the same sizes: copied to begin with, or borrowed. A borrowed stem is not trained, and a checkpoint
+names it in place of holding it again. Recipes and checkpoints call it `ears`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OWNER = "remixer"
 
 
 @dataclass(frozen=True)
-class Ears:
+class SharedStem:
     """The `tensors` of a checkpoint of LCR-G, its name and the SHA-256 of its weights."""
 
     name: str
@@ -26,11 +26,11 @@ class Ears:
 
     @property
     def settings(self) -> dict[str, str]:
-        """For the config.json of who borrows them; `load_ears` takes it."""
+        """For the config.json of who borrows them; `read_stem` takes it."""
         return {"weights": self.name, "sha256": self.sha256}
 
 
-def load_ears(settings: Mapping[str, Any]) -> Ears:
+def read_stem(settings: Mapping[str, Any]) -> SharedStem:
     """{"weights": an LCR-G that ships or the folder of another}. Where `settings` have the `sha256`
     that a network was trained with, other weights raise WeightsError, as do damaged ones.
 
@@ -43,17 +43,17 @@ def load_ears(settings: Mapping[str, Any]) -> Ears:
         settings.get("sha256"),
         f"the ears {name} are not those that the network was trained with",
     )
-    return Ears(name, checkpoint.sha256, checkpoint.tensors)
+    return SharedStem(name, checkpoint.sha256, checkpoint.tensors)
 
 
-def give_ears(module: nn.Module, tensors: Mapping[str, Tensor], *, stem: str = "blocks") -> None:
-    """Copy the ears among the `tensors` of an LCR-G into `module`, which calls LCR-G's stem `stem`
-    and may do without the norm.
+def load_stem(module: nn.Module, tensors: Mapping[str, Tensor], *, stem: str = "blocks") -> None:
+    """Copy the stem of an LCR-G, whose `tensors` are given, into `module`, which calls the blocks
+    `stem` and may do without the norm.
 
-    Raises ValueError for ears of another depth, RuntimeError for other sizes.
+    Raises ValueError for a stem of another depth, RuntimeError for other sizes.
     """
     own: dict[str, Tensor] = {}
-    wanted = [key for key in module.state_dict() if is_ear(key, stem=stem)]
+    wanted = [key for key in module.state_dict() if is_in_stem(key, stem=stem)]
     for key, value in tensors.items():
         owner, part, *rest = key.split(".")
         name = stem if part == "stem" else part
@@ -64,14 +64,14 @@ def give_ears(module: nn.Module, tensors: Mapping[str, Tensor], *, stem: str = "
     module.load_state_dict(own, strict=False)
 
 
-def borrow_ears(module: nn.Module, ears: Ears, *, stem: str = "blocks") -> None:
-    """`give_ears`, and training leaves them alone. Raises as that does."""
-    give_ears(module, ears.tensors, stem=stem)
+def borrow_stem(module: nn.Module, shared: SharedStem, *, stem: str = "blocks") -> None:
+    """`load_stem`, and training leaves it alone. Raises as that does."""
+    load_stem(module, shared.tensors, stem=stem)
     for key, parameter in module.named_parameters():
-        if is_ear(key, stem=stem):
+        if is_in_stem(key, stem=stem):
             parameter.requires_grad_(False)
 
 
-def is_ear(key: str, *, stem: str = "blocks") -> bool:
-    """Whether a tensor of a network's state is part of its ears."""
+def is_in_stem(key: str, *, stem: str = "blocks") -> bool:
+    """Whether a tensor of a network's state belongs to what it shares with LCR-G."""
     return key.split(".")[0] in ("features", stem, "norm")

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from baselines.composite.stem import Ears, borrow_ears, is_ear, load_ears
+from baselines.composite.stem import SharedStem, borrow_stem, is_in_stem, read_stem
 from baselines.lass.network import SAMPLE_RATE, Extractor, build_extractor
 from baselines.lass.remixer import CHUNK_S, OVERLAP_S, run_extractor
 from baselines.shipped import find_weights
@@ -190,11 +190,11 @@ class LoadedLlmTse:
     weights: Mapping[str, str]
 
 
-def borrow(clues: Clues, extractor: Extractor, ears: Ears) -> None:
+def borrow(clues: Clues, extractor: Extractor, ears: SharedStem) -> None:
     """Let both listen with `ears`, which training leaves alone. Raises ValueError, RuntimeError for
     networks of other sizes."""
     for module in (clues, extractor):
-        borrow_ears(module, ears)
+        borrow_stem(module, ears)
 
 
 def load_llm_tse(folder: Path) -> LoadedLlmTse:
@@ -208,7 +208,7 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
         clues = Clues(CluesConfig(**{**settings["clues"], "band_bins": bands}))
         extractor = build_extractor(settings["extractor"])
         check_parts(reader, clues, extractor)
-        ears = load_ears(settings["ears"]) if settings.get("ears") else None
+        ears = read_stem(settings["ears"]) if settings.get("ears") else None
         if ears is not None:
             borrow(clues, extractor, ears)
         modules = dict(zip(MODULES, (reader, clues, extractor), strict=True))
@@ -221,11 +221,11 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
     return LoadedLlmTse(reader.eval(), clues.eval(), extractor.eval(), weights)
 
 
-def _borrowed(module: nn.Module, prefix: str, ears: Ears | None) -> dict[str, Tensor]:
+def _borrowed(module: nn.Module, prefix: str, ears: SharedStem | None) -> dict[str, Tensor]:
     """What a checkpoint leaves out of a module's state."""
     if ears is None or isinstance(module, PromptReader):
         return {}
-    return {prefix + key: value for key, value in module.state_dict().items() if is_ear(key)}
+    return {prefix + key: value for key, value in module.state_dict().items() if is_in_stem(key)}
 
 
 def save_llm_tse(
@@ -234,7 +234,7 @@ def save_llm_tse(
     extractor: Extractor,
     folder: Path,
     *,
-    ears: Ears | None = None,
+    ears: SharedStem | None = None,
     **about: object,
 ) -> None:
     """Write what `load_llm_tse` reads, without the `ears` that are borrowed; `about` goes into
@@ -247,7 +247,7 @@ def save_llm_tse(
     }
     states = states_of(reader=reader)
     for key, value in states_of(clues=clues, extractor=extractor).items():
-        if ears is None or not is_ear(key.partition(".")[2]):
+        if ears is None or not is_in_stem(key.partition(".")[2]):
             states[key] = value
     write_checkpoint(folder, states, {"schema": 1, **about, "llm-tse": settings})
 

@@ -111,18 +111,18 @@ class BandSplitSeparator(Separator):
 
     def separate(self, mixture: Tensor) -> Tensor:
         spectrum = self.transform(mixture)
-        return self.mask(spectrum, self.hear(spectrum), mixture.shape[-1])
+        return self.mask(spectrum, self.encode(spectrum), mixture.shape[-1])
 
-    def hear(self, spectrum: Tensor) -> Tensor:
+    def encode(self, spectrum: Tensor) -> Tensor:
         """What the stem makes of (batch, bins, frames): (batch, bands, frames, channels)."""
         h = self.features(spectrum)
         for block in self.stem:
             h = block(h)
-        heard: Tensor = self.norm(h)
-        return heard
+        encoded: Tensor = self.norm(h)
+        return encoded
 
     def mask(self, spectrum: Tensor, h: Tensor, samples: int) -> Tensor:
-        """The sources (batch, sources, samples) of what was heard."""
+        """The sources (batch, sources, samples) of `encode`."""
         parts = [
             head(h[:, i]).unflatten(-1, (self.sources, -1)) for i, head in enumerate(self.heads)
         ]

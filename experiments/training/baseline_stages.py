@@ -25,7 +25,7 @@ from baselines.audiosep.training import AudioSepStage, desk_config
 from baselines.clap.checkpoint import save_clap
 from baselines.clap.model import Clap, ClapConfig
 from baselines.clap.training import ClapStage, ClapStageConfig
-from baselines.composite.stem import Ears, load_ears
+from baselines.composite.stem import SharedStem, read_stem
 from baselines.lass.network import Extractor, build_extractor
 from baselines.lass.query import LoadedEncoder, load_encoder
 from baselines.lass.remixer import save_lass
@@ -220,13 +220,13 @@ def _ship_audiosep(recipe: Recipe, tensors: Tensors, out: Path, about: About) ->
     save_audiosep(_filled(network, tensors, "ss_model"), query, out, **about)
 
 
-def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor, Ears | None]:
+def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor, SharedStem | None]:
     settings = suite.build(LlmTseSettings, recipe.system, where="system")
     reader = PromptReader(replace(recipe.reader.build(), slots=0))
     table = {"text_dim": reader.z_dim, **settings.clues}
     clues = Clues(suite.build(CluesConfig, table, where="system: clues"))
     extractor = _extractor(settings.extractor, clues.config.dim)
-    ears = None if settings.ears is None else load_ears({"weights": settings.ears})
+    ears = None if settings.ears is None else read_stem({"weights": settings.ears})
     if ears is not None:
         borrow(clues, extractor, ears)
     return reader, clues, extractor, ears

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from baselines.composite.stem import give_ears
+from baselines.composite.stem import load_stem
 from baselines.lass.network import BandExtractor
 from baselines.llm_tse.training import SpeakerMixtures
 from baselines.pit.separation import BandSplitSeparator
@@ -143,7 +143,7 @@ def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torc
         if blocks is None:
             continue
         try:
-            give_ears(module, tensors, stem=blocks)
+            load_stem(module, tensors, stem=blocks)
         except ValueError as error:
             raise ConfigError(f"[init] {_EARS}: {path} has {error}") from error
         except RuntimeError as error:

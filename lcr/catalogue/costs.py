@@ -13,7 +13,7 @@ from torch import nn
 
 from lcr.nn.cost import count_macs
 from lcr.remixer import Remixer
-from lcr.sample_case import PROMPT, Case, make_case, told
+from lcr.sample_case import PROMPT, Case, make_case, oracle_for
 
 SECONDS = (4, 8)
 """Mixtures that multiply-accumulates are counted on; what a call costs once cancels out."""
@@ -101,7 +101,7 @@ def _macs_per_s(remixer: Remixer, networks: list[nn.Module]) -> int:
     rate = remixer.card.sample_rate or 16_000
 
     def answer(case: Case) -> object:
-        oracle = told(case, remixer.card)
+        oracle = oracle_for(case, remixer.card)
         return remixer.remix(case.mixture, case.sample_rate, PROMPT, oracle=oracle)
 
     answer(make_case(rate // 4, sample_rate=rate))  # what is only done or remembered once

@@ -47,14 +47,16 @@ class System:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing:
+class SystemListing:
     """What `lcr systems` and `compare.py --list` show."""
 
     schema: int
     systems: tuple[System, ...]
 
 
-def take(*, count: bool = True, tell: Callable[[str], object] = lambda doing: None) -> Listing:
+def list_systems(
+    *, count: bool = True, tell: Callable[[str], object] = lambda doing: None
+) -> SystemListing:
     """All systems, each built to see whether it runs; nothing is downloaded. With `count` their
     networks are run and counted. `tell` hears what is being worked on.
 
@@ -76,7 +78,7 @@ def take(*, count: bool = True, tell: Callable[[str], object] = lambda doing: No
             missing = " ".join(str(error).split())
             card = _card(registered.name)
         found.append(_system(registered, card, missing, cost))
-    return Listing(schema=SCHEMA, systems=tuple(found))
+    return SystemListing(schema=SCHEMA, systems=tuple(found))
 
 
 def _cost(remixer: Remixer) -> Cost | None:

@@ -19,7 +19,7 @@ LEDGER = ".lcr-remix.jsonl"
 _SCHEMA = 1
 
 
-class PlanError(LcrError):
+class BatchError(LcrError):
     """Inputs and output do not go together; nothing was done."""
 
 
@@ -35,7 +35,7 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class BatchPlan:
     """`root` is the folder that a batch goes into; None for a single file."""
 
     jobs: tuple[Job, ...]
@@ -50,13 +50,13 @@ class _Input:
     problem: str | None = None
 
 
-def make_plan(inputs: Sequence[str], output: str | None) -> Plan:
+def plan_batch(inputs: Sequence[str], output: str | None) -> BatchPlan:
     """Files, folders (searched to the bottom) and glob patterns to jobs.
 
     One file goes to `output`, by default beside itself as NAME.remixed.SUFFIX; several files, a
     folder or a pattern go into the folder `output`, a folder's files in its own order.
 
-    Raises PlanError when several files have no folder to go into, or would overwrite one another
+    Raises BatchError when several files have no folder to go into, or would overwrite one another
     or what they are made of.
     """
     if PIPE in inputs:
@@ -65,38 +65,38 @@ def make_plan(inputs: Sequence[str], output: str | None) -> Plan:
     if not batch:
         return _single(Path(inputs[0]), output)
     if output is None or output == PIPE:
-        raise PlanError("several files need a folder to go into: -o FOLDER")
+        raise BatchError("several files need a folder to go into: -o FOLDER")
     root = Path(output)
     if root.exists() and not root.is_dir():
-        raise PlanError(f"{root} is a file; several files need a folder to go into")
+        raise BatchError(f"{root} is a file; several files need a folder to go into")
     jobs: dict[Path, Job] = {}
     for given in (each for text in inputs for each in _found(text, root)):
         target = root / given.below
         job = Job(name=str(given.source), source=given.source, target=target, problem=given.problem)
         other = jobs.setdefault(target, job)
         if other.source != job.source:
-            raise PlanError(f"{other.name} and {job.name} would both become {target}")
+            raise BatchError(f"{other.name} and {job.name} would both become {target}")
     sources = {job.source.resolve() for job in jobs.values() if job.source is not None}
     for target in jobs:
         if target.resolve() in sources:
-            raise PlanError(f"{target} would be overwritten; give another folder to -o")
-    return Plan(jobs=tuple(jobs.values()), root=root)
+            raise BatchError(f"{target} would be overwritten; give another folder to -o")
+    return BatchPlan(jobs=tuple(jobs.values()), root=root)
 
 
-def _from_pipe(inputs: Sequence[str], output: str | None) -> Plan:
+def _from_pipe(inputs: Sequence[str], output: str | None) -> BatchPlan:
     if len(inputs) > 1:
-        raise PlanError("standard input (-) cannot be one of several inputs")
+        raise BatchError("standard input (-) cannot be one of several inputs")
     if output is not None and _names_folder(output):
-        raise PlanError(f"{output} is a folder; what comes from standard input needs a file name")
+        raise BatchError(f"{output} is a folder; what comes from standard input needs a file name")
     target = None if output in (None, PIPE) else Path(str(output))
-    return Plan(jobs=(Job(name="standard input", source=None, target=target),), root=None)
+    return BatchPlan(jobs=(Job(name="standard input", source=None, target=target),), root=None)
 
 
-def _single(source: Path, output: str | None) -> Plan:
+def _single(source: Path, output: str | None) -> BatchPlan:
     target: Path | None = source.with_name(f"{source.stem}.remixed{source.suffix}")
     if output is not None:
         target = None if output == PIPE else Path(output)
-    return Plan(jobs=(Job(name=str(source), source=source, target=target),), root=None)
+    return BatchPlan(jobs=(Job(name=str(source), source=source, target=target),), root=None)
 
 
 def _means_several(text: str) -> bool:

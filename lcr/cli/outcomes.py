@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lcr.cli.bars import Bars
-from lcr.cli.batch import Plan
+from lcr.cli.batch import BatchPlan
 from lcr.prompts.request import reading
 from lcr.remixer import Step
 from lcr.running.files import FileRemix
@@ -44,11 +44,11 @@ class Outcome:
         return fields
 
 
-class Teller:
+class Reporter:
     """What a person or a program is told: problems on standard error, the rest on standard output,
     or on standard error as well where the audio goes to standard output."""
 
-    def __init__(self, options: argparse.Namespace, plan: Plan, bars: Bars) -> None:
+    def __init__(self, options: argparse.Namespace, plan: BatchPlan, bars: Bars) -> None:
         self._options, self._bars = options, bars
         self._batch = plan.root is not None
         self._out = sys.stderr if any(job.target is None for job in plan.jobs) else sys.stdout

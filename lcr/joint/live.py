@@ -2,7 +2,8 @@
 
 The network works at the sound's own rate: 10 ms hops have the same frequencies a bin apart at any
 rate, so nothing is resampled and no filter adds its delay. What lies above the network's 8 kHz
-follows the mask of its highest band. Channels share nothing: each is heard and remixed on its own.
+follows the mask of its highest band. Each channel is encoded and remixed
+on its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lcr.audio.streams import Queue
 from lcr.joint.remixer import SAMPLE_RATE, JointRemixer, load_default
 from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.grounded.causal_bands import FRAME_HOPS, CausalTransform
-from lcr.nn.grounded.remixer import Heard
+from lcr.nn.grounded.remixer import Encoding
 from lcr.remixer import Audio
 
 _MOST_FRAMES = 64
@@ -51,10 +52,10 @@ class RatedRemixer:
         missing = max(0, self._bins - spectrum.shape[1])
         return functional.pad(self._scale * spectrum[:, : self._bins], (0, 0, 0, missing))
 
-    def mask(self, heard: Heard, filters: Tensor) -> Tensor:
+    def mask(self, encoding: Encoding, filters: Tensor) -> Tensor:
         """h_m of filters (rows, instructions, z_dim) for this rate's bins, (rows, instructions,
         bins, frames)."""
-        mask = self.network.mask(heard, filters).transpose(2, 3)
+        mask = self.network.mask(encoding, filters).transpose(2, 3)
         bins = self.transform.n_fft // 2 + 1
         if bins <= self._bins:
             return mask[:, :, :bins]
@@ -68,8 +69,8 @@ class RatedRemixer:
         check_audio(audio, SAMPLE_RATE)
         wave = torch.from_numpy(np.array(audio))
         spectrum = self.transform(wave)
-        heard, _ = self.network.listen(self.seen(spectrum), self.network.begin(len(wave)))
-        mask = self.mask(heard, z.expand(len(wave), 1, -1)).squeeze(1)
+        encoding, _ = self.network.encode_frames(self.seen(spectrum), self.network.start(len(wave)))
+        mask = self.mask(encoding, z.expand(len(wave), 1, -1)).squeeze(1)
         out: Audio = self.transform.inverse(mask * spectrum, wave.shape[1]).numpy()
         return out
 
@@ -106,7 +107,7 @@ class StreamingRemixer:
         self._next: Tensor | None = None
         self._waiting: Tensor | None = None
         self._faded = 0  # frames of the fade from `_z` to `_next` that are done
-        self._listening = network.begin(channels)
+        self._state = network.start(channels)
         self._input, self._output = Queue(channels), Queue(channels)
         self._input.put(np.zeros((channels, (FRAME_HOPS - 1) * hop), np.float32))
         self._output.put(np.zeros((channels, self.latency), np.float32))
@@ -160,10 +161,10 @@ class StreamingRemixer:
             wave = torch.from_numpy(np.array(self._input.peek(past + frames * hop)))
             self._input.take(frames * hop)
             spectrum = self._rated.transform.analyse(wave)
-            heard, self._listening = self._rated.network.listen(
-                self._rated.seen(spectrum), self._listening
+            encoding, self._state = self._rated.network.encode_frames(
+                self._rated.seen(spectrum), self._state
             )
-            mask = self._mask(heard, frames)
+            mask = self._mask(encoding, frames)
             first, second = self._rated.transform.synthesise(mask * spectrum)
             if self._tail is None:  # before the first block there is none
                 blocks = second[:, :-1] + first[:, 1:]
@@ -172,13 +173,13 @@ class StreamingRemixer:
             self._tail = second[:, -1:]
             self._output.put(blocks.flatten(1).numpy())
 
-    def _mask(self, heard: Heard, frames: int) -> Tensor:
+    def _mask(self, encoding: Encoding, frames: int) -> Tensor:
         """(channels, bins, frames), faded from one filter to the next where a change is asked."""
         if self._next is None and self._waiting is not None:
             self._next, self._waiting, self._faded = self._waiting, None, 0
         filters = [self._z] if self._next is None else [self._z, self._next]
         asked = torch.cat(filters).expand(self.channels, -1, -1)
-        masks = self._rated.mask(heard, asked)
+        masks = self._rated.mask(encoding, asked)
         if self._next is None:
             return masks[:, 0]
         step = torch.arange(self._faded + 1, self._faded + frames + 1) / self._fade_frames

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from lcr.audio.core import check_audio
+from lcr.checkpoints import WEIGHTS, Checkpoint
 from lcr.joint.query import QueryModel, Thresholds
-from lcr.joint.remixer import SAMPLE_RATE, WEIGHTS, Checkpoint
+from lcr.joint.remixer import SAMPLE_RATE
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.remixer import (
     Audio,

@@ -137,7 +137,8 @@ class JointRemixer:
         remixing = (time.perf_counter() - start) / len(requests) - reading
         return [
             Remix(
-                audio=each, trace=(self._told(row, reading), Step(name="remix", seconds=remixing))
+                audio=each,
+                trace=(self._describe_reading(row, reading), Step(name="remix", seconds=remixing)),
             )
             for each, row in zip(audio, z, strict=True)
         ]
@@ -147,7 +148,7 @@ class JointRemixer:
         `lcr.running.chunked.PreparedRemixer`."""
         start = time.perf_counter()
         z = self.read([prompt])
-        told = self._told(z[0], time.perf_counter() - start)
+        told = self._describe_reading(z[0], time.perf_counter() - start)
 
         def core(audio: Audio) -> Audio:
             # One after another, so that memory does not grow with the number of channels.
@@ -187,7 +188,7 @@ class JointRemixer:
         out: Audio = self._remixer(waves, z.unsqueeze(1)).squeeze(1).cpu().numpy()
         return out
 
-    def _told(self, z: torch.Tensor, seconds: float) -> Step:
+    def _describe_reading(self, z: torch.Tensor, seconds: float) -> Step:
         if not self.slot_names:
             return Step(name="read prompt", detail=f"{z.shape[-1]} values of z", seconds=seconds)
         probabilities = z[: len(self.slot_names)].tolist()

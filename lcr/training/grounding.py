@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from lcr.instruction import Description
 from lcr.nn.grounded.bands import BandTransform
-from lcr.nn.grounded.remixer import GroundedRemixer, Heard
+from lcr.nn.grounded.remixer import Encoding, GroundedRemixer
 from lcr.nn.reader.slots import SlotVocabulary
 
 
@@ -34,7 +34,7 @@ def energy_shares(transform: BandTransform, sources: Tensor) -> tuple[Tensor, Te
 
 def grounding_loss(
     remixer: GroundedRemixer,
-    heard: Heard,
+    encoding: Encoding,
     sources: Tensor,
     descriptions: Sequence[Sequence[Description]],
     vocabulary: SlotVocabulary,
@@ -50,7 +50,7 @@ def grounding_loss(
     target = torch.einsum("bskt,bsc->bktc", shares, fits * known)
     sure = torch.einsum("bskt,bsc->bktc", shares, known)
     loss = functional.binary_cross_entropy_with_logits(
-        heard.recognised.float(),
+        encoding.recognised.float(),
         (target / sure.clamp_min(1e-3)).clamp(0, 1),
         sure * weight.unsqueeze(-1),
         reduction="none",

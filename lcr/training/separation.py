@@ -27,7 +27,7 @@ class BandSeparator(Protocol):
 
     transform: BandTransform
 
-    def hear(self, spectrum: Tensor) -> Tensor: ...
+    def encode(self, spectrum: Tensor) -> Tensor: ...
     def mask(self, spectrum: Tensor, h: Tensor, samples: int) -> Tensor: ...
 
 
@@ -82,7 +82,7 @@ class SeparatorStage:
         level = mixture.square().mean(-1, keepdim=True).add(1e-12).sqrt()
         with cpu_products(bfloat16=self.config.cpu_bfloat16):
             spectrum = separator.transform(mixture / level)
-            h = separator.hear(spectrum)
+            h = separator.encode(spectrum)
             estimate = separator.mask(spectrum, h, mixture.shape[-1]).float()
             embedded = self.modules["clusters"](h).float()
         shares, weight = energy_shares(separator.transform, sources)

@@ -17,7 +17,7 @@ from lcr.data.mixtures import Example
 from lcr.instruction import Task
 from lcr.losses.pit import permutation_invariant
 from lcr.losses.snr import negative_snr, negative_snr_improvement
-from lcr.nn.grounded.remixer import GroundedRemixer, Heard
+from lcr.nn.grounded.remixer import Encoding, GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.slots import SlotVocabulary
@@ -127,9 +127,9 @@ class _RemixingStage(ABC):
         mixture = batch.sources.sum(1)
         z = z.view(len(mixture), -1, z.shape[-1])
         if isinstance(self.remixer, GroundedRemixer):
-            heard = self.remixer.hear(mixture)
-            estimate = self.remixer.remix(heard, z)
-            extra = {"grounding": (self.config.grounding_weight, partial(self._ground, heard))}
+            encoding = self.remixer.encode(mixture)
+            estimate = self.remixer.remix(encoding, z)
+            extra = {"grounding": (self.config.grounding_weight, partial(self._ground, encoding))}
         else:
             parts = self.remixer.parts(mixture, z)
             estimate = parts.sum(2)
@@ -146,10 +146,10 @@ class _RemixingStage(ABC):
                 figures[name] = float(more.detach())
         return loss, figures
 
-    def _ground(self, heard: Heard, batch: Batch) -> Tensor:
+    def _ground(self, encoding: Encoding, batch: Batch) -> Tensor:
         assert isinstance(self.remixer, GroundedRemixer)
         return grounding_loss(
-            self.remixer, heard, batch.sources, batch.descriptions, self.vocabulary
+            self.remixer, encoding, batch.sources, batch.descriptions, self.vocabulary
         )
 
 

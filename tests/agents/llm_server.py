@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from agents.llm.tools import Listened, Preview
-from agents.plan import HeardSource, PlanError, RemixPlan, settle
+from agents.plan import HeardSource, PlanError, RemixPlan, resolve_plan
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 from lcr.remixer import Audio, Step
 
@@ -56,14 +56,14 @@ class MadeStage:
         return found
 
     def preview(self, plan: RemixPlan) -> list[Preview]:
-        gains = settle(plan, self.sources).gains
+        gains = resolve_plan(plan, self.sources).gains
         return [
             Preview(source=one.id, before_db=-20.0, after_db=-20.0 if gain else None)
             for one, gain in zip(self.sources, gains, strict=True)
         ]
 
     def remix(self, plan: RemixPlan) -> Audio:
-        gains = np.float32(settle(plan, self.sources).gains[: len(self.audio)])
+        gains = np.float32(resolve_plan(plan, self.sources).gains[: len(self.audio)])
         out: Audio = np.einsum("s,sct->ct", gains, self.audio)
         return out
 

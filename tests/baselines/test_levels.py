@@ -17,7 +17,7 @@ from baselines.shipped import WEIGHTS
 from lcr.instruction import Action, AudioDescription, Instruction, SpeechDescription
 from lcr.registry import available
 from lcr.remixer import Oracle, Remixer
-from lcr.sample_case import PROMPT, Case, make_case, told
+from lcr.sample_case import PROMPT, Case, make_case, oracle_for
 from tests.baselines.composite.test_remixer import banded_sources
 from tests.test_conformance import _subject
 
@@ -58,7 +58,7 @@ def test_the_output_follows_the_input(name: str) -> None:
     case = make_case(24_000)
 
     def answer(given: Case) -> np.ndarray:
-        oracle = told(given, system.card)
+        oracle = oracle_for(given, system.card)
         return system.remix(given.mixture, given.sample_rate, PROMPT, oracle=oracle).audio
 
     plain = answer(case)

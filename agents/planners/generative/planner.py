@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from agents.plan import HeardSource, PlanError, RemixPlan, parse_plan, settle
+from agents.plan import HeardSource, PlanError, RemixPlan, parse_plan, resolve_plan
 from agents.planners.generative.text import description_of, inventory_of, request
 from agents.planners.generative.tokenizer import PLAN, USER
 from baselines.composite.planning import Plan
@@ -140,7 +140,7 @@ def in_gains(
 ) -> Plan:
     """The plan's gains on the inventory, or, without one, on what it describes."""
     if inventory:
-        found = settle(planned, inventory)
+        found = resolve_plan(planned, inventory)
     else:
         found = Plan(
             descriptions=tuple(description_of(change.source) for change in planned.changes),

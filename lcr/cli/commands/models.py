@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lcr.catalogue.inventory import Inventory, Model
+    from lcr.catalogue.models import Model, ModelListing
     from lcr.catalogue.readers import Reader
 
 EXTRA = "model"
@@ -44,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     import torch
 
-    from lcr.catalogue.inventory import Timing, take
+    from lcr.catalogue.models import Timing, list_models
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     timing = Timing(seconds=options.seconds, rounds=options.rounds) if options.timing else None
     with Console(stderr=True).status("") as status:
-        inventory = take(
+        inventory = list_models(
             folders=options.folders, variants=options.variants, timing=timing, tell=status.update
         )
     if options.json:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def show(inventory: Inventory, console: Console) -> None:
+def show(inventory: ModelListing, console: Console) -> None:
     """Two tables and what their numbers mean, legible from 80 columns on."""
     timing = inventory.timing
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -114,7 +114,7 @@ def _reader_cells(reader: Reader) -> list[str]:
     ]
 
 
-def _notes(inventory: Inventory) -> list[str]:
+def _notes(inventory: ModelListing) -> list[str]:
     notes = [
         f"{reader.name} not here: {reader.missing}"
         for reader in inventory.readers

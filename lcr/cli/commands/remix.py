@@ -23,7 +23,7 @@ from lcr.errors import AudioFileError, LcrError
 
 if TYPE_CHECKING:
     from lcr.audio.reader import AudioFile
-    from lcr.cli.batch import Job, Ledger, Plan
+    from lcr.cli.batch import BatchPlan, Job, Ledger
     from lcr.cli.outcomes import Outcome, Status
     from lcr.remixer import Remixer
     from lcr.running.files import FileRemix
@@ -76,18 +76,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lcr.cli.batch import make_plan
-    from lcr.cli.outcomes import Teller
+    from lcr.cli.batch import plan_batch
+    from lcr.cli.outcomes import Reporter
 
     _check_prompt(options)
     _check_range(options)
-    plan = make_plan(options.inputs, options.output)
+    plan = plan_batch(options.inputs, options.output)
     _check_standard_output(plan, options)
     outcomes: list[Outcome] = []
     with contextlib.ExitStack() as stack:
         plan = _spool_input(plan, stack)
         bars = stack.enter_context(Bars("lcr remix", total=len(plan.jobs)))
-        say = Teller(options, plan, bars)
+        say = Reporter(options, plan, bars)
         say.prompt()
         work = _dry(plan, options) if options.dry_run else _work(plan, options, bars)
         try:
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_PARTIAL if failed else 0
 
 
-def _work(plan: Plan, options: argparse.Namespace, bars: Bars) -> Iterator[Outcome]:
+def _work(plan: BatchPlan, options: argparse.Namespace, bars: Bars) -> Iterator[Outcome]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: bars.line(f"warning: {message}")
         from lcr.api import load
@@ -196,7 +196,7 @@ def _remix(
     )
 
 
-def _dry(plan: Plan, options: argparse.Namespace) -> Iterator[Outcome]:
+def _dry(plan: BatchPlan, options: argparse.Namespace) -> Iterator[Outcome]:
     from lcr.audio.reader import AudioFile
     from lcr.audio.writer import encoding_like
     from lcr.cli.batch import Ledger
@@ -280,7 +280,7 @@ def _check_range(options: argparse.Namespace) -> None:
     choose_range(options.prompt, start_s=options.start_s, end_s=options.end_s)
 
 
-def _check_standard_output(plan: Plan, options: argparse.Namespace) -> None:
+def _check_standard_output(plan: BatchPlan, options: argparse.Namespace) -> None:
     if all(job.target is not None for job in plan.jobs) or options.dry_run:
         return
     if options.json:
@@ -289,7 +289,7 @@ def _check_standard_output(plan: Plan, options: argparse.Namespace) -> None:
         raise LcrError("the audio would go to the terminal; give -o FILE, or pipe it on")
 
 
-def _spool_input(plan: Plan, stack: contextlib.ExitStack) -> Plan:
+def _spool_input(plan: BatchPlan, stack: contextlib.ExitStack) -> BatchPlan:
     """Standard input as a file: how long it is must be known first, and it is read twice."""
     if plan.jobs[0].source is not None:
         return plan

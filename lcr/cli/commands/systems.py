@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lcr.catalogue.systems import Listing, System
+    from lcr.catalogue.systems import System, SystemListing
 
 EXTRA = "all"
 _UNKNOWN = "unknown"
@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lcr.catalogue.systems import take  # numpy, which `lcr --help` must not wait for
+    from lcr.catalogue.systems import list_systems  # numpy, which `lcr --help` must not wait for
 
     with Console(stderr=True).status("") as status:
-        listing = take(count=options.count, tell=status.update)
+        listing = list_systems(count=options.count, tell=status.update)
     if options.json:
         print(json.dumps(dataclasses.asdict(listing), indent=1))
     else:
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def show(listing: Listing, console: Console) -> None:
+def show(listing: SystemListing, console: Console) -> None:
     """Two tables and what their words mean, legible from 80 columns on."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("system", overflow="fold")
@@ -88,7 +88,7 @@ def _number(system: System, value: int | None, unit: float, suffix: str) -> str:
     return f"{value / unit:.2f}{suffix}" if value else "0"
 
 
-def _notes(listing: Listing) -> list[str]:
+def _notes(listing: SystemListing) -> list[str]:
     notes = [
         f"{one.name} does not run here: {one.missing}" for one in listing.systems if one.missing
     ]

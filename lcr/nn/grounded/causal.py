@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcr.nn.grounded.causal_bands import (
     FRAME_HOPS,
@@ -19,7 +19,7 @@ from lcr.nn.grounded.causal_bands import (
     RunningLevel,
 )
 from lcr.nn.grounded.packed_bands import PackedFeatures, PackedHeads
-from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer, Heard
+from lcr.nn.grounded.remixer import Encoding, GroundedConfig, GroundedRemixer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,40 +46,44 @@ class CausalConfig(GroundedConfig):
 
 
 @dataclass(frozen=True)
-class Listening:
-    """What the ears remember of some rows of audio: the level, and a state for each block."""
+class StreamState:
+    """Of some rows of audio: the level so far, and a state for each block of the stem."""
 
     level: LevelState
     stem: tuple[Tensor | None, ...]
 
 
 class CausalRemixer(GroundedRemixer):
-    """GroundedRemixer without ears for what is to come. Its `transform` is for 16 kHz; `listen`
-    and `mask` take frames of any transform whose bins lie as far apart."""
+    """GroundedRemixer whose output depends on the past alone, frame by frame.
+
+    Its `transform` is for 16 kHz; `encode_frames` and `mask` take frames of any transform whose
+    bins lie as far apart. What it remembers between frames is a `StreamState`, which its caller keeps.
+    """
 
     transform: CausalTransform
     config: CausalConfig
 
     def __init__(self, config: CausalConfig) -> None:
-        super().__init__(config)
-        self.transform = CausalTransform(config.hop, config.band_bins)
-        self.stem = nn.ModuleList(CausalBandBlock(config.channels) for _ in range(config.blocks))
+        transform = CausalTransform(config.hop, config.band_bins)
+        super().__init__(config, transform=transform, block=CausalBandBlock)
         self._level = RunningLevel(config.level_frames)
         window = self.transform.window.double()
         self._packed: tuple[PackedFeatures, PackedHeads] | None = None
         self._power = 2 / (config.n_fft * float(window.square().sum()))
 
-    def hear(self, mixture: Tensor) -> Heard:
+    def encode(self, mixture: Tensor) -> Encoding:
         """Listen to (batch, samples), once for all prompts."""
         spectrum = self.transform(mixture)
-        heard, _ = self.listen(spectrum, self.begin(len(mixture)))
-        return Heard(heard.level, spectrum, heard.features, heard.recognised, mixture.shape[-1])
+        encoding, _ = self.encode_frames(spectrum, self.start(len(mixture)))
+        return Encoding(
+            encoding.level, spectrum, encoding.features, encoding.recognised, mixture.shape[-1]
+        )
 
-    def begin(self, rows: int) -> Listening:
-        """Nothing heard yet."""
-        return Listening(self._level.start(rows), (None,) * len(self.stem))
+    def start(self, rows: int) -> StreamState:
+        """The state before the first frame of `rows` rows of audio."""
+        return StreamState(self._level.start(rows), (None,) * len(self.stem))
 
-    def listen(self, spectrum: Tensor, state: Listening) -> tuple[Heard, Listening]:
+    def encode_frames(self, spectrum: Tensor, state: StreamState) -> tuple[Encoding, StreamState]:
         """The next frames, (rows, bins, frames) complex, one or more."""
         power = torch.view_as_real(spectrum).square().sum((1, 3)) * self._power
         level, after = self._level.follow(power, state.level)
@@ -93,8 +97,8 @@ class CausalRemixer(GroundedRemixer):
         h = self.norm(h)
         samples = spectrum.shape[2] * self.config.hop
         # The mask goes on the spectrum as it is: nothing is left to scale back.
-        heard = Heard(level.new_ones(len(level), 1), spectrum, h, self.ground(h), samples)
-        return heard, Listening(after, tuple(states))
+        encoding = Encoding(level.new_ones(len(level), 1), spectrum, h, self.ground(h), samples)
+        return encoding, StreamState(after, tuple(states))
 
     def pack(self) -> CausalRemixer:
         """Freeze for use frame by frame: the same values by fewer and larger products. Later
@@ -106,5 +110,5 @@ class CausalRemixer(GroundedRemixer):
     def _logits(self, x: Tensor) -> Tensor:
         return self._packed[1](x) if self._packed else super()._logits(x)
 
-    def mask(self, heard: Heard, z: Tensor) -> Tensor:
-        return super().mask(heard, z[..., : self.config.z_dim])
+    def mask(self, encoding: Encoding, z: Tensor) -> Tensor:
+        return super().mask(encoding, z[..., : self.config.z_dim])

@@ -15,6 +15,7 @@ with what the stem has recognised. Nothing is separated: one mask, one output.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -79,7 +80,7 @@ class GroundedConfig:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Encoding:
     """What the stem makes of some mixtures, whatever the prompt: `level` (batch, 1), `spectrum`
     (batch, bins, frames), `features` (batch, bands, frames, channels), `recognised` logits
     (batch, bands, frames, columns - 2), `samples` of the input."""
@@ -96,14 +97,22 @@ class GroundedRemixer(nn.Module):
 
     gains: Tensor
 
-    def __init__(self, config: GroundedConfig) -> None:
+    def __init__(
+        self,
+        config: GroundedConfig,
+        *,
+        transform: BandTransform | None = None,
+        block: Callable[[int], nn.Module] = BandBlock,
+    ) -> None:
+        """`transform` and the `block`s of the stem are those of BandTransform and BandBlock unless
+        others are given."""
         super().__init__()
         self.config = config
         c, q, bands = config.channels, config.query_channels, len(config.band_bins)
         self.register_buffer("gains", torch.tensor([a.gain for a in Action]), persistent=False)
-        self.transform = BandTransform(config.n_fft, config.hop, config.band_bins)
+        self.transform = transform or BandTransform(config.n_fft, config.hop, config.band_bins)
         self.features = BandFeatures(config.band_bins, c)
-        self.stem = nn.ModuleList(BandBlock(c) for _ in range(config.blocks))
+        self.stem = nn.ModuleList(block(c) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(c)
         self.classes = config.columns - 2  # all that can be heard: not the last two scopes
         self.ground = nn.Linear(c, self.classes)
@@ -125,9 +134,9 @@ class GroundedRemixer(nn.Module):
     def forward(self, mixture: Tensor, z: Tensor) -> Tensor:
         """`mixture` (batch, samples), `z` (batch, instructions, z_dim) -> (batch, instructions,
         samples). The output follows the input's level: f(g x) = g f(x)."""
-        return self.remix(self.hear(mixture), z)
+        return self.remix(self.encode(mixture), z)
 
-    def hear(self, mixture: Tensor) -> Heard:
+    def encode(self, mixture: Tensor) -> Encoding:
         """Listen to (batch, samples), once for all prompts."""
         level = mixture.square().mean(-1, keepdim=True).add(1e-12).sqrt()
         spectrum = self.transform(mixture / level)
@@ -135,13 +144,13 @@ class GroundedRemixer(nn.Module):
         for block in self.stem:
             h = block(h)
         h = self.norm(h)
-        return Heard(level, spectrum, h, self.ground(h), mixture.shape[-1])
+        return Encoding(level, spectrum, h, self.ground(h), mixture.shape[-1])
 
-    def remix(self, heard: Heard, z: Tensor) -> Tensor:
+    def remix(self, encoding: Encoding, z: Tensor) -> Tensor:
         """Apply filters (batch, instructions, z_dim) -> (batch, instructions, samples)."""
-        mask = self.mask(heard, z).transpose(2, 3)
-        estimate = self.transform.inverse(mask * heard.spectrum.unsqueeze(1), heard.samples)
-        return estimate * heard.level.unsqueeze(1)
+        mask = self.mask(encoding, z).transpose(2, 3)
+        estimate = self.transform.inverse(mask * encoding.spectrum.unsqueeze(1), encoding.samples)
+        return estimate * encoding.level.unsqueeze(1)
 
     def grow_from(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights of a network that differs in having fewer stem blocks, completed so that
@@ -167,7 +176,7 @@ class GroundedRemixer(nn.Module):
                     assert isinstance(first, nn.Linear)
                     first.weight[:, known:] = 0
 
-    def mask(self, heard: Heard, z: Tensor) -> Tensor:
+    def mask(self, encoding: Encoding, z: Tensor) -> Tensor:
         """h_m (eq. 2) under `z` as `remix` takes it, (batch, instructions, frames, bins)."""
         batch, asked = z.shape[:2]
         columns = self.config.columns
@@ -182,13 +191,13 @@ class GroundedRemixer(nn.Module):
         groups = ((present > _UNLIKELY) & of_use).nonzero(as_tuple=True)
         mixture, instruction, action = groups
         row = mixture * asked + instruction
-        frames, bins = heard.spectrum.shape[2], heard.spectrum.shape[1]
+        frames, bins = encoding.spectrum.shape[2], encoding.spectrum.shape[1]
         mask = unnamed.reshape(-1, 1, 1).expand(-1, frames, bins)
         if len(row):
             named = slots[groups]
             rest = (slots.sum(2)[mixture, instruction] - named).clamp(0, 1)
             condition = torch.cat([named, rest, embedding[mixture, instruction]], -1)
-            parts = self._ground(heard, mixture, condition) * present[groups][:, None, None]
+            parts = self._ground(encoding, mixture, condition) * present[groups][:, None, None]
             rest_of_all = everything_else[groups]
             isolating = (action == _KEEP) * (1 - unnamed[mixture, instruction])
             changing = (action != _KEEP) * (1 - rest_of_all)
@@ -199,12 +208,12 @@ class GroundedRemixer(nn.Module):
             mask = mask.index_add(0, row, weight[groups][:, None, None] * parts)
         return mask.reshape(batch, asked, frames, bins)
 
-    def _ground(self, heard: Heard, mixture: Tensor, condition: Tensor) -> Tensor:
+    def _ground(self, encoding: Encoding, mixture: Tensor, condition: Tensor) -> Tensor:
         """The part of mixture `mixture` (groups,) that fits each group, (groups, frames, bins)."""
         columns, known = self.config.columns, self.classes
         named, rest = condition[:, :columns], condition[:, columns : 2 * columns]
-        h = heard.features
-        seen = torch.cat([heard.recognised.sigmoid(), self.heard(h), h], -1)
+        h = encoding.features
+        seen = torch.cat([encoding.recognised.sigmoid(), self.heard(h), h], -1)
         # A query enters as a matrix of its own: products with what is named, and FiLM.
         matches = torch.cat([named[:, :known], self.named(named)], -1)
         context = torch.cat([rest[:, :known], self.named_others(rest)], -1)

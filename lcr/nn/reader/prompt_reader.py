@@ -31,14 +31,14 @@ __all__ = [
     "MissingWeightsError",
     "PromptReader",
     "ReaderConfig",
-    "Reading",
+    "ReaderOutput",
     "minilm_folder",
     "preset",
 ]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReaderOutput:
     """What was read of some prompts: `slots` (prompts, slots) probabilities of what each states,
     `embedding` (prompts, width or `project`)."""
 
@@ -87,7 +87,7 @@ class PromptReader(nn.Module):
         self._identity: bytes | None = None
         self.register_load_state_dict_post_hook(_forget_identity)  # type: ignore[no-untyped-call]
 
-    def read(self, prompts: Sequence[str]) -> Reading:
+    def read(self, prompts: Sequence[str]) -> ReaderOutput:
         """Read one or more prompts; any text, empty ones too. What is longer than `max_tokens` is
         cut at its end, with a PromptTruncatedWarning. Raises ValueError without any prompt."""
         if not prompts:
@@ -98,19 +98,19 @@ class PromptReader(nn.Module):
         pooled = self._pool(hidden, mask)
         embedding = pooled if self.project is None else self.project(pooled)
         if not self.config.slots:
-            return Reading(pooled.new_empty(len(pooled), 0), embedding)
+            return ReaderOutput(pooled.new_empty(len(pooled), 0), embedding)
         named = torch.sigmoid(self.name(hidden)) * mask  # (prompts, tokens, columns)
         action = torch.softmax(self.act(hidden), -1)  # (prompts, tokens, actions)
         both = (action.unsqueeze(-1) * named.unsqueeze(-2)).clamp_max(1 - 1e-6)
         stated = 1 - torch.log1p(-both).sum(1).exp()
         slots = torch.cat([stated.flatten(1), torch.sigmoid(self.rest(pooled))], -1)
-        return Reading(slots, embedding)
+        return ReaderOutput(slots, embedding)
 
     def forward(self, prompts: Sequence[str]) -> Tensor:
         """Prompts to z, (prompts, z_dim), float32."""
         return self.join(self.read(prompts))
 
-    def join(self, reading: Reading) -> Tensor:
+    def join(self, reading: ReaderOutput) -> Tensor:
         """z of a reading, (prompts, z_dim): slots, then the embedding when the config has it."""
         if not self.config.embed:
             return reading.slots

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agents.listening.beliefs import Beliefs
 from agents.listening.listener import Inventory, Listener, ListenerConfig, load_listener
-from agents.plan import PlanError, parse_plan, settle
+from agents.plan import PlanError, parse_plan, resolve_plan
 from baselines.clap.checkpoint import save_clap
 from baselines.pit.separation import save_separator
 from lcr.base_weights import MissingWeightsError
@@ -140,11 +140,11 @@ def test_words_find_the_entry_that_sounds_like_them() -> None:
     for number, description in enumerate(TRUTH):
         assert find(wordings(description)[0], found.heard) == number
     plan = parse_plan('{"changes": [{"source": "the man", "action": "down", "gain_db": -20}]}')
-    assert settle(plan, found.heard, find=find).gains == (pytest.approx(0.1), 1, 1, 1)
+    assert resolve_plan(plan, found.heard, find=find).gains == (pytest.approx(0.1), 1, 1, 1)
     only_speech = [one for one in found.heard if one.description.kind == "speech"]
     assert find("the rain", only_speech) is None
     with pytest.raises(PlanError, match="no source 'the man'"):
-        settle(plan, found.heard)
+        resolve_plan(plan, found.heard)
 
 
 def test_the_word_of_a_separator_that_tells_kinds_counts_for_more_than_a_claps() -> None:

@@ -17,7 +17,7 @@ from agents.llm.errors import (
     MissingModelError,
     ModelRefusedError,
 )
-from agents.llm.tools import Desk, describe, read_description, tools_for
+from agents.llm.tools import AgentSession, describe, read_description, tools_for
 from agents.plan import PlanError, RemixPlan
 from agents.systems.llm import LlmRemixer, agent_llm
 from lcr.errors import LcrError
@@ -101,7 +101,7 @@ def test_an_extracted_source_can_be_changed() -> None:
 def test_whatever_is_called_a_plan_stays_within_its_limits(
     made: list[tuple[str, dict[str, Any]]],
 ) -> None:
-    desk = Desk(MadeStage())
+    desk = AgentSession(MadeStage())
     tools = {tool.name: tool for tool in tools_for(desk)}
     for name, arguments in made:
         try:
@@ -185,7 +185,7 @@ def test_a_planner_that_cannot_read_refuses() -> None:
 def test_a_stage_that_lost_a_source() -> None:
     chat = ScriptedModel(answers=[calls(action("s4", "remove"), ("finish", {}))])
     stage = MadeStage()
-    desk = Desk(stage)
+    desk = AgentSession(stage)
     desk.set_action("s4", "remove")
     stage.sources = stage.sources[:2]
     with pytest.raises(PlanError, match="no source 's4'"):

@@ -27,7 +27,7 @@ from lcr.instruction import (
     instruction,
     patterns,
 )
-from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig, Reading
+from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig, ReaderOutput
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.prompts.generator import write_prompt
 from lcr.registry import SystemOptionError
@@ -84,8 +84,8 @@ class Fixed:
     def __init__(self, slots: torch.Tensor) -> None:
         self._slots = slots
 
-    def read(self, prompts: Sequence[str]) -> Reading:
-        return Reading(self._slots.expand(len(prompts), -1), torch.empty(len(prompts), 0))
+    def read(self, prompts: Sequence[str]) -> ReaderOutput:
+        return ReaderOutput(self._slots.expand(len(prompts), -1), torch.empty(len(prompts), 0))
 
 
 def test_true_slots_give_the_true_actions() -> None:

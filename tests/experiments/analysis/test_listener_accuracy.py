@@ -1,4 +1,4 @@
-"""Ears of known faults are measured for what they are."""
+"""SharedStem of known faults are measured for what they are."""
 
 from __future__ import annotations
 

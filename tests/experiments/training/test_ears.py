@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from baselines.composite.stem import is_ear
+from baselines.composite.stem import is_in_stem
 from baselines.lass.network import BandExtractor
 from baselines.llm_tse.remixer import load_llm_tse
 from baselines.pit.separation import BandSplitSeparator
@@ -61,7 +61,7 @@ def test_a_baseline_hears_as_its_donor(
     h = network.features(spectrum)
     for block in network.stem if isinstance(network, BandSplitSeparator) else network.blocks:
         h = block(h)
-    torch.testing.assert_close(network.norm(h), remixer.hear(wave).features)
+    torch.testing.assert_close(network.norm(h), remixer.encode(wave).features)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_borrowed_ears_are_neither_trained_nor_shipped(
     assert not [key for key in shipped if key.split(".")[1] in ("features", "blocks", "norm")]
     tse = load_llm_tse(out)
     for module in (tse.clues, tse.extractor):
-        heard = {k: v for k, v in module.state_dict().items() if is_ear(k)}
-        for key, value in heard.items():
+        stem = {k: v for k, v in module.state_dict().items() if is_in_stem(k)}
+        for key, value in stem.items():
             torch.testing.assert_close(value, state[f"remixer.{key.replace('blocks', 'stem')}"])
     sha256 = hashlib.sha256((lent / WEIGHTS_FILE).read_bytes()).hexdigest()
     assert tse.weights[str(lent)] == sha256

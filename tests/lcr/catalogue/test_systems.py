@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from lcr import registry
-from lcr.catalogue.systems import Listing, System, take
+from lcr.catalogue.systems import System, SystemListing, list_systems
 from lcr.cli import main
 from lcr.cli.commands.systems import show
 from tests.lcr.test_registry import distribution
@@ -85,7 +85,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def listed(plugin: Path) -> dict[str, System]:
-    return {system.name: system for system in take().systems}
+    return {system.name: system for system in list_systems().systems}
 
 
 def test_what_runs_tells_all(listed: dict[str, System]) -> None:
@@ -135,7 +135,7 @@ def test_the_command_shows_every_one(plugin: Path, capsys: pytest.CaptureFixture
 def test_it_is_legible_at_80_columns(
     listed: dict[str, System], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(Listing(schema=1, systems=tuple(listed.values())), Console(width=80))
+    show(SystemListing(schema=1, systems=tuple(listed.values())), Console(width=80))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     (row,) = [line for line in out.splitlines() if "zz-network" in line and "composite" in line]

@@ -21,7 +21,7 @@ import soundfile
 
 from lcr.audio.core import read_audio
 from lcr.cli import main
-from lcr.cli.batch import LEDGER, PlanError, make_plan
+from lcr.cli.batch import LEDGER, BatchError, plan_batch
 from tests.lcr.running.test_files import recording
 
 PROMPT = "leave it as it is"
@@ -240,16 +240,16 @@ def test_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tiny(Path(path).with_suffix(".wav")).rename(path)
 
     def targets(inputs: list[str], output: str) -> set[str]:
-        return {str(job.target) for job in make_plan(inputs, output).jobs}
+        return {str(job.target) for job in plan_batch(inputs, output).jobs}
 
     whole = {"in/out/a.wav", "in/out/deep/b.FLAC", "in/out/[odd].wav"}
     assert targets(["in"], "in/out") == whole
     assert targets(["in/*.wav"], "new") == {"new/a.wav", "new/[odd].wav"}
     assert targets(["in/[odd].wav"], "new/") == {"new/[odd].wav"}
     assert targets(["in/**/*.FLAC"], "new") == {"new/b.FLAC"}
-    assert make_plan(["in/a.wav"], "b.wav").root is None
-    with pytest.raises(PlanError):
-        make_plan(["in"], "-")
+    assert plan_batch(["in/a.wav"], "b.wav").root is None
+    with pytest.raises(BatchError):
+        plan_batch(["in"], "-")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -52,18 +52,18 @@ def test_shares_follow_energy_in_each_band(model: GroundedRemixer) -> None:
 def test_the_loss_is_least_at_the_truth(model: GroundedRemixer) -> None:
     sources = torch.stack([torch.stack([tone(1000), tone(6000)])])
     told = [[SpeechDescription(gender="F"), AudioDescription(label="dog barking")]]
-    heard = model.hear(sources.sum(1))
+    encoding = model.encode(sources.sum(1))
     shares, _ = energy_shares(model.transform, sources)
     fits = np.stack([VOCABULARY.describe(d)[0][: model.classes] for d in told[0]])
     right = torch.einsum("bskt,sc->bktc", shares, torch.from_numpy(fits)).clamp(1e-4, 1 - 1e-4)
 
     def loss(recognised: Tensor) -> float:
         return grounding_loss(
-            model, replace(heard, recognised=recognised), sources, told, VOCABULARY
+            model, replace(encoding, recognised=recognised), sources, told, VOCABULARY
         ).item()
 
     best = loss(right.logit())
-    assert best < loss(heard.recognised)
+    assert best < loss(encoding.recognised)
     # The unknown pitch of the speaker costs nothing, the known gender does.
     unknown, wrong = right.clone(), right.clone()
     unknown[..., COLUMNS.index("pitch=high")] = 0.5

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.plan import RemixPlan, SourceChange, parse_plan, settle
+from agents.plan import RemixPlan, SourceChange, parse_plan, resolve_plan
 from agents.planners.generative.data import LessonConfig, draw_lesson
 from agents.planners.generative.labels import called, invented_label, plain_words
 from agents.planners.generative.text import (
@@ -80,7 +80,7 @@ def test_a_plan_says_what_the_prompt_asks() -> None:
     right = 0
     drawn = lessons(120, free=0.0, rich=0.0, invented=0.0, shuffled=0.5)
     for prompt, plan, inventory in drawn:
-        asked = settle(plan, inventory)  # type: ignore[arg-type]
+        asked = resolve_plan(plan, inventory)  # type: ignore[arg-type]
         right += KeywordPlanner().plan(prompt, asked.descriptions).gains == asked.gains
     assert right / len(drawn) > 0.5
 

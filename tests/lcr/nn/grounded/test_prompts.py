@@ -38,7 +38,7 @@ class Perfect(GroundedRemixer):
 
     prompt: Prompt
 
-    def _ground(self, heard: object, mixture: Tensor, condition: Tensor) -> Tensor:
+    def _ground(self, encoding: object, mixture: Tensor, condition: Tensor) -> Tensor:
         table = torch.from_numpy(VOCABULARY.encode(self.prompt))[: 4 * COLUMNS].view(4, COLUMNS)
         found = torch.zeros(len(condition), 1, sum(BINS))
         for group, named in enumerate(condition[:, :COLUMNS]):
@@ -53,9 +53,9 @@ class Perfect(GroundedRemixer):
 def asked(model: Perfect, prompt: Prompt) -> list[float]:
     """The mask in the band of each source."""
     model.prompt = prompt
-    heard = replace(model.hear(torch.zeros(1, 1)), spectrum=torch.zeros(1, sum(BINS), 1))
+    encoding = replace(model.encode(torch.zeros(1, 1)), spectrum=torch.zeros(1, sum(BINS), 1))
     z = torch.from_numpy(VOCABULARY.encode(prompt)).view(1, 1, -1)
-    mask = model.mask(heard, torch.nn.functional.pad(z, (0, 1)))[0, 0, 0]
+    mask = model.mask(encoding, torch.nn.functional.pad(z, (0, 1)))[0, 0, 0]
     return [float(band.mean()) for band in torch.split(mask, list(BINS))]
 
 

@@ -160,9 +160,11 @@ def test_any_length_and_silence(samples: int, instructions: int) -> None:
 
 def test_every_parameter_learns() -> None:
     model = network()
-    heard = model.hear(torch.randn(2, 300))
+    encoding = model.encode(torch.randn(2, 300))
     z = torch.cat([z_of((REMOVE, 0), (UP, 1)), z_of((KEEP, 2), (DOWN, ELSE))], 1)
-    loss = model.remix(heard, z.repeat(2, 1, 1)).square().sum() + heard.recognised.square().sum()
+    loss = (
+        model.remix(encoding, z.repeat(2, 1, 1)).square().sum() + encoding.recognised.square().sum()
+    )
     loss.backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert still == []

@@ -14,8 +14,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from lcr.catalogue import inventory as inventory_module
-from lcr.catalogue.inventory import Inventory, RealTimeFactor, Timing, take
+from lcr.catalogue import models as models_module
+from lcr.catalogue.models import ModelListing, RealTimeFactor, Timing, list_models
 from lcr.checkpoints import WEIGHTS, Checkpoint
 from lcr.cli import main
 from lcr.cli.commands import models
@@ -28,11 +28,11 @@ READER_FIELDS = {"name", "base", "trains", "parameters", "width", "missing"}
 
 
 @pytest.fixture(scope="module")
-def inventory() -> Inventory:
-    return take(variants=True)
+def inventory() -> ModelListing:
+    return list_models(variants=True)
 
 
-def test_lcr_g_by_hand(inventory: Inventory) -> None:
+def test_lcr_g_by_hand(inventory: ModelListing) -> None:
     """4 s are 125 hops, and two windows of padding and one frame make 128 frames."""
     config = GroundedConfig()
     frames, bands, bins = 128, len(config.band_bins), config.n_fft // 2 + 1
@@ -53,7 +53,7 @@ def test_lcr_g_by_hand(inventory: Inventory) -> None:
     assert found.macs_per_s == total // 4
 
 
-def test_every_remixer_is_there(inventory: Inventory) -> None:
+def test_every_remixer_is_there(inventory: ModelListing) -> None:
     rows = {(m.name, m.scale, v) for m in inventory.models for v in m.variants}
     causal = {(m.name, m.scale, v) for m in inventory.models for v in m.variants if m.causal}
     for scale in ("paper", "desk"):
@@ -63,13 +63,13 @@ def test_every_remixer_is_there(inventory: Inventory) -> None:
     assert causal == {(n, s, "causal") for n in ("LCR-C", "LCR-M") for s in ("paper", "desk")}
     assert ("LCR-G", "desk", "default") in rows
     assert [m.name for m in inventory.models if m.folder == str(SHIPPED)] == ["lcr-g"]
-    without = {(m.name, m.scale, m.variants) for m in take().models if m.folder is None}
+    without = {(m.name, m.scale, m.variants) for m in list_models().models if m.folder is None}
     assert ("LCR-M", "paper", ("default",)) in without
     assert ("LCR-M (512 wide)", "paper", ("default",)) in without
     assert {variants for _, _, variants in without} == {("default",)}
 
 
-def test_parameters_are_those_of_the_state_dict(inventory: Inventory) -> None:
+def test_parameters_are_those_of_the_state_dict(inventory: ModelListing) -> None:
     tensors = Checkpoint.read(SHIPPED).tensors
     (shipped,) = (m for m in inventory.models if m.name == "lcr-g" and m.folder)
     held = {
@@ -86,7 +86,7 @@ def test_readers_are_counted_or_said_to_be_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A LLaMA of two layers stands where the published one would."""
-    monkeypatch.setattr(inventory_module, "BLOCKS", ())
+    monkeypatch.setattr(models_module, "BLOCKS", ())
     transformers = pytest.importorskip("transformers")
     hub = pytest.importorskip("huggingface_hub")
     config = transformers.LlamaConfig(
@@ -101,7 +101,7 @@ def test_readers_are_counted_or_said_to_be_missing(
     monkeypatch.setenv("LCR_MODELS", str(tmp_path))
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "snapshot_download", _only_local)
-    minilm, gpt2, llama = take().readers
+    minilm, gpt2, llama = list_models().readers
     layer = 4 * 8 * 8 + 3 * 8 * 6 + 2 * 8
     assert (llama.parameters, llama.width, llama.missing) == (11 * 8 + 2 * layer + 8, 8, None)
     assert (gpt2.parameters, gpt2.width) == (None, None)
@@ -117,7 +117,7 @@ def _only_local(name: str, *, local_files_only: bool = False, **_: object) -> st
     raise LocalEntryNotFoundError(name)
 
 
-def test_the_table_fits_80_columns(inventory: Inventory) -> None:
+def test_the_table_fits_80_columns(inventory: ModelListing) -> None:
     factor = RealTimeFactor(median=12.345, least=10.0, most=20.0)
     timed = dataclasses.replace(
         inventory,
@@ -141,7 +141,7 @@ def test_json_and_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     told = json.loads(out)
     assert err == ""
-    assert set(told) == {f.name for f in dataclasses.fields(Inventory)}
+    assert set(told) == {f.name for f in dataclasses.fields(ModelListing)}
     assert (told["schema"], told["timing"], told["torch"]) == (1, None, version("torch"))
     names = [model["name"] for model in told["models"]]
     assert names.count("lcr-g") == 2  # the shipped one, and the same by its path
@@ -159,9 +159,9 @@ def test_a_checkpoint_of_the_authors(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     theirs = Transformer(5)
     theirs.save(tmp_path / "lcr-theirs" / "CKPT+2023-12-15+01-00-00+00")
-    monkeypatch.setattr(inventory_module, "BLOCKS", ())
+    monkeypatch.setattr(models_module, "BLOCKS", ())
     theirs_folder = tmp_path / "lcr-theirs"
-    (found,) = (m for m in take(folders=[theirs_folder]).models if m.name == "lcr-theirs")
+    (found,) = (m for m in list_models(folders=[theirs_folder]).models if m.name == "lcr-theirs")
     assert found.parameters == sum(p.numel() for p in theirs.parameters())
     assert found.film_parameters == sum(p.numel() for p in theirs.films.parameters())
     assert (found.z_dim, found.causal, found.reader_parameters) == (5, False, None)
@@ -170,8 +170,8 @@ def test_a_checkpoint_of_the_authors(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_timing_is_told_with_its_threads(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(inventory_module, "BLOCKS", ("C",))
-    monkeypatch.setattr(inventory_module, "Z_DIMS", {"desk": 8})
+    monkeypatch.setattr(models_module, "BLOCKS", ("C",))
+    monkeypatch.setattr(models_module, "Z_DIMS", {"desk": 8})
     before = torch.get_num_threads()
     try:
         arguments = ["models", "--seconds", "0.1", "--rounds", "2", "--threads", "1"]

@@ -78,7 +78,7 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inventory:
+class ModelListing:
     """What `lcr models` shows; `timing` is None where nothing was timed."""
 
     schema: int
@@ -100,13 +100,13 @@ class _Network:
     reader_parameters: int | None = None
 
 
-def take(
+def list_models(
     *,
     folders: Sequence[Path] = (),
     variants: bool = False,
     timing: Timing | None = None,
     tell: Callable[[str], object] = lambda doing: None,
-) -> Inventory:
+) -> ModelListing:
     """All remixers, those in `folders` too, and all reader presets; nothing is downloaded.
 
     `tell` hears what is being worked on. Raises LcrError for a folder that is no checkpoint.
@@ -122,7 +122,7 @@ def take(
         tell(f"counting {network.name}")
         models.append(_model(network, factors.get(network.config)))
     tell("looking for language models")
-    return Inventory(
+    return ModelListing(
         schema=SCHEMA,
         models=tuple(models),
         readers=tuple(find_reader(name) for name in PRESETS),
