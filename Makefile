@@ -7,13 +7,17 @@ PACKAGES := lcr baselines agents experiments
 # Tests reach no network.
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help setup compare tables figures test lint check format lock clean distclean
+# A test process a core, eight at most; the last ones take over what others have left.
+WORKERS := -n logical --maxprocesses 8 --dist worksteal
+
+.PHONY: help setup compare tables figures test test-all lint check format lock clean distclean
 
 help:
 	@echo "make compare  run every system on the same mixtures and prompts; table and HTML report"
 	@echo "make tables   the paper's tables and claims at desk scale, in results/tables; resumable"
 	@echo "make figures  figures 2, 5, 6 and 7 from a finished comparison (RUN=results/studio)"
-	@echo "make test     run the tests"
+	@echo "make test     run the tests, one process a core; ARGS=\"-m 'not slow'\" for the quick ones"
+	@echo "make test-all also those that install, kill processes or rehearse a whole run"
 	@echo "make check    ruff, mypy --strict, import-linter, tests with warnings as errors"
 	@echo "make format   let ruff rewrite the code"
 	@echo "make lock     make requirements.lock anew from pyproject.toml (needs uv)"
@@ -34,7 +38,10 @@ figures: setup
 	@for n in 2 5 6 7; do $(BIN)/python -m experiments.paper.figure_$$n --run $(RUN) --out $(RUN)/figures || exit; done
 
 test: setup
-	@$(OFFLINE) $(BIN)/python -m pytest $(ARGS)
+	@$(OFFLINE) $(BIN)/python -m pytest $(WORKERS) $(ARGS)
+
+test-all: setup
+	@$(OFFLINE) $(BIN)/python -m pytest $(WORKERS) --rehearsals $(ARGS)
 
 lint: setup
 	$(BIN)/python -m ruff check .
@@ -43,7 +50,7 @@ lint: setup
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command as run; run()'
 
 # Warnings are errors by pyproject.toml, here and in `make test`.
-check: lint test
+check: lint test-all
 
 format: setup
 	$(BIN)/python -m ruff check --fix .

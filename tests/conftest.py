@@ -8,6 +8,8 @@ import pytest
 from hypothesis import settings
 
 os.environ["LCR_CACHE"] = ""  # readers of tests remember nothing on disk
+# One torch thread a worker: several workers share the cores. Before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("lcr", deadline=None, database=None, print_blob=True)
 settings.load_profile("lcr")
@@ -17,3 +19,21 @@ settings.load_profile("lcr")
 def bfloat16_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor with bfloat16 products; torch emulates them elsewhere."""
     monkeypatch.setattr("lcr.training.precision.has_bfloat16", lambda: True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rehearsals",
+        action="store_true",
+        help="run also what is marked `rehearsal` (see pyproject.toml), as `make test-all` does",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect rehearsals unless they are asked for, or are the only tests that are named."""
+    if config.getoption("rehearsals"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("rehearsal")]
+    if len(left_out) < len(items):
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("rehearsal")]

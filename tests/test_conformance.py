@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from baselines.mixture import MixtureRemixer
 from lcr.errors import LcrError
@@ -20,6 +21,21 @@ from lcr.sample_case import make_case, oracle_for
 from lcr.testing import CHECKS, Subject, check_remixer
 
 BUILT_IN = {"mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr"}
+QUICK = {"mixture", "ideal-ratio-mask", "ideal-binary-mask"}
+"""They have no weights."""
+SIBLINGS = {
+    "lcr-g-small-budget": "lcr",
+    "lcr-c": "lcr-t",
+    "lcr-m": "lcr-t",
+    "clap-cascade": "cascade",
+    "pit": "cascade",
+    "lass-audio": "lass-speech",
+    "agent-generative": "agent-offline",
+    "agent-oracle-plan": "agent-offline",
+}
+"""Systems of one class with others: those pass every check in every run of the tests, these pass
+BRIEF, and the rest in `make test-all`."""
+BRIEF = {"card_is_well_formed", "mono_and_stereo", "oracle_is_asked_for_by_name", "batches_agree"}
 
 
 def test_the_built_in_systems_are_registered() -> None:
@@ -50,15 +66,32 @@ def _subject(name: str) -> Subject:
     return subject
 
 
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("name", [system.name for system in available()])
+def _marked(name: str, check: str) -> ParameterSet:
+    """A system and a check, with the mark of what they cost."""
+    if name in SIBLINGS and check not in BRIEF:
+        marks: tuple[pytest.MarkDecorator, ...] = (pytest.mark.rehearsal,)
+    else:
+        marks = () if name in QUICK else (pytest.mark.slow,)
+    return pytest.param(name, check, marks=marks)
+
+
+@pytest.mark.parametrize(
+    ("name", "check"), [_marked(system.name, check) for system in available() for check in CHECKS]
+)
 def test_registered_system(name: str, check: str) -> None:
     CHECKS[check](_subject(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [system.name for system in available()])
 def test_card_carries_the_registered_name(name: str) -> None:
     assert _subject(name).remixer.card.name == name
+
+
+@pytest.mark.rehearsal
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_a_sibling_is_of_the_class_that_stands_for_it(name: str) -> None:
+    assert type(_subject(name).remixer) is type(_subject(SIBLINGS[name]).remixer)
 
 
 class Faulty(MixtureRemixer):

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import gradio as gr
-
 from agents.app import markup
 from agents.app.contest import Systems, problem_of
 from agents.app.examples import SCENES
-from agents.app.shown import Values, empty, fader, fader_ids, player, shown
+from agents.app.shown import Values, empty, fader, fader_ids, player, shown, update
 from agents.app.sounds import Visit, new_folder, read_recording
 from agents.conversation.session import Conversation, Ears
 from agents.conversation.state import GainDb
@@ -89,7 +87,7 @@ class Actions:
                     raise
                 return _told(str(error))
             left = how if how in self.systems.readers else BY_FADERS
-            ways = gr.update(choices=self.ways, value=left)
+            ways = update(choices=self.ways, value=left)
             return {**_told(problem_of(how, error)), "how": ways}
 
     def choose(self, visit: Visit | None, number: int, matched: bool) -> Values:
@@ -186,8 +184,8 @@ class Actions:
             figures.append(markup.player(sound, facts=facts, group="pair", steps=steps))
         return {
             "compared": markup.side_by_side(figures),
-            "first": gr.update(choices=self.systems.names),
-            "second": gr.update(choices=self.systems.names),
+            "first": update(choices=self.systems.names),
+            "second": update(choices=self.systems.names),
         }
 
     def _begin(self, name: str, clip: Clip, matched: bool, folder: Path) -> Values:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from agents.app import markup
 from agents.app.sounds import Visit
 from agents.conversation.mentions import name_of
@@ -20,6 +18,13 @@ MOST_CHOICES = MOST_FADERS - 1
 NO_SOURCES = "What is heard in the recording appears here, a fader for each source."
 
 Values = dict[str, Any]
+
+
+def update(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 (whatever a part takes)
+    """Changes to a part of the page."""
+    import gradio  # seconds, and only a page that is served needs them
+
+    return gradio.update(**changes)
 
 
 def fader_ids(conversation: Conversation) -> list[str]:
@@ -44,16 +49,16 @@ def shown(visit: Visit, matched: bool) -> Values:
     numbers = [one.number for one in talk.turns[1:]]
     return {
         "talk": markup.talk(talk.turns),
-        "choice": gr.update(
+        "choice": update(
             choices=[("Original", 0), *((f"Turn {one}", one) for one in numbers)],
             value=now.number,
             visible=True,
         ),
         "player": player(visit, now.number, matched),
-        "undo": gr.update(interactive=talk.can_undo),
-        "redo": gr.update(interactive=talk.can_redo),
+        "undo": update(interactive=talk.can_undo),
+        "redo": update(interactive=talk.can_redo),
         "save": markup.history(visit.name, talk.to_json()),
-        "resume": gr.update(visible=True),
+        "resume": update(visible=True),
         **_answers(now),
         **_desk(talk),
     }
@@ -62,10 +67,10 @@ def shown(visit: Visit, matched: bool) -> Values:
 def _answers(turn: Turn | None) -> Values:
     """Buttons for the choices that a turn asks between."""
     asks = () if turn is None else turn.asks[:MOST_CHOICES]
-    values: Values = {"choices": gr.update(visible=bool(asks))}
+    values: Values = {"choices": update(visible=bool(asks))}
     for n in range(MOST_CHOICES):
         words = f"{asks[n].id}: {asks[n].words}" if n < len(asks) else ""
-        values[f"choice{n}"] = gr.update(value=words, visible=bool(words))
+        values[f"choice{n}"] = update(value=words, visible=bool(words))
     return values
 
 
@@ -85,15 +90,15 @@ def _desk(talk: Conversation | None) -> Values:
         hint = ""
     ids = [] if talk is None or hint else fader_ids(talk)
     values: Values = {
-        "apply": gr.update(interactive=bool(ids)),
+        "apply": update(interactive=bool(ids)),
         "nothing": markup.hint(hint) if hint else "",
     }
     for n in range(MOST_FADERS):
         if talk is not None and n < len(ids):
             level, mute = fader(talk.current.gains[ids[n]])
-            values[f"fader{n}"] = gr.update(value=level, label=_label(talk, ids[n]))
-            values[f"mute{n}"] = gr.update(value=mute, label=f"Mute {ids[n]}")
-        values[f"row{n}"] = gr.update(visible=n < len(ids))
+            values[f"fader{n}"] = update(value=level, label=_label(talk, ids[n]))
+            values[f"mute{n}"] = update(value=mute, label=f"Mute {ids[n]}")
+        values[f"row{n}"] = update(visible=n < len(ids))
     return values
 
 
@@ -108,13 +113,13 @@ def empty() -> Values:
     return {
         "visit": None,
         "talk": markup.talk(()),
-        "choice": gr.update(choices=[("Original", 0)], value=0, visible=False),
+        "choice": update(choices=[("Original", 0)], value=0, visible=False),
         "player": markup.NO_SOUND,
         "compared": "",
-        "undo": gr.update(interactive=False),
-        "redo": gr.update(interactive=False),
+        "undo": update(interactive=False),
+        "redo": update(interactive=False),
         "save": "",
-        "resume": gr.update(visible=False),
+        "resume": update(visible=False),
         **_answers(None),
         **_desk(None),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import html.parser
+import importlib.util
 import io
 import json
 import math
@@ -16,8 +17,6 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-
-pytest.importorskip("gradio", reason="gradio is not installed")
 
 from agents.app.actions import BY_FADERS, Actions
 from agents.app.contest import Systems
@@ -33,6 +32,10 @@ from lcr.audio.core import active_level, write_audio
 from lcr.errors import LcrError
 from lcr.instruction import AudioDescription, SpeechDescription
 from tests.agents.conversation.test_session import Truth
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("gradio") is None, reason="gradio is not installed"
+)
 
 RATE = 8000
 HOSTILE = "<img src=x onerror='hacked()'> ${hacked()} {{value}} `x` </p><script>hacked()</script>"

@@ -38,6 +38,7 @@ def sounds(out: Path) -> dict[str, bytes]:
     return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.wav"))}
 
 
+@pytest.mark.rehearsal
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of Unix")
 def test_ten_kills_then_resume_equal_an_undisturbed_run(suite: Path, tmp_path: Path) -> None:
     calm, rough = tmp_path / "calm", tmp_path / "rough"

@@ -42,6 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.rehearsal
 def test_an_installed_plugin_is_listed_conforms_and_runs(installed: Path) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), str(ROOT)])}
     done = subprocess.run(
@@ -68,6 +69,7 @@ def test_without_its_path_the_plugin_is_unknown() -> None:
     assert "UnknownSystemError: unknown system 'half-volume'" in done.stderr
 
 
+@pytest.mark.rehearsal
 def test_it_is_compared_and_reported(installed: Path, tmp_path: Path, suite: Path) -> None:
     command = [sys.executable, str(ROOT / "experiments" / "compare.py"), "--suite", str(suite)]
     done = subprocess.run(

@@ -88,6 +88,7 @@ def command(tmp_path: Path, bank: Path, steps: int, *more: str) -> list[str]:
     return [sys.executable, script, str(recipe), "--run", run, "--field", str(bank), *more]
 
 
+@pytest.mark.rehearsal
 def test_two_processes_train_are_killed_and_go_on(tmp_path: Path, bank: Path) -> None:
     endless = subprocess.Popen(
         command(tmp_path, bank, 100_000, "--processes", "2"),
@@ -115,6 +116,7 @@ def test_two_processes_train_are_killed_and_go_on(tmp_path: Path, bank: Path) ->
     assert {key.split(".")[0] for key in weights} == {"remixer"}
 
 
+@pytest.mark.rehearsal
 def test_training_outlives_the_shell_that_started_it(tmp_path: Path, bank: Path) -> None:
     words = shlex.join(command(tmp_path, bank, 6, "--processes", "1"))
     log = shlex.quote(str(tmp_path / "log.txt"))
@@ -125,6 +127,7 @@ def test_training_outlives_the_shell_that_started_it(tmp_path: Path, bank: Path)
         time.sleep(0.2)
 
 
+@pytest.mark.rehearsal
 def test_processes_end_with_the_command_that_started_them(tmp_path: Path, bank: Path) -> None:
     endless = subprocess.Popen(
         command(tmp_path, bank, 100_000, "--processes", "2"),
@@ -151,11 +154,11 @@ def _members(group: int) -> bool:
     return True
 
 
-def test_a_finished_run_is_logged(tmp_path: Path, bank: Path) -> None:
-    done = subprocess.run(
-        command(tmp_path, bank, 2, "--processes", "1"), capture_output=True, text=True, check=True
-    )
-    assert "field/snri_without_ovc_db" in done.stdout
+def test_a_finished_run_is_logged(
+    tmp_path: Path, bank: Path, capsys: pytest.CaptureFixture[str], torch_as_it_was: None
+) -> None:
+    assert train.main(command(tmp_path, bank, 2, "--processes", "1")[2:]) == 0
+    assert "field/snri_without_ovc_db" in capsys.readouterr().out
     with (tmp_path / "run" / "log.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert int(float(row["step"])) == 2

@@ -85,6 +85,7 @@ def killed_remix(arguments: list[str], out: Path, files: int) -> None:
     main(arguments)
 
 
+@pytest.mark.rehearsal
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of Unix")
 def test_after_kill_9_the_rest_is_made_and_nothing_twice(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -19,7 +19,10 @@ import torch
 from lcr.training.loop import LoopConfig
 from tests.lcr.training.killed_training import Job, Kill, train
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of Unix")
+pytestmark = [
+    pytest.mark.rehearsal,
+    pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of Unix"),
+]
 
 # Saves at most steps; validations that fall on saves, between them and next to them; a plateau
 # whose state decides the rates of later steps.
