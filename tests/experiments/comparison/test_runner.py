@@ -195,6 +195,26 @@ def test_other_data_never_mix(run: Callable[..., dict[str, Any]], tmp_path: Path
     assert len(lines(tmp_path, "half")) == 32
 
 
+def test_a_changed_recording_is_other_data(
+    run: Callable[..., dict[str, Any]], bank: Path, tmp_path: Path
+) -> None:
+    """Records of a recording as it was are kept, and never counted for the recording as it is."""
+    arguments = ("--systems", "half", "--bank", bank)
+    first = run(*arguments)
+    for path in sorted(bank.glob("*.wav")):
+        rate, samples = wavfile.read(path)
+        wavfile.write(path, rate, samples[::-1])
+    second = run(*arguments)
+    assert first["data_digest"] != second["data_digest"]
+    found = lines(tmp_path, "half")
+    assert [r["data_digest"] for r in found] == [
+        *[first["data_digest"]] * 16,
+        *[second["data_digest"]] * 16,
+    ]
+    assert (second["systems"][0]["n"], second["systems"][0]["of"]) == (16, 16)
+    assert run(*arguments) == second
+
+
 def test_options_are_part_of_a_systems_identity(run: Callable[..., dict[str, Any]]) -> None:
     first = run("--systems", "half")["systems"][0]
     second = run("--systems", "half", "--set", "options.half.gain=0.25")["systems"][0]

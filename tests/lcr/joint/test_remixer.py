@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -89,6 +90,36 @@ def test_a_batch_is_the_same_as_one_by_one(checkpoint: Path) -> None:
     assert system.remix_many([]) == []
 
 
+def alone_and_in_threads(system: JointRemixer, seconds: float) -> None:
+    """One remixer, six requests of other shapes and prompts, three threads, twice over."""
+    rng = np.random.default_rng(0)
+    prompts = ("mute the rain", "turn the dog up", "remove the man", "keep only the rain")
+    jobs = [
+        (
+            (0.1 * rng.standard_normal((1 + i % 2, int(seconds * 16000) + 321 * i))).astype("f4"),
+            prompts[i % len(prompts)],
+        )
+        for i in range(6)
+    ]
+
+    def remix(job: tuple[np.ndarray, str]) -> np.ndarray:
+        return system.remix(job[0], 16000, job[1]).audio
+
+    expected = [remix(job) for job in jobs]
+    with ThreadPoolExecutor(3) as pool:
+        for found, alone in zip(pool.map(remix, jobs * 2), expected * 2, strict=True):
+            np.testing.assert_allclose(found, alone, rtol=0, atol=1e-6)
+
+
+def test_threads_share_a_remixer(checkpoint: Path) -> None:
+    alone_and_in_threads(load_default(weights=str(checkpoint)), 0.5)
+
+
+@pytest.mark.slow
+def test_threads_share_the_shipped_model() -> None:
+    alone_and_in_threads(load_default(), 1.0)
+
+
 def test_the_trace_tells_what_was_read(checkpoint: Path) -> None:
     system = load_default(weights=str(checkpoint))
     steps = system.remix(np.zeros((1, 800), np.float32), 16000, "mute the rain").trace
@@ -135,6 +166,7 @@ def test_broken_checkpoints_are_refused_in_words(checkpoint: Path, tmp_path: Pat
         JointRemixer.from_checkpoint(tmp_path, name="lcr")
 
 
+@pytest.mark.slow
 def test_the_shipped_model_obeys_its_prompt() -> None:
     """Not a benchmark: the reader's slots for plain prompts, and volume of everything."""
     system = load_default()
