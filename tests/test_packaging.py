@@ -71,6 +71,19 @@ def test_version_is_said_once_and_means_this() -> None:
     assert newest[1] == PROJECT["version"]
 
 
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_pages_links_and_paths_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    links = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if not t.startswith("http")]
+    assert [t for t in links if not (path.parent / t).exists()] == []
+    named = re.findall(r"`((?:lcr|baselines|agents|experiments|tests)/[\w./-]+)`", text)
+    assert [t for t in named if "NAME" not in t and not (ROOT / t).exists()] == []
+
+
 def test_installed_entry_points_are_those_of_the_project() -> None:
     installed = {
         point.name: point.value

@@ -21,6 +21,8 @@ from lcr.sample_case import PROMPT, Case, make_case, oracle_for
 from tests.baselines.composite.test_remixer import banded_sources
 from tests.test_conformance import _subject
 
+pytestmark = pytest.mark.slow
+
 SEPARATORS = sorted(
     path.parent.name
     for path in WEIGHTS.glob("*/config.json")

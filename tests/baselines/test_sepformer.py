@@ -27,6 +27,8 @@ from lcr.instruction import Task
 from lcr.testing import CHECKS, Subject
 from tests.speechbrain_modules import speechbrain_module
 
+pytestmark = pytest.mark.slow
+
 HPARAMS = """
 sample_rate: 16000
 num_spks: 1

@@ -330,6 +330,7 @@ def test_mentions() -> None:
     assert found[2].fits == ()
 
 
+@pytest.mark.slow
 def test_on_the_weights_that_ship() -> None:
     """Offline planner and listener as they are: what is heard is not checked, what follows is."""
     try:

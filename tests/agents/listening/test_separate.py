@@ -23,6 +23,7 @@ class Contrary(BandOracle):
         return torch.stack([s.roll(i, 0) for i, s in enumerate(super().separate(mixture))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "rate"), [(3, 16_000), (50, 16_000), (45, 44_100)])
 def test_stems_are_the_sources_in_one_order(seconds: int, rate: int) -> None:
     """The separator rolls its outputs at every call; over 50 s it is called four times."""

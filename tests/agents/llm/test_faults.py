@@ -41,6 +41,8 @@ from tests.agents.llm_server import (
     streams,
 )
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-test-0123456789"
 LIST = ("list_sources", {})
 REMOVE_DOG = ("set_action", {"source": "s3", "action": "remove"})

@@ -201,6 +201,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_factories_build_from_weights(weights: dict[str, str]) -> None:
     mixture = sources(0.25).sum(0)
     told = Oracle(instruction=instruction("0111", TRUTH))

@@ -26,6 +26,7 @@ def stage(config: ResUNetConfig = SMALL, **settings: Any) -> AudioSepStage:
     return AudioSepStage(ResUNet30(config), LetterEncoder(), mixtures(), StageConfig(**settings))
 
 
+@pytest.mark.slow
 def test_a_few_steps_lower_the_loss() -> None:
     learner = stage()
     trained = [p for p in learner.modules.parameters() if p.requires_grad]

@@ -17,6 +17,8 @@ from lcr.base_weights import MissingWeightsError
 from lcr.checkpoints import WeightsError
 from tests.baselines.clap.test_model import clips, tiny_clap
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["the dog", "mute the rain"]
 
 

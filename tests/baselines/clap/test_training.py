@@ -71,6 +71,7 @@ def stage(folder: Path, kind: Kind = "audio", **changes: Any) -> ClapStage:
     return ClapStage(tiny_clap(folder, kind), mixtures(), ClapStageConfig(**changes))
 
 
+@pytest.mark.slow
 def test_some_steps_raise_what_is_retrieved_and_assigned(tmp_path: Path) -> None:
     config = LoopConfig(
         steps=60, warmup_steps=5, optimiser="adamw", rate=1e-2, ema=0.5, validate_every=1000

@@ -21,6 +21,7 @@ def stage(extractor: Extractor, kind: Kind = "audio") -> LassStage:
     return LassStage(extractor, LetterEncoder(), mixtures(), kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["speech", "audio"])
 def test_a_few_steps_lower_the_loss(kind: Kind) -> None:
     learner = stage(tiny_extractor(lively=False), kind)

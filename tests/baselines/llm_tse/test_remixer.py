@@ -197,6 +197,7 @@ def test_speakers_are_enrolled_by_other_recordings() -> None:
     torch.testing.assert_close(batch.enrolments, same.enrolments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clue", CLUES)
 def test_a_few_steps_lower_the_loss(tiny_reader: PromptReader, clue: str) -> None:
     torch.manual_seed(0)

@@ -35,6 +35,8 @@ from tests.agents.hearing import TRUTH, at_levels, listener
 from tests.agents.systems.test_execute import Perfect
 from tests.baselines.composite.test_remixer import BandOracle, banded_sources
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = {
     "0111": "remove the man",
     "0100": "isolate the woman",

@@ -26,6 +26,8 @@ from tests.agents.listening.test_listener import tiny_weights
 from tests.baselines.composite.test_remixer import BandOracle
 from tests.experiments.analysis.test_agent_failures import Deaf, example
 
+pytestmark = pytest.mark.slow
+
 
 def shares(answers: list[Answer]) -> dict[tuple[str, str], float]:
     return {(row["question"], row["of"]): row["right"]["mean"] for row in table(answers)}

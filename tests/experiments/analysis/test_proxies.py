@@ -21,6 +21,8 @@ from lcr.instruction import (
 )
 from tests.baselines.clap.test_assign import Known
 
+pytestmark = pytest.mark.slow
+
 DOG, RAIN = AudioDescription(label="dog barking"), AudioDescription(label="rain")
 MAN = SpeechDescription(gender="M")
 

@@ -16,6 +16,8 @@ from lcr.nn.reader.slots import SlotVocabulary
 from lcr.prompts.generator import Prompt, write_prompt
 from lcr.prompts.generator.examples import random_instruction
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = SlotVocabulary(LABELS)
 WIDTH = 8
 

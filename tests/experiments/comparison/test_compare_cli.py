@@ -13,6 +13,8 @@ import pytest
 from experiments import compare
 from lcr import registry
 
+pytestmark = pytest.mark.slow
+
 COMPARE = Path(__file__).parents[3] / "experiments" / "compare.py"
 
 

@@ -25,6 +25,8 @@ from tests.experiments.report_run import Contender, blend, build_run
 from tests.tiny_models import reader as tiny_reader
 from tests.tiny_models import tiny_gpt2
 
+pytestmark = pytest.mark.slow
+
 
 def _record(task: str, before: float, after: float) -> dict[str, Any]:
     return {"task": task, "input_metrics": {"snr_db": before}, "metrics": {"snr_db": after}}

@@ -17,6 +17,8 @@ from experiments.training.ablate import Training, comparison, load_plan, main, t
 from experiments.training.schema import load_recipe
 from lcr.joint.remixer import JointRemixer
 
+pytestmark = pytest.mark.slow
+
 PLANS = sorted((Path(__file__).parents[3] / "experiments" / "ablations").glob("*.toml"))
 TINY = """
 name = "tiny"
@@ -97,6 +99,7 @@ def test_an_arm_that_cannot_be_trained_stops_all_before_the_first(plan: Path) ->
         load_plan(plan)
 
 
+@pytest.mark.rehearsal
 def test_an_arm_is_trained_shipped_and_not_trained_again(
     plan: Path, bank: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +116,7 @@ def test_an_arm_is_trained_shipped_and_not_trained_again(
     assert "has no arm two" in capfd.readouterr().err
 
 
+@pytest.mark.rehearsal
 def test_an_arm_may_start_from_a_reader_of_its_own(plan: Path, bank: Path) -> None:
     reader = bank / "reader.toml"
     text = TINY.replace('"joint"', '"reader"').replace('"tiny"', '"tiny-reader"')

@@ -30,6 +30,8 @@ from lcr.training.data import TrainingMixtures
 from tests.experiments.training import test_train_cli
 from tests.tiny_bert import tiny_bert
 
+pytestmark = pytest.mark.slow
+
 bank = test_train_cli.bank
 torch_as_it_was = test_train_cli.torch_as_it_was
 

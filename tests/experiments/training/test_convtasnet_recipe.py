@@ -18,6 +18,8 @@ from tests.experiments.training import test_baseline_stages, test_train_cli
 from tests.experiments.training.test_baseline_stages import learning, train_and_ship
 from tests.lcr.evaluation.test_metrics import library
 
+pytestmark = pytest.mark.slow
+
 RECIPES = Path(__file__).parents[3] / "experiments" / "recipes"
 TINY = {"n_filters": 16, "bn_chan": 8, "hid_chan": 8, "n_blocks": 2, "n_repeats": 1}
 

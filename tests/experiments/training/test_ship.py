@@ -18,6 +18,8 @@ from lcr.nn.grounded.remixer import GroundedRemixer
 from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
 from lcr.nn.reader.slots import SlotVocabulary
 
+pytestmark = pytest.mark.slow
+
 RECIPES = Path(__file__).parents[3] / "experiments" / "recipes"
 RECIPE = RECIPES / "lcr-g-joint.toml"
 SMALL = ["model.channels=8", "model.query_channels=8", "model.blocks=1"]

@@ -21,6 +21,8 @@ from safetensors.torch import load_file
 
 from experiments import train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 RECIPE = """
 name = "tiny"

@@ -11,6 +11,8 @@ from experiments.training.train_planner import main
 from lcr.instruction import AudioDescription
 from tests.tiny_bert import tiny_bert
 
+pytestmark = pytest.mark.slow
+
 
 def test_train_and_ship(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = str(tiny_bert(tmp_path / "bert"))

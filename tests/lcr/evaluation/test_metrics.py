@@ -367,6 +367,7 @@ def library(name: str) -> Any:
 CASES = [(seed, level) for seed, level in enumerate((0.01, 0.1, 1.0, 10.0))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "level"), CASES)
 @pytest.mark.parametrize("zero_mean", [False, True])
 def test_si_sdr_agrees_with_fast_bss_eval(seed: int, level: float, zero_mean: bool) -> None:
@@ -377,6 +378,7 @@ def test_si_sdr_agrees_with_fast_bss_eval(seed: int, level: float, zero_mean: bo
     assert value(ours) == pytest.approx(float(theirs[0]), abs=PARITY_DB)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "level"), CASES)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_agrees_with_torchmetrics(seed: int, level: float, dtype: str) -> None:
@@ -396,6 +398,7 @@ def test_agrees_with_torchmetrics(seed: int, level: float, dtype: str) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "level"), CASES)
 def test_agrees_with_asteroid(seed: int, level: float) -> None:
     torch = library("torch")

@@ -21,6 +21,8 @@ from lcr.joint.hub import HubError, push_to_hub, save_pretrained
 from lcr.joint.remixer import JointRemixer, load_default
 from tests.hub_server import COMMIT, TOKEN, serving
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "turn the dog down"
 THERE_AND_BACK = """
 import sys

@@ -22,6 +22,8 @@ from agents.planners.generative.training import (
 from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("apple", "bottle", "candle", "dolphin", "engine", "flower", "garden", "hammock")
 CONFIG = GenerativeConfig(
     vocabulary=600, width=32, layers=2, heads=2, batch=8, parts=2, held_out=8, cpu_bfloat16=False

@@ -94,6 +94,7 @@ def test_hints_and_styles_matter(config: PlannerConfig) -> None:
     assert not torch.allclose(bare, other, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_it_can_learn_which_source_a_prompt_means(config: PlannerConfig) -> None:
     """All weights learn: behind a random base LoRA has nothing to go by."""
     torch.manual_seed(0)
@@ -148,6 +149,7 @@ def test_odd_inventories_are_refused(config: PlannerConfig) -> None:
         planner.plan("mute the dog", many)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(text=st.text(max_size=200), label=st.text(min_size=1, max_size=60).filter(str.strip))
 def test_any_text_and_any_label_give_a_plan(config: PlannerConfig, text: str, label: str) -> None:

@@ -35,6 +35,8 @@ from lcr.instruction import Task
 from tests.browser import chromium
 from tests.experiments.report_run import Contender, Sound, blend, build_run
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "<script>window.hacked = 1; alert(1)</script>"
 IMAGE = "\"><img src=x onerror='window.hacked = 1'>"
 BREAKOUT = "</blockquote></style></script><script>window.hacked = 1</script>{{ 7 * 7 }}"

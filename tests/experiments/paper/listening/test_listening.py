@@ -31,6 +31,8 @@ from lcr.instruction import Task
 from tests.browser import chromium
 from tests.experiments.report_run import Contender, blend, build_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -12,6 +12,8 @@ from lcr.data.bank import SAMPLE_RATE, Waveform
 from lcr.data.studio.audio import RENDERERS, render
 from lcr.data.studio.classes import FAMILIES, LABELS
 
+pytestmark = pytest.mark.slow
+
 SUBSET = tuple(label for labels in FAMILIES.values() for label in labels[:3])
 
 

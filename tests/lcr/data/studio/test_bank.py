@@ -17,6 +17,8 @@ from lcr.data.studio.classes import SEEN_LABELS, UNSEEN
 from lcr.data.studio.pack import PackedBank, main
 from lcr.instruction import AudioDescription, SpeechDescription
 
+pytestmark = pytest.mark.slow
+
 ELSEWHERE = """
 import hashlib, os
 from lcr.data.studio.bank import StudioBank

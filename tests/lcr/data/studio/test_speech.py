@@ -18,6 +18,8 @@ from lcr.data.studio.speech import render_speech
 from lcr.data.studio.voices import VOICES, Voice, voices
 from lcr.instruction import STYLE_VALUES, SpeechDescription
 
+pytestmark = pytest.mark.slow
+
 TEXT = "the young teacher found a heavy basket near the river"
 PLAIN = {"pitch": "normal", "tempo": "normal", "energy": "normal", "emotion": "neutral"}
 

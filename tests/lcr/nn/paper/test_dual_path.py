@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from lcr.nn.paper.dual_path import DualPathBlock, DualPathConfig, cut, overlap_add, positions
 from tests.speechbrain_modules import speechbrain_module
 
+pytestmark = pytest.mark.slow
+
 SMALL = DualPathConfig(channels=16, blocks=1, layers=2, heads=4, feed_forward=24, chunk=10)
 
 

@@ -11,6 +11,8 @@ from torch.nn.functional import silu, softplus
 
 from lcr.nn.paper.mamba import MambaBlock, MambaConfig, MambaMixer, mamba_blocks
 
+pytestmark = pytest.mark.slow
+
 SMALL = MambaConfig(width=12, layers=2, state=5)
 CAUSAL = MambaConfig(width=12, layers=2, state=5, bidirectional=False)
 

@@ -24,6 +24,8 @@ from lcr.nn.paper.sound_remixer import (
 )
 from lcr.nn.paper.tcn import TcnConfig
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = {
     "C": TcnConfig(bottleneck=6, hidden=8, layers=3, repeats=2),
     "T": DualPathConfig(channels=8, blocks=2, layers=1, heads=2, feed_forward=8, chunk=6),

@@ -12,6 +12,8 @@ from lcr.nn.paper.pointwise import linear, weight_gradient
 from lcr.nn.paper.tcn import TcnConfig, TcnLayer, tcn_blocks
 from tests.speechbrain_modules import speechbrain_module
 
+pytestmark = pytest.mark.slow
+
 SMALL = TcnConfig(bottleneck=6, hidden=10, layers=3, repeats=2)
 FORMS = [("gln", False), ("gln", True), ("cln", False), ("cln", True)]
 

@@ -16,6 +16,8 @@ from lcr.nn.reader.config import LoraConfig, Mode
 from lcr.nn.reader.text_encoder import MissingPackageError
 from tests.tiny_models import KINDS, PROMPTS, reader, tiny_bases, tiny_llama
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

@@ -20,6 +20,8 @@ from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.text_encoder import PromptTruncatedWarning
 from tests.tiny_models import BOS_ID, EOS, EOS_ID, KINDS, PROMPTS, WIDTH, reader, tiny_bases
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

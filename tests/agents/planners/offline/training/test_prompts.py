@@ -25,6 +25,8 @@ from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
 from tests.tiny_bert import tiny_bert
 
+pytestmark = pytest.mark.slow
+
 
 def test_prompts_ask_for_their_instruction() -> None:
     rng = np.random.default_rng(0)
