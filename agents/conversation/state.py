@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.plan import LEAST_DB, MOST_DB
-from agents.systems.execute import mix
+from baselines.composite.extraction import mix
 from lcr.prompts.time_range import TimeRange, limit
 from lcr.remixer import Audio
 
@@ -83,8 +83,8 @@ class State:
         self, mixture: Audio, sources: NDArray[np.float32], ids: Sequence[str], sample_rate: int
     ) -> Audio:
         """The mix: `mixture` (channels, samples), of which `sources` (sources, channels, samples)
-        are the `ids`, with these gains; see `agents.systems.execute`. Raises TimeRangeError for a
-        part that is not in it."""
+        are the `ids`, with these gains; see `baselines.composite.extraction`. Raises
+        TimeRangeError for a part that is not in it."""
 
         def made(one: Mix) -> Audio:
             gains = [factor(one.gains[id_]) for id_ in ids]

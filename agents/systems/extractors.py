@@ -6,42 +6,17 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-import torch
-
-from baselines.audiosep.checkpoint import HOW, LoadedAudioSep, load_audiosep
-from baselines.audiosep.network import separate
-from baselines.audiosep.remixer import VARIABLE
-from baselines.lass.network import SAMPLE_RATE
-from baselines.lass.remixer import CHUNK_S, OVERLAP_S, LoadedLass, load_lass, run_extractor
+from baselines.audiosep.checkpoint import HOW, load_audiosep
+from baselines.audiosep.remixer import VARIABLE, AudioSepExtractor
+from baselines.composite.extraction import Extractor
+from baselines.lass.remixer import LassExtractor, load_lass
 from baselines.shipped import find_weights
 from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Kind
 from lcr.joint.remixer import load_default
 from lcr.registry import SystemOptionError
 from lcr.remixer import Audio, Remixer
-from lcr.running.chunked import AdapterConfig, run_core
-
-
-class Extractor(Protocol):
-    """Takes one sound, or one group of sounds, out of a mixture."""
-
-    @property
-    def sample_rate(self) -> int | None:
-        """Its native rate in Hz; None for any."""
-        ...
-
-    @property
-    def weights(self) -> Mapping[str, str]:
-        """Names and sha256 of what it runs with."""
-        ...
-
-    def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
-        """What `words` say of (channels, samples): aligned, at its level, of the same shape.
-        `kind` is that of what is named. Raises ValueError for unusable audio."""
-        ...
 
 
 class PromptExtractor:
@@ -60,56 +35,6 @@ class PromptExtractor:
 
     def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
         return self._remixer.remix(mixture, sample_rate, self._form.format(words)).audio
-
-
-class LassExtractor:
-    """LASS: one network for speakers, one for other sounds."""
-
-    sample_rate = SAMPLE_RATE
-
-    def __init__(self, networks: Mapping[Kind, LoadedLass], *, device: str = "cpu") -> None:
-        self._networks, self._device = dict(networks), device
-        for loaded in self._networks.values():
-            loaded.extractor.to(device)
-        self.weights = {n: s for one in self._networks.values() for n, s in one.weights.items()}
-        self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=CHUNK_S, overlap_s=OVERLAP_S)
-
-    def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
-        loaded = self._networks[kind]
-        with torch.inference_mode():
-            z = loaded.query.encoder.embed_text([words]).to(self._device)
-        return run_core(
-            lambda part: run_extractor(loaded.extractor, part, z),
-            mixture,
-            sample_rate,
-            self._adapter,
-        )
-
-
-class AudioSepExtractor:
-    """AudioSep: one network for whatever its query names."""
-
-    def __init__(self, loaded: LoadedAudioSep, *, device: str = "cpu") -> None:
-        self._network, self._encoder = loaded.network.to(device).eval(), loaded.encoder
-        self._device, self.weights = device, loaded.weights
-        config = loaded.network.config
-        self.sample_rate = config.sample_rate
-        self._adapter = AdapterConfig(
-            native_rate=config.sample_rate,
-            chunk_s=CHUNK_S,
-            overlap_s=OVERLAP_S,
-            min_samples=config.n_fft,
-        )
-
-    def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
-        @torch.inference_mode()
-        def core(part: Audio) -> Audio:
-            waves = torch.from_numpy(np.ascontiguousarray(part)).to(self._device)
-            queries = self._encoder.embed_text([words]).to(self._device).expand(len(waves), -1)
-            out: Audio = separate(self._network, waves, queries).cpu().numpy()
-            return out
-
-        return run_core(core, mixture, sample_rate, self._adapter)
 
 
 def _lcr(device: str) -> Extractor:

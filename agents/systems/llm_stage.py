@@ -12,8 +12,7 @@ from agents.listening.naming import kind_of
 from agents.llm.errors import NothingExtractsError
 from agents.llm.tools import Listened, Preview
 from agents.plan import HeardSource, RemixPlan, resolve_plan
-from agents.systems.execute import mix
-from agents.systems.extractors import Extractor
+from baselines.composite.extraction import Extractor, mix
 from lcr.audio.core import rms_db
 from lcr.instruction import AudioDescription
 from lcr.remixer import Audio

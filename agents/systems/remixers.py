@@ -12,19 +12,17 @@ Seconds are in the trace by stage: separate, listen, read, match, extract, mix.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agents.listening.listener import Inventory, Listener, load_listener
 from agents.planners.choose import DEFAULT_PLANNER, load_planner
-from agents.systems.execute import extract_and_mix, mix, queries_for
-from agents.systems.extractors import Extractor, load_extractor
+from agents.systems.execute import queries_for
+from agents.systems.extractors import load_extractor
 from baselines.clap.assign import NONE
-from baselines.composite.planning import OraclePlanner, Plan, Planner
-from lcr.audio.core import check_audio
-from lcr.instruction import Description
+from baselines.composite.extraction import CompositeRemixer, ExtractionRemixer, Extractor, mix
+from baselines.composite.planning import OraclePlanner, Planner
 from lcr.registry import with_card
-from lcr.remixer import Audio, MissingOracleError, Oracle, Remix, Step, SystemCard
+from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 
 _CARD = SystemCard(
     name="agent-offline",
@@ -39,30 +37,22 @@ QUERY_CARD = replace(_CARD, name="agent-query")
 ORACLE_PLAN_CARD = replace(_CARD, name="agent-oracle-plan", uses_oracle=OraclePlanner.uses_oracle)
 
 
-class InventoryAgent:
+class InventoryAgent(CompositeRemixer):
     """The inventory form. With a planner that knows the truth its plan is for the true
     descriptions, and the listener says which part each is of; else the plan is for the parts."""
 
     def __init__(self, listener: Listener, planner: Planner, card: SystemCard) -> None:
         """`card` gains what listener and planner tell."""
-        self._listener, self._planner = listener, planner
-        self._card = _complete(card, planner, listener.sample_rate, listener.weights)
+        super().__init__(planner, card, sample_rate=listener.sample_rate, weights=listener.weights)
+        self._listener = listener
 
-    @property
-    def card(self) -> SystemCard:
-        return self._card
-
-    def remix(
-        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    def _carry_out(
+        self, mixture: Audio, sample_rate: int, prompt: str, oracle: Oracle | None
     ) -> Remix:
-        """Remix (channels, samples). Raises MissingOracleError without the truth that its card
-        names, ValueError for unusable audio, and what its planner raises."""
-        check_audio(mixture, sample_rate)
-        _require_truth(self._card, oracle)
         inventory = self._listener.listen(mixture, sample_rate)
         if not inventory.heard and not self._planner.uses_oracle:
             return _unchanged(mixture, inventory)
-        plan, read = read_prompt(self._planner, prompt, inventory.descriptions, oracle)
+        plan, read = self._read(prompt, inventory.descriptions, oracle)
         began = time.perf_counter()
         if self._planner.uses_oracle:
             entries = self._listener.match(inventory, plan.descriptions)
@@ -85,7 +75,7 @@ class InventoryAgent:
         return Remix(audio=audio, trace=(*inventory.steps, *read, *steps))
 
 
-class QueryAgent:
+class QueryAgent(ExtractionRemixer):
     """The query form. Without a listener the planner is told of no sources: the plan is then for
     what the prompt names, where the planner can find that."""
 
@@ -93,72 +83,26 @@ class QueryAgent:
         self, listener: Listener | None, planner: Planner, extractor: Extractor, card: SystemCard
     ) -> None:
         """`card` gains what the three tell."""
-        self._listener, self._planner, self._extractor = listener, planner, extractor
-        heard = {} if listener is None else listener.weights
-        self._card = _complete(card, planner, extractor.sample_rate, {**heard, **extractor.weights})
+        weights = {} if listener is None else listener.weights
+        super().__init__(planner, extractor, queries_for, card, weights=weights)
+        self._listener = listener
 
-    @property
-    def card(self) -> SystemCard:
-        return self._card
-
-    def remix(
-        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    def _carry_out(
+        self, mixture: Audio, sample_rate: int, prompt: str, oracle: Oracle | None
     ) -> Remix:
-        """As `InventoryAgent.remix`."""
-        check_audio(mixture, sample_rate)
-        _require_truth(self._card, oracle)
-        told = bool(self._planner.uses_oracle)
-        steps: tuple[Step, ...] = ()
-        described: Sequence[Description] = ()
-        if self._listener is not None and not told:
-            inventory = self._listener.listen(mixture, sample_rate)
-            steps, described = inventory.steps, inventory.descriptions
-            if not described:
-                return _unchanged(mixture, inventory)
-        plan, read = read_prompt(self._planner, prompt, described, oracle)
-        asked = queries_for(plan, complete=told or bool(described))
-        audio, done = extract_and_mix(mixture, sample_rate, asked, self._extractor)
-        return Remix(audio=audio, trace=(*steps, *read, *done))
-
-
-def read_prompt(
-    planner: Planner, prompt: str, described: Sequence[Description], oracle: Oracle | None
-) -> tuple[Plan, tuple[Step, ...]]:
-    """The plan, and the planner's steps after one for all the reading. Raises what it raises."""
-    began = time.perf_counter()
-    plan = planner.plan(prompt, described, oracle=oracle)
-    told = ", ".join(f"{gain:.3g}" for gain in plan.gains)
-    step = Step(
-        name="read",
-        detail=f"gains {told or 'none'}; all else {plan.rest:.3g}",
-        seconds=time.perf_counter() - began,
-    )
-    # Their seconds are within those of reading.
-    parts = tuple(replace(part, seconds=None) for part in plan.steps)
-    return plan, (step, *parts)
-
-
-def _require_truth(card: SystemCard, oracle: Oracle | None) -> None:
-    if card.uses_oracle and (oracle is None or oracle.instruction is None):
-        raise MissingOracleError(f"{card.name} is told the true instruction; none was given")
+        if self._listener is None or self._planner.uses_oracle:
+            return super()._carry_out(mixture, sample_rate, prompt, oracle)
+        inventory = self._listener.listen(mixture, sample_rate)
+        if not inventory.heard:
+            return _unchanged(mixture, inventory)
+        done = self._remix_sources(mixture, sample_rate, prompt, oracle, inventory.descriptions)
+        return replace(done, trace=(*inventory.steps, *done.trace))
 
 
 def _unchanged(mixture: Audio, inventory: Inventory) -> Remix:
     """Nothing was heard that an action could be for."""
     told = Step(name="mix", detail="nothing is heard: the mixture is left as it is")
     return Remix(audio=mixture.copy(), trace=(*inventory.steps, told))
-
-
-def _complete(
-    card: SystemCard, planner: Planner, sample_rate: int | None, weights: Mapping[str, str]
-) -> SystemCard:
-    read: Mapping[str, str] = getattr(planner, "weights", {})
-    return replace(
-        card,
-        sample_rate=sample_rate,
-        uses_oracle=planner.uses_oracle,
-        weights={**weights, **read, **card.weights},
-    )
 
 
 def _inventory_agent(

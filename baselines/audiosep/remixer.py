@@ -12,24 +12,22 @@ wrote the paper's queries did.
 from __future__ import annotations
 
 import os
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from baselines.audiosep.checkpoint import HOW, LoadedAudioSep, load_audiosep
 from baselines.audiosep.network import separate
+from baselines.composite.extraction import ExtractionRemixer, Queries, Query
 from baselines.composite.planning import OraclePlanner, Plan, Planner
 from baselines.lass.query import query_of
 from baselines.shipped import find_weights
-from lcr.audio.core import check_audio
 from lcr.base_weights import MissingWeightsError
-from lcr.instruction import Description, Task
+from lcr.instruction import Description, Kind, Task
 from lcr.registry import with_card
-from lcr.remixer import Audio, NotDefinedError, Oracle, Remix, Step, SystemCard
+from lcr.remixer import Audio, NotDefinedError, SystemCard
 from lcr.running.chunked import AdapterConfig, run_core
 
 TASKS = frozenset({Task.TSE, Task.TAE, Task.SE, Task.TSR, Task.TAR, Task.SR, Task.ME})
@@ -53,17 +51,10 @@ DESK_CARD = replace(
 )
 
 
-@dataclass(frozen=True)
-class Runs:
-    """What is extracted, one query a run, and whether the sum is heard or what it leaves."""
-
-    queries: tuple[str, ...]
-    subtract: bool
-
-
-def runs_for(plan: Plan, *, complete: bool) -> Runs:
-    """The fewest runs that do what is planned. `complete` plans are for all sources that there
-    are; others say by `rest` whether the remainder of the mixture is kept.
+def queries_for(plan: Plan, complete: bool) -> Queries:
+    """The fewest runs that do what is planned, one a query: their sum, or the mixture less it.
+    `complete` plans are for all sources that there are; others say by `rest` whether the remainder
+    of the mixture is kept.
 
     Raises NotDefinedError for changes of volume.
     """
@@ -76,8 +67,12 @@ def runs_for(plan: Plan, *, complete: bool) -> Runs:
     subtract = len(removed) < len(kept) if complete else plan.rest == 1
     one_kind = all(len({d.kind for d in some}) == 1 for some in (kept, removed))
     if complete and one_kind and kept[0].kind != removed[0].kind:  # all speech against all else
-        return Runs((SPEECH,), subtract=removed[0].kind == "speech")
-    return Runs(tuple(_words(d) for d in (removed if subtract else kept)), subtract)
+        subtract = removed[0].kind == "speech"
+        named = [(SPEECH, removed[0].kind if subtract else kept[0].kind)]
+    else:
+        named = [(_words(d), d.kind) for d in (removed if subtract else kept)]
+    gain, rest = (0.0, 1.0) if subtract else (1.0, 0.0)
+    return Queries(tuple(Query(words, kind, gain) for words, kind in named), rest)
 
 
 def _words(description: Description) -> str:
@@ -85,60 +80,37 @@ def _words(description: Description) -> str:
     return SPEECH if nameless else query_of(description)
 
 
-class AudioSepRemixer:
-    """A separator and its queries as a Remixer. Each channel is separated on its own, at any rate
-    and length through the adapters; level, length and alignment are the input's."""
+class AudioSepExtractor:
+    """AudioSep: one network for whatever its query names. Each channel is separated on its own, at
+    any rate and length through the adapters; level, length and alignment are the input's."""
 
-    def __init__(
-        self, loaded: LoadedAudioSep, planner: Planner, card: SystemCard, *, device: str = "cpu"
-    ) -> None:
-        self._network = loaded.network.to(device).eval()
-        self._encoder, self._planner, self._device = loaded.encoder, planner, device
+    def __init__(self, loaded: LoadedAudioSep, *, device: str = "cpu") -> None:
+        self._network, self._encoder = loaded.network.to(device).eval(), loaded.encoder
+        self._device, self.weights = device, loaded.weights
         config = loaded.network.config
+        self.sample_rate = config.sample_rate
         self._adapter = AdapterConfig(
             native_rate=config.sample_rate, chunk_s=20.0, overlap_s=2.0, min_samples=config.n_fft
         )
-        self._card = replace(
-            card,
-            sample_rate=config.sample_rate,
-            uses_oracle=planner.uses_oracle,
-            weights=loaded.weights,
-        )
 
-    @property
-    def card(self) -> SystemCard:
-        return self._card
+    @torch.inference_mode()
+    def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
+        z = self._encoder.embed_text([words]).to(self._device)
 
-    def remix(
-        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
-    ) -> Remix:
-        """Remix (channels, samples). Raises NotDefinedError where volumes are to change,
-        MissingOracleError without the truth that its card names, ValueError for unusable audio."""
-        check_audio(mixture, sample_rate)
-        known = oracle.instruction.descriptions if oracle and oracle.instruction else ()
-        plan = self._planner.plan(prompt, known, oracle=oracle)
-        runs = runs_for(plan, complete=bool(known))
-        steps = list(plan.steps)
-        total = np.zeros(mixture.shape, np.float32)
-        for query in runs.queries:
-            began = time.perf_counter()
-            with torch.inference_mode():
-                z = self._encoder.embed_text([query]).to(self._device)
-            total += self._extract(mixture, sample_rate, z)
-            steps.append(Step(name="extract", detail=query, seconds=time.perf_counter() - began))
-        if runs.subtract:
-            steps.append(Step(name="subtract", detail=f"{len(runs.queries)} from the mixture"))
-            total = mixture - total
-        return Remix(audio=total, trace=tuple(steps))
-
-    def _extract(self, mixture: Audio, sample_rate: int, z: Tensor) -> Audio:
-        @torch.inference_mode()
         def core(part: Audio) -> Audio:
             waves = torch.from_numpy(np.ascontiguousarray(part)).to(self._device)
             out: Audio = separate(self._network, waves, z.expand(len(waves), -1)).cpu().numpy()
             return out
 
         return run_core(core, mixture, sample_rate, self._adapter)
+
+
+def build_audiosep(
+    loaded: LoadedAudioSep, planner: Planner | None, card: SystemCard, *, device: str = "cpu"
+) -> ExtractionRemixer:
+    """A system of a separator, its queries and a planner, the oracle's by default."""
+    extractor = AudioSepExtractor(loaded, device=device)
+    return ExtractionRemixer(planner or OraclePlanner(), extractor, queries_for, card)
 
 
 @with_card(CARD)
@@ -149,7 +121,7 @@ def audiosep(
     tokenizer: str = "",
     planner: Planner | None = None,
     device: str = "cpu",
-) -> AudioSepRemixer:
+) -> ExtractionRemixer:
     """The system `audiosep`: the public checkpoint, whose path is `weights` or
     $LCR_AUDIOSEP_CHECKPOINT. See `load_audiosep` for the other paths and what it raises."""
     path = weights or os.environ.get(VARIABLE, "")
@@ -160,14 +132,14 @@ def audiosep(
         clap=Path(clap).expanduser() if clap else None,
         tokenizer=Path(tokenizer).expanduser() if tokenizer else None,
     )
-    return AudioSepRemixer(loaded, planner or OraclePlanner(), CARD, device=device)
+    return build_audiosep(loaded, planner, CARD, device=device)
 
 
 @with_card(DESK_CARD)
 def audiosep_desk(
     *, weights: str = "audiosep-desk", planner: Planner | None = None, device: str = "cpu"
-) -> AudioSepRemixer:
+) -> ExtractionRemixer:
     """The system `audiosep-desk`: one of desk size, trained here; `weights` names one that ships,
     or is the path of another."""
     loaded = load_audiosep(find_weights(weights))
-    return AudioSepRemixer(loaded, planner or OraclePlanner(), DESK_CARD, device=device)
+    return build_audiosep(loaded, planner, DESK_CARD, device=device)

@@ -7,20 +7,19 @@ was trained on its kind, with the query embedded by the CLAP of that kind or a s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.composite.planning import OraclePlanner, Planner
+from baselines.composite.extraction import ExtractionRemixer, Queries, Query
+from baselines.composite.planning import OraclePlanner, Plan, Planner
 from baselines.lass.network import SAMPLE_RATE, Extractor, build_extractor
-from baselines.lass.query import LoadedEncoder, QueryEncoder, load_encoder, query_of
+from baselines.lass.query import LoadedEncoder, load_encoder, query_of
 from baselines.shipped import find_weights
-from lcr.audio.core import check_audio
 from lcr.checkpoints import (
     Checkpoint,
     WeightsError,
@@ -29,9 +28,9 @@ from lcr.checkpoints import (
     states_of,
     write_checkpoint,
 )
-from lcr.instruction import Description, Kind, Task
+from lcr.instruction import Kind, Task
 from lcr.registry import with_card
-from lcr.remixer import Audio, NotDefinedError, Oracle, Remix, Step, SystemCard
+from lcr.remixer import Audio, NotDefinedError, SystemCard
 from lcr.running.chunked import AdapterConfig, run_core
 
 PREFIX = "extractor."
@@ -40,75 +39,55 @@ TASKS: dict[Kind, Task] = {"speech": Task.TSE, "audio": Task.TAE}
 CHUNK_S, OVERLAP_S = 20.0, 2.0
 
 
-class LassRemixer:
-    """An extractor and a query encoder as a Remixer that extracts one source of its `kind`.
+class LassExtractor:
+    """LASS: for each kind of source a network and what embeds its queries.
 
-    Which one is the planner's to say; the oracle's, as in the paper, knows the instruction. Each
-    channel is extracted from on its own, at any rate and length through the adapters.
+    Each channel is extracted from on its own, at any rate and length through the adapters.
     """
 
-    def __init__(
-        self,
-        extractor: Extractor,
-        encoder: QueryEncoder,
-        planner: Planner,
-        card: SystemCard,
-        *,
-        kind: Kind,
-        device: str = "cpu",
-    ) -> None:
-        """Raises ValueError where the queries do not fit the extractor."""
-        if encoder.width != extractor.z_dim:
-            raise ValueError(
-                f"queries are {encoder.width} wide, and the extractor expects {extractor.z_dim}"
-            )
-        self._extractor = extractor.to(device).eval()
-        self._encoder, self._planner = encoder, planner
-        self._card, self._kind, self._device = card, kind, device
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, networks: Mapping[Kind, LoadedLass], *, device: str = "cpu") -> None:
+        """Raises ValueError where queries do not fit an extractor."""
+        self._networks, self._device = dict(networks), device
+        for one in self._networks.values():
+            width, expected = one.query.encoder.width, one.extractor.to(device).eval().z_dim
+            if width != expected:
+                raise ValueError(f"queries are {width} wide, and the extractor expects {expected}")
+        self.weights = {n: s for one in self._networks.values() for n, s in one.weights.items()}
         self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=CHUNK_S, overlap_s=OVERLAP_S)
 
-    @property
-    def card(self) -> SystemCard:
-        return self._card
-
-    def remix(
-        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
-    ) -> Remix:
-        """Extract from (channels, samples). Raises NotDefinedError unless one source of its kind
-        is wanted as it is and nothing else, MissingOracleError without the truth that its card
-        names, ValueError for unusable audio."""
-        check_audio(mixture, sample_rate)
-        known = oracle.instruction.descriptions if oracle and oracle.instruction else ()
-        plan = self._planner.plan(prompt, known, oracle=oracle)
-        query = query_of(self._wanted(plan.descriptions, plan.gains))
-        began = time.perf_counter()
+    def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
+        loaded = self._networks[kind]
         with torch.inference_mode():
-            z = self._encoder.embed_text([query]).to(self._device)
-        embedded = time.perf_counter()
-        audio = run_core(
-            lambda part: run_extractor(self._extractor, part, z),
+            z = loaded.query.encoder.embed_text([words]).to(self._device)
+        return run_core(
+            lambda part: run_extractor(loaded.extractor, part, z),
             mixture,
             sample_rate,
             self._adapter,
         )
-        extracting = time.perf_counter() - embedded
-        steps = (
-            *plan.steps,
-            Step(name="query", detail=query, seconds=embedded - began),
-            Step(name="extract", seconds=extracting),
-        )
-        return Remix(audio=audio, trace=steps)
 
-    def _wanted(
-        self, descriptions: tuple[Description, ...], gains: tuple[float, ...]
-    ) -> Description:
-        heard = [(d, g) for d, g in zip(descriptions, gains, strict=True) if g != 0]
-        if len(heard) != 1 or heard[0][1] != 1 or heard[0][0].kind != self._kind:
+
+def build_lass(
+    loaded: LoadedLass, planner: Planner, card: SystemCard, *, device: str = "cpu"
+) -> ExtractionRemixer:
+    """A system that extracts one source of its kind. Which one is the planner's to say; the
+    oracle's, as in the paper, knows the instruction. Raises ValueError where the queries do not fit
+    the extractor; remixing raises NotDefinedError unless one source of its kind is wanted as it is
+    and nothing else."""
+
+    def queries_for(plan: Plan, complete: bool) -> Queries:
+        wanted = [(d, g) for d, g in zip(plan.descriptions, plan.gains, strict=True) if g != 0]
+        if len(wanted) != 1 or wanted[0][1] != 1 or wanted[0][0].kind != loaded.kind:
             raise NotDefinedError(
-                f"{self.card.name} extracts one {self._kind} source as it is; the gains asked for "
-                f"are {', '.join(f'{d.kind} {g:g}' for d, g in heard) or 'all 0'}"
+                f"{card.name} extracts one {loaded.kind} source as it is; the gains asked for "
+                f"are {', '.join(f'{d.kind} {g:g}' for d, g in wanted) or 'all 0'}"
             )
-        return heard[0][0]
+        return Queries((Query(query_of(wanted[0][0]), loaded.kind, 1.0),), rest=0.0)
+
+    extractor = LassExtractor({loaded.kind: loaded}, device=device)
+    return ExtractionRemixer(planner, extractor, queries_for, card)
 
 
 @torch.inference_mode()
@@ -171,22 +150,18 @@ SPEECH_CARD, AUDIO_CARD = _card("speech"), _card("audio")
 
 def _system(
     card: SystemCard, kind: Kind, weights: str, planner: Planner | None, device: str
-) -> LassRemixer:
+) -> ExtractionRemixer:
     folder = find_weights(weights)
     loaded = load_lass(folder)
     if loaded.kind != kind:
         raise WeightsError(f"{folder} extracts {loaded.kind}, and {card.name} is for {kind}")
-    planner = planner or OraclePlanner()
-    card = replace(card, uses_oracle=planner.uses_oracle, weights=loaded.weights)
-    return LassRemixer(
-        loaded.extractor, loaded.query.encoder, planner, card, kind=kind, device=device
-    )
+    return build_lass(loaded, planner or OraclePlanner(), card, device=device)
 
 
 @with_card(SPEECH_CARD)
 def lass_speech(
     *, weights: str = "lass-speech", planner: Planner | None = None, device: str = "cpu"
-) -> LassRemixer:
+) -> ExtractionRemixer:
     """The system `lass-speech`; `weights` names one that ships, or is the path of another."""
     return _system(SPEECH_CARD, "speech", weights, planner, device)
 
@@ -194,6 +169,6 @@ def lass_speech(
 @with_card(AUDIO_CARD)
 def lass_audio(
     *, weights: str = "lass-audio", planner: Planner | None = None, device: str = "cpu"
-) -> LassRemixer:
+) -> ExtractionRemixer:
     """The system `lass-audio`; `weights` names one that ships, or is the path of another."""
     return _system(AUDIO_CARD, "audio", weights, planner, device)

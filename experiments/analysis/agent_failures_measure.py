@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from agents.listening.listener import Inventory, Listener
-from agents.systems.execute import extract_and_mix, mix, queries_for
-from agents.systems.extractors import Extractor
+from agents.systems.execute import queries_for
 from baselines.clap.assign import NONE
+from baselines.composite.extraction import Extractor, extract_and_mix, mix
 from baselines.composite.planning import Plan, Planner
 from baselines.ideal import ideal_ratio_mask
 from lcr.data.mixtures import Example

@@ -57,7 +57,7 @@ class CausalRemixer(GroundedRemixer):
     """GroundedRemixer whose output depends on the past alone, frame by frame.
 
     Its `transform` is for 16 kHz; `encode_frames` and `mask` take frames of any transform whose
-    bins lie as far apart. What it remembers between frames is a `StreamState`, which its caller keeps.
+    bins lie as far apart. Its caller keeps what it remembers between frames, a `StreamState`.
     """
 
     transform: CausalTransform

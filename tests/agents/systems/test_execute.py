@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.plan import parse_plan
-from agents.systems.execute import Queries, Query, extract_and_mix, mix, queries_for, queries_of
+from agents.systems.execute import queries_for, queries_of
+from baselines.composite.extraction import Queries, Query, extract_and_mix, mix
 from baselines.composite.planning import Plan
 from baselines.lass.query import query_of
 from lcr.instruction import Kind, SpeechDescription, instruction, patterns

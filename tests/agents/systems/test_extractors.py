@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.systems.extractors import AudioSepExtractor, Extractor, LassExtractor, PromptExtractor
+from agents.systems.extractors import PromptExtractor
 from baselines.audiosep.checkpoint import LoadedAudioSep
+from baselines.audiosep.remixer import AudioSepExtractor
+from baselines.composite.extraction import Extractor
 from baselines.lass.query import LoadedEncoder
-from baselines.lass.remixer import LoadedLass
+from baselines.lass.remixer import LassExtractor, LoadedLass
 from lcr.remixer import Audio, Oracle, Remix, SystemCard
 from tests.baselines.audiosep.test_network import tiny_network
 from tests.baselines.audiosep.test_remixer import DOG, RATE, Letters, remix

@@ -8,7 +8,8 @@ import torch
 
 from baselines.audiosep.checkpoint import LoadedAudioSep
 from baselines.audiosep.network import ResUNet30
-from baselines.audiosep.remixer import CARD, TASKS, AudioSepRemixer, Runs, runs_for
+from baselines.audiosep.remixer import CARD, TASKS, build_audiosep, queries_for
+from baselines.composite.extraction import ExtractionRemixer
 from baselines.composite.planning import OraclePlanner, Plan
 from baselines.lass.query import query_of
 from lcr.instruction import (
@@ -41,9 +42,9 @@ class Letters(LetterEncoder):
         return torch.nn.functional.pad(super().embed_text(texts), (0, TINY.z_dim - 6))
 
 
-def system(network: ResUNet30 | None = None) -> AudioSepRemixer:
+def system(network: ResUNet30 | None = None) -> ExtractionRemixer:
     loaded = LoadedAudioSep(network or tiny_network(), Letters(), {"x": "0" * 64})
-    return AudioSepRemixer(loaded, OraclePlanner(), CARD)
+    return build_audiosep(loaded, OraclePlanner(), CARD)
 
 
 def remix(
@@ -78,8 +79,10 @@ def test_it_conforms_when_all_passes(check: str) -> None:
 def test_each_task_is_its_runs(pattern: str, queries: tuple[str, ...], subtract: bool) -> None:
     mixture = noise(2, 1500)
     got = remix(pattern, mixture)
-    assert tuple(s.detail for s in got.trace if s.name == "extract") == queries
-    assert [s.name for s in got.trace].count("subtract") == subtract
+    gain = 0 if subtract else 1
+    extracted = tuple(s.detail for s in got.trace if s.name == "extract")
+    assert extracted == tuple(f"{words} x {gain}" for words in queries)
+    assert got.trace[-1].detail == f"all else x {1 - gain}"
     encoder, network = Letters(), tiny_network()
     total = np.zeros_like(mixture)
     with torch.no_grad():
@@ -96,32 +99,36 @@ def test_it_is_defined_for_all_patterns_without_volumes_and_no_other() -> None:
         asked = instruction(pattern, DESCRIPTIONS)
         plan = OraclePlanner().plan("", (), oracle=Oracle(instruction=asked))
         if task_of(pattern, n_speech=2) in TASKS:
-            runs = runs_for(plan, complete=True)
+            runs = queries_for(plan, complete=True)
             assert set(pattern) == {"0", "1"}
             assert 1 <= len(runs.queries) <= 2
         else:
             with pytest.raises(NotDefinedError, match="extracts and removes"):
-                runs_for(plan, complete=True)
+                queries_for(plan, complete=True)
 
 
 @pytest.mark.parametrize(
     ("described", "gains", "rest", "expected"),
     [
-        ((DESCRIPTIONS[3],), (1.0,), 0.0, Runs((RAIN,), subtract=False)),
-        ((DESCRIPTIONS[3],), (0.0,), 1.0, Runs((RAIN,), subtract=True)),
-        ((SpeechDescription(),), (1.0,), 0.0, Runs(("speech",), subtract=False)),
-        ((SpeechDescription(),), (0.0,), 1.0, Runs(("speech",), subtract=True)),
-        (DESCRIPTIONS[1:3], (1.0, 0.0), 1.0, Runs((DOG,), subtract=True)),
-        (DESCRIPTIONS[1:3], (1.0, 0.0), 0.0, Runs((WOMAN,), subtract=False)),
+        ((DESCRIPTIONS[3],), (1.0,), 0.0, (RAIN, False)),
+        ((DESCRIPTIONS[3],), (0.0,), 1.0, (RAIN, True)),
+        ((SpeechDescription(),), (1.0,), 0.0, ("speech", False)),
+        ((SpeechDescription(),), (0.0,), 1.0, ("speech", True)),
+        (DESCRIPTIONS[1:3], (1.0, 0.0), 1.0, (DOG, True)),
+        (DESCRIPTIONS[1:3], (1.0, 0.0), 0.0, (WOMAN, False)),
     ],
 )
 def test_a_planner_says_by_the_rest_what_else_is_heard(
-    described: tuple[Description, ...], gains: tuple[float, ...], rest: float, expected: Runs
+    described: tuple[Description, ...],
+    gains: tuple[float, ...],
+    rest: float,
+    expected: tuple[str, bool],
 ) -> None:
     plan = Plan(descriptions=described, gains=gains, rest=rest)
-    assert runs_for(plan, complete=False) == expected
+    asked = queries_for(plan, complete=False)
+    assert (" ".join(q.words for q in asked.queries), asked.rest == 1) == expected
     with pytest.raises(NotDefinedError):
-        runs_for(Plan(descriptions=described, gains=gains, rest=0.5), complete=False)
+        queries_for(Plan(descriptions=described, gains=gains, rest=0.5), complete=False)
 
 
 @pytest.mark.parametrize("rate", [RATE, 16_000])

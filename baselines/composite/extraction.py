@@ -1,0 +1,202 @@
+"""Composite systems: something reads the prompt, something estimates sources, something mixes.
+
+Everything that a plan brings about is a gain on a source:
+
+    y = r x + sum_i (a_i - r) s_i
+
+with the mixture x, the sources' gains a_i and estimates s_i, and r for what is none of them. What
+is not named gets r exactly, however bad the estimates are. `ExtractionRemixer` extracts the
+estimates one by one, each by words for it.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.composite.planning import Plan, Planner
+from lcr.audio.core import check_audio
+from lcr.instruction import Description, Kind
+from lcr.remixer import Audio, MissingOracleError, Oracle, Remix, Step, SystemCard
+
+
+class Extractor(Protocol):
+    """Takes one sound, or one group of sounds, out of a mixture."""
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Its native rate in Hz; None for any."""
+        ...
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Names and sha256 of what it runs with."""
+        ...
+
+    def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
+        """What `words` say of (channels, samples): aligned, at its level, of the same shape.
+        `kind` is that of what is named. Raises ValueError for unusable audio."""
+        ...
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is to be extracted, in words, and the gain on it."""
+
+    words: str
+    kind: Kind
+    gain: float
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What is to be extracted, and the gain on all else."""
+
+    queries: tuple[Query, ...]
+    rest: float
+
+
+class CompositeRemixer(ABC):
+    """A planner and what carries its plan out, as one Remixer."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        card: SystemCard,
+        *,
+        sample_rate: int | None,
+        weights: Mapping[str, str],
+    ) -> None:
+        """`card` gains the truth that the planner needs, the rate, and all weights."""
+        read: Mapping[str, str] = getattr(planner, "weights", {})
+        self._planner = planner
+        self._card = replace(
+            card,
+            sample_rate=sample_rate,
+            uses_oracle=planner.uses_oracle,
+            weights={**weights, **read, **card.weights},
+        )
+
+    @property
+    def card(self) -> SystemCard:
+        return self._card
+
+    def remix(
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    ) -> Remix:
+        """Remix (channels, samples). Raises MissingOracleError without the truth that its card
+        names, ValueError for unusable audio, NotDefinedError for what it cannot do, and what its
+        planner raises."""
+        check_audio(mixture, sample_rate)
+        if self._card.uses_oracle and (oracle is None or oracle.instruction is None):
+            raise MissingOracleError(
+                f"{self._card.name} is told the true instruction; none was given"
+            )
+        return self._carry_out(mixture, sample_rate, prompt, oracle)
+
+    @abstractmethod
+    def _carry_out(
+        self, mixture: Audio, sample_rate: int, prompt: str, oracle: Oracle | None
+    ) -> Remix:
+        """`remix` of what was checked."""
+
+    def _read(
+        self, prompt: str, described: Sequence[Description], oracle: Oracle | None
+    ) -> tuple[Plan, tuple[Step, ...]]:
+        """The plan; a step that says how long all the reading took, and the planner's own steps."""
+        began = time.perf_counter()
+        plan = self._planner.plan(prompt, described, oracle=oracle)
+        gains = ", ".join(f"{gain:.3g}" for gain in plan.gains)
+        step = Step(
+            name="read",
+            detail=f"gains {gains or 'none'}; all else {plan.rest:.3g}",
+            seconds=time.perf_counter() - began,
+        )
+        # Their seconds are within those of reading.
+        return plan, (step, *(replace(part, seconds=None) for part in plan.steps))
+
+
+class ExtractionRemixer(CompositeRemixer):
+    """Extracts what the plan changes or keeps, by words, and mixes it anew.
+
+    `queries_for(plan, complete)` says what to extract; a plan is `complete` if it is for all
+    sources that there are.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        extractor: Extractor,
+        queries_for: Callable[[Plan, bool], Queries],
+        card: SystemCard,
+        *,
+        weights: Mapping[str, str] | None = None,
+    ) -> None:
+        """`weights` are those of further parts."""
+        weights = {**(weights or {}), **extractor.weights}
+        super().__init__(planner, card, sample_rate=extractor.sample_rate, weights=weights)
+        self._extractor, self._queries_for = extractor, queries_for
+
+    def _carry_out(
+        self, mixture: Audio, sample_rate: int, prompt: str, oracle: Oracle | None
+    ) -> Remix:
+        known = oracle.instruction.descriptions if oracle and oracle.instruction else ()
+        return self._remix_sources(mixture, sample_rate, prompt, oracle, known)
+
+    def _remix_sources(
+        self,
+        mixture: Audio,
+        sample_rate: int,
+        prompt: str,
+        oracle: Oracle | None,
+        described: Sequence[Description],
+    ) -> Remix:
+        """By the plan for `described` sources, or, where there are none, for what is named."""
+        plan, read = self._read(prompt, described, oracle)
+        asked = self._queries_for(plan, bool(described))
+        audio, done = extract_and_mix(mixture, sample_rate, asked, self._extractor)
+        return Remix(audio=audio, trace=(*read, *done))
+
+
+def extract_and_mix(
+    mixture: Audio, sample_rate: int, asked: Queries, extractor: Extractor
+) -> tuple[Audio, tuple[Step, ...]]:
+    """Extract from (channels, samples) and mix anew: the remix, and a step an extraction.
+
+    Raises ValueError for unusable audio, and what the extractor raises.
+    """
+    check_audio(mixture, sample_rate)
+    estimates = np.zeros((len(asked.queries), *mixture.shape), np.float32)
+    steps: list[Step] = []
+    for i, query in enumerate(asked.queries):
+        began = time.perf_counter()
+        estimates[i] = extractor.extract(mixture, sample_rate, query.words, query.kind)
+        detail = f"{query.words} x {query.gain:.3g}"
+        steps.append(Step(name="extract", detail=detail, seconds=time.perf_counter() - began))
+    began = time.perf_counter()
+    audio = mix(mixture, estimates, [q.gain for q in asked.queries], asked.rest)
+    detail = f"all else x {asked.rest:.3g}"
+    return audio, (*steps, Step(name="mix", detail=detail, seconds=time.perf_counter() - began))
+
+
+def mix(
+    mixture: Audio, estimates: NDArray[np.float32], gains: Sequence[float], rest: float
+) -> Audio:
+    """The sum above, (channels, samples), of `estimates` (sources, channels, samples).
+
+    Raises ValueError where the shapes differ or a source has no gain.
+    """
+    if estimates.shape != (len(gains), *mixture.shape):
+        raise ValueError(
+            f"estimates must be (sources, channels, samples) = {(len(gains), *mixture.shape)}; "
+            f"got {estimates.shape}"
+        )
+    change = np.asarray(gains, dtype=np.float32) - np.float32(rest)
+    out: Audio = np.float32(rest) * mixture + np.tensordot(change, estimates, axes=1)
+    return out.astype(np.float32)
