@@ -18,7 +18,7 @@ from lcr.errors import LcrError
 from lcr.prompts.request import prepared, reading
 from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import choose_range
-from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard
+from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard, Understood
 from lcr.running.files import FileRemix, remix_file
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class RemixedSound(Generic[Sound]):
     audio: Sound
     sample_rate: int
     trace: tuple[Step, ...]
+    understood: tuple[Understood, ...] = ()
+    """What the prompt names and whether it is there, from systems that can tell."""
+    warnings: tuple[str, ...] = ()
+    """In plain English, what was not understood or is not there."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as .wav (32-bit float) or .flac (24 bits); see `lcr.audio.core.write_audio`."""
@@ -138,7 +142,13 @@ class LoadedRemixer:
             remixed = limit(audio, remixed, sample_rate, timed.only)
             trace = (*trace, timed.only.step())
         out = _like(sound, remixed[0] if mono else remixed)
-        return RemixedSound(audio=out, sample_rate=sample_rate, trace=trace)
+        return RemixedSound(
+            audio=out,
+            sample_rate=sample_rate,
+            trace=trace,
+            understood=done.understood,
+            warnings=done.warnings,
+        )
 
     def remix_file(
         self,

@@ -84,22 +84,29 @@ class Step:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
-Presence = Literal["heard", "not sure", "absent"]
+Presence = Literal["heard", "not sure", "absent", "not understood"]
 """Whether what a prompt names is in the mixture, as far as a system can tell."""
+Asked = Literal["remove", "keep", "turn up", "turn down"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Understood:
-    """One thing that a prompt names: its `words`, the gain asked for it in dB (minus infinity for
-    removal), and whether it is there."""
+    """One thing that a prompt names: its `words`, what is asked for it, the gain in dB (None for
+    removal), and whether it is there. Of words that were not understood nothing else is known."""
 
     words: str
-    gain_db: float
     presence: Presence
+    action: Asked | None = None
+    gain_db: float | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Nothing was done for it: it is not there, or was not understood."""
+        return self.presence in ("absent", "not understood")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RequestOutcome:
     """What came of a prompt besides the sound: what was understood, warnings in plain English of
     what was not understood or is not there, and whether the mixture stays as it is, bit for bit."""
 

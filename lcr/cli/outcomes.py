@@ -14,11 +14,17 @@ from typing import Any, Literal
 from lcr.cli.bars import Bars
 from lcr.cli.batch import BatchPlan
 from lcr.prompts.request import reading
-from lcr.remixer import Step
+from lcr.remixer import Step, Understood
 from lcr.running.files import FileRemix
 
 SCHEMA = 1
 Status = Literal["done", "kept", "failed", "to do"]
+_DONE = {
+    "remove": "Removed",
+    "keep": "Kept",
+    "turn up": "Turned up",
+    "turn down": "Turned down",
+}
 _WORDS = {"done": "remixed", "kept": "there already", "to do": "to do", "failed": "failed"}
 
 
@@ -34,6 +40,11 @@ class Outcome:
     sample_rate: int | None = None
     channels: int | None = None
     remix: FileRemix | None = None
+
+    @property
+    def misses(self) -> bool:
+        """Something that its prompt names is not there, or was not understood."""
+        return self.remix is not None and any(one.is_missing for one in self.remix.understood)
 
     def as_json(self) -> dict[str, Any]:
         fields = dataclasses.asdict(self)
@@ -64,6 +75,8 @@ class Reporter:
         explained = self._options.explain and outcome.remix is not None
         if explained or self._options.dry_run or not self._batch:
             self._bars.print(self._told(outcome), self._out)
+        if outcome.remix is not None and outcome.remix.understood:
+            self._bars.print(f"  {sentence(outcome.remix.understood)}", self._out)
         if explained and outcome.remix is not None:
             for step in outcome.remix.trace:
                 self._bars.print(f"  {_step(step)}", self._out)
@@ -102,6 +115,18 @@ class Reporter:
             counts = Counter(str(outcome.status) for outcome in outcomes)
             parts = [f"{counts[key]} {word}" for key, word in _WORDS.items() if counts[key]]
             print(f"{len(outcomes)} files: {', '.join(parts)}", file=self._out)
+
+
+def sentence(understood: Sequence[Understood]) -> str:
+    """What was done, for a person, such as "Removed: the dog. Turned up: the woman (+6.0 dB)"."""
+    done: dict[str, list[str]] = {}
+    for one in understood:
+        if one.is_missing or one.action is None:
+            continue
+        level = "" if not one.gain_db or one.action == "keep" else f" ({one.gain_db:+.1f} dB)"
+        done.setdefault(_DONE[one.action], []).append(one.words + level)
+    parts = [f"{verb}: {', '.join(words)}." for verb, words in done.items()]
+    return " ".join(parts) or "Changed nothing."
 
 
 def _step(step: Step) -> str:

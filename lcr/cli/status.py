@@ -6,11 +6,14 @@ EXIT_BAD_INPUT = 2
 """Nothing was done: bad arguments, a missing package, or no file that could be remixed."""
 EXIT_PARTIAL = 3
 """Some files failed and the others are done."""
+EXIT_MISSING = 4
+"""Something that a prompt names is not there, or was not understood; the rest is done."""
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
 
 MEANINGS = (
     "exit status: 0 all done; 2 nothing could be done (a line on standard error says why and what "
-    "to do); 3 some files failed; 130 interrupted; 141 the reader of the output has gone; 1 a "
+    "to do); 3 some files failed; 4 something named is not there or was "
+    "not understood; 130 interrupted; 141 the reader of the output has gone; 1 a "
     "fault of lcr itself"
 )

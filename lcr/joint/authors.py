@@ -17,14 +17,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lcr.checkpoints import CONFIG_FILE, WeightsError, must_fit, read_state
+from lcr.checkpoints import CONFIG_FILE, WeightsError, must_fit, read_config, read_state
 from lcr.files import sha256_of
+from lcr.joint.open import OpenRemixer
 from lcr.joint.remixer import SAMPLE_RATE, JointRemixer
 from lcr.nn.paper.dual_path import DualPathConfig
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig, preset
-from lcr.remixer import SystemCard
+from lcr.prompts.reading import OpenReader
+from lcr.remixer import Remixer, SystemCard
 
 MASK_FILE = "masknet.ckpt"
 LORA_FILE = "lora_llm.ckpt"
@@ -83,7 +85,7 @@ def checkpoint_folder(folder: Path) -> Path | None:
     return next((path for path in candidates if (path / MASK_FILE).is_file()), None)
 
 
-def load_any(folder: Path, *, base: str | None = None, device: str = "cpu") -> JointRemixer:
+def load_any(folder: Path, *, base: str | None = None, device: str = "cpu") -> Remixer:
     """`lcr.load`: a checkpoint of the authors, with the language model `base`, or of lcr."""
     if checkpoint_folder(folder) is not None:
         reader = READER if base is None else replace(READER, base=base)
@@ -94,6 +96,8 @@ def load_any(folder: Path, *, base: str | None = None, device: str = "cpu") -> J
         raise MissingWeightsError(
             f"no checkpoint in {folder}: no {CONFIG_FILE} of lcr, no {MASK_FILE} of SpeechBrain"
         )
+    if read_config(folder).get("remixer", {}).get("kind") == "query":
+        return OpenRemixer.from_checkpoint(folder, OpenReader.load(), name=folder.name)
     return JointRemixer.from_checkpoint(folder, name=folder.name, device=device)
 
 

@@ -19,18 +19,19 @@ import torch
 from torch import Tensor
 
 from lcr.audio.core import check_audio
-from lcr.checkpoints import WEIGHTS, Checkpoint
+from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.joint.query import QueryModel, Thresholds
 from lcr.joint.remixer import SAMPLE_RATE
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.remixer import (
+    Asked,
     Audio,
     Oracle,
-    Outcome,
     Presence,
     RefusedError,
     Remix,
     RemixRequest,
+    RequestOutcome,
     Step,
     SystemCard,
     Understood,
@@ -59,7 +60,7 @@ class _Asked:
 
     @property
     def presence(self) -> Presence:
-        if self.logit < self.thresholds.absent:
+        if self.logit < self.thresholds.absent or math.isinf(self.logit):
             return "absent"
         return "heard" if self.logit >= self.thresholds.heard else "not sure"
 
@@ -203,18 +204,20 @@ class OpenRemixer:
         z = self.model.filter(request.reading.rest_gain, items)
         return np.concatenate([self.model.remix(e, z) for e in encodings])
 
-    def _outcome(self, request: _Request) -> Outcome:
-        understood = tuple(
+    def _outcome(self, request: _Request) -> RequestOutcome:
+        understood = [
             Understood(
                 words=one.thing.words,
-                gain_db=decibels(one.thing.gain),
                 presence=one.presence,
+                action=action_of(one.thing.gain),
+                gain_db=20 * math.log10(one.thing.gain) if one.thing.gain > 0 else None,
             )
             for one in request.asked
-        )
-        return Outcome(
+        ]
+        unread = [Understood(words=w, presence="not understood") for w in request.not_understood]
+        return RequestOutcome(
             unchanged=request.changes_nothing,
-            understood=understood,
+            understood=(*understood, *unread),
             warnings=tuple(_warnings(request)),
         )
 
@@ -249,24 +252,24 @@ def bare(words: str) -> str:
     return rest if rest and first.lower() in ("the", "a", "an", "any", "all", "that") else words
 
 
-def decibels(gain: float) -> float:
-    """Of a linear gain; minus infinity for 0."""
-    return 20 * math.log10(gain) if gain > 0 else -math.inf
+def action_of(gain: float) -> Asked:
+    """What a linear gain asks for."""
+    if gain <= 0:
+        return "remove"
+    level = 20 * math.log10(gain)
+    if abs(level) < _NEAR_UNITY_DB:
+        return "keep"
+    return "turn up" if level > 0 else "turn down"
 
 
 def describe(thing: NamedThing) -> str:
-    """What happens to a thing, for a person: "remove the dog", "the piano +6 dB"."""
-    level = decibels(thing.gain)
-    if math.isinf(level):
-        return f"remove {thing.words}"
-    if abs(level) < _NEAR_UNITY_DB:
-        return f"keep {thing.words}"
-    return f"{thing.words} {level:+.1f} dB"
+    """What happens to a thing, for a person: "remove the dog", "turn up the piano by 6.0 dB"."""
+    action = action_of(thing.gain)
+    by = "" if action in ("remove", "keep") else f" by {abs(20 * math.log10(thing.gain)):.1f} dB"
+    return f"{action} {thing.words}{by}"
 
 
 def load(*, weights: str = "lcr-q", name: str = "lcr-q") -> OpenRemixer:
     """The system `lcr-q`: the shipped checkpoint, or any folder given as `weights`. Raises
     MissingWeightsError or WeightsError."""
-    shipped = WEIGHTS / weights
-    folder = Path(weights) if Path(weights).is_dir() and not shipped.is_dir() else shipped
-    return OpenRemixer.from_checkpoint(folder, OpenReader.load(), name=name)
+    return OpenRemixer.from_checkpoint(find_checkpoint(weights), OpenReader.load(), name=name)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.core import Resampler, check_audio, resampled_length
 from lcr.audio.streams import ArraySource, Queue, Source, Spool
-from lcr.remixer import Audio, Oracle, Outcome, Remix, Remixer, Step, SystemCard
+from lcr.remixer import Audio, Oracle, Remix, Remixer, RequestOutcome, Step, SystemCard
 from lcr.running.high_band import Gain, GainEstimate
 
 Core: TypeAlias = Callable[[Audio], Audio]
@@ -86,7 +86,7 @@ class Prepared:
     core: Core
     config: AdapterConfig
     trace: list[Step] = field(default_factory=list)
-    finish: Callable[[], Outcome] = Outcome
+    finish: Callable[[], RequestOutcome] = RequestOutcome
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from lcr.errors import AudioFileError, LcrError
 from lcr.files import write_whole
 from lcr.prompts.time_range import limit_blocks
 from lcr.prompts.time_words import choose_range
-from lcr.remixer import Audio, Remixer, Step
+from lcr.remixer import Audio, Remixer, Step, Understood
 from lcr.running.chunked import (
     AdapterConfig,
     AnyRateRemixer,
@@ -50,6 +50,7 @@ class FileRemix:
     seconds: float
     warnings: tuple[str, ...] = ()
     trace: tuple[Step, ...] = ()
+    understood: tuple[Understood, ...] = ()
 
 
 @dataclass
@@ -156,7 +157,8 @@ def write_remix(
     ready = _prepare(remixer, source, timed.prompt)
     gain = np.float32(10 ** (gain_db / 20))
     spool = Path(file.name).parent if isinstance(file.name, str) else None
-    try:
+
+    def write(blocks: Iterable[Audio]) -> AudioWriter:
         with AudioWriter(
             file,
             encoding,
@@ -164,10 +166,19 @@ def write_remix(
             channels=source.channels,
             tags=source.tags,
         ) as writer:
-            counted = _Counted(source, tell)
-            blocks = stream_core(ready.core, counted, ready.config, spool_folder=spool)
-            for block in blocks if window is None else limit_blocks(blocks, source, window):
+            for block in blocks:
                 writer.write(block if gain == 1 else block * gain)
+        return writer
+
+    try:
+        counted = _Counted(source, tell)
+        blocks = stream_core(ready.core, counted, ready.config, spool_folder=spool)
+        writer = write(blocks if window is None else limit_blocks(blocks, source, window))
+        outcome = ready.finish()
+        if outcome.unchanged:
+            file.seek(0)
+            file.truncate()
+            writer = write(source.blocks())
     except soundfile.SoundFileError as error:
         name = f"{encoding.container} {encoding.subtype}"
         problem = f"cannot be written as {name} of {source.sample_rate} Hz ({error})"
@@ -179,8 +190,9 @@ def write_remix(
         peak_db=peak_db,
         clipped_samples=clipped,
         seconds=time.perf_counter() - began,
-        warnings=tuple(_warnings(source, encoding, writer, gain_db)),
+        warnings=(*outcome.warnings, *_warnings(source, encoding, writer, gain_db)),
         trace=(*ready.trace, *(() if only is None else (only.step(),))),
+        understood=outcome.understood,
     )
 
 

@@ -1,7 +1,8 @@
 """Remix audio files as a text asks. Of any rate, channel count, bit depth and length: the output
 has the samples, the format and the tags of the input. Several files, folders (searched to the
 bottom) and patterns go into a folder; a batch that was stopped goes on where it stood when the same
-command is given again. Exit status: 0 all done, 3 some files failed, 2 nothing could be done."""
+command is given again. Exit status: 0 all done, 4 something named is not there or was
+not understood, 3 some files failed, 2 nothing could be done."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from lcr.cli.bars import Bars
-from lcr.cli.status import EXIT_BAD_INPUT, EXIT_PARTIAL
+from lcr.cli.status import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_PARTIAL
 from lcr.errors import AudioFileError, LcrError
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def run(options: argparse.Namespace) -> int:
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     if failed == len(outcomes):
         return EXIT_BAD_INPUT
+    if any(outcome.misses for outcome in outcomes):
+        return EXIT_MISSING
     return EXIT_PARTIAL if failed else 0
 
 

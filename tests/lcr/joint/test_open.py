@@ -1,0 +1,204 @@
+"""LCR-Q as a Remixer: what is absent changes nothing, what is not understood is said."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import lcr
+from lcr.checkpoints import WeightsError
+from lcr.cli import main
+from lcr.errors import LcrError
+from lcr.joint.open import OpenRemixer, action_of
+from lcr.joint.query import QueryModel, Thresholds
+from lcr.lexicon import load_lexicon
+from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
+from lcr.nn.query.remixer import QueryConfig, QueryRemixer
+from lcr.prompts.reading import OpenReader
+from lcr.remixer import RefusedError, SystemCard
+
+LABELS = ("dog barking", "rain", "tuba")
+ALWAYS, NEVER = Thresholds(absent=-math.inf, heard=-math.inf), Thresholds(absent=1e9, heard=1e9)
+UNSURE = Thresholds(absent=-math.inf, heard=1e9)
+SIZES = {
+    "channels": 8,
+    "blocks": 1,
+    "query_dim": 8,
+    "query_channels": 8,
+    "query_blocks": 1,
+    "match_dim": 4,
+    "film_hidden": 8,
+    "mask_hidden": 8,
+    "encoder_hidden": 8,
+    "presence_hidden": 8,
+    "items": 4,
+}
+
+
+def tiny_model(**thresholds):
+    torch.manual_seed(0)
+    config = QueryConfig(**SIZES)
+    names = NameVectors(torch.from_numpy(load_lexicon().attributes(LABELS)), config.query_dim)
+    names.update(torch.arange(len(LABELS)), torch.randn(len(LABELS), config.query_dim))
+    styles = StyleVectors(len(STYLE_COLUMNS), 8, config.query_dim)
+    sorts = ("recorded", "unrecorded", "style", "scope", "kind")
+    sure = {sort: thresholds.get(sort, ALWAYS) for sort in sorts}
+    return QueryModel(QueryRemixer(config), names, styles, LABELS, [3, 1, 2], thresholds=sure)
+
+
+def tiny_remixer(**thresholds):
+    card = SystemCard(name="tiny", family="joint", sample_rate=16_000)
+    return OpenRemixer(tiny_model(**thresholds), OpenReader.load(), card)
+
+
+@pytest.fixture
+def mixture():
+    return (0.1 * np.random.default_rng(0).standard_normal((2, 24_000))).astype(np.float32)
+
+
+def test_what_is_heard_is_changed_and_said(mixture):
+    done = tiny_remixer().remix(mixture, 16_000, "remove the dog and turn the rain up by 6 dB")
+    assert done.audio.shape == mixture.shape
+    assert not np.array_equal(done.audio, mixture)
+    assert [(one.action, one.presence) for one in done.understood] == [
+        ("remove", "heard"),
+        ("turn up", "heard"),
+    ]
+    assert done.understood[0].gain_db is None
+    assert done.understood[1].gain_db == pytest.approx(6, abs=0.1)
+    assert done.warnings == ()
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 8_000])
+@pytest.mark.parametrize("prompt", ["remove the dog", "keep only the dog", "remove the helicopter"])
+def test_a_recording_without_what_is_asked_for_comes_back_bit_for_bit(mixture, rate, prompt):
+    done = tiny_remixer(recorded=NEVER, unrecorded=NEVER).remix(mixture, rate, prompt)
+    assert np.array_equal(done.audio, mixture)
+    assert done.understood[0].presence == "absent"
+    assert done.understood[0].is_missing
+    assert any(done.understood[0].words.split()[-1] in text for text in done.warnings)
+
+
+def test_what_is_absent_leaves_the_rest_of_the_prompt_in_force(mixture):
+    """The helicopter is not there, the dog is."""
+    remixer = tiny_remixer(unrecorded=NEVER)
+    both = remixer.remix(mixture, 16_000, "remove the dog and the helicopter")
+    alone = remixer.remix(mixture, 16_000, "remove the dog")
+    assert np.array_equal(both.audio, alone.audio)
+    assert [one.presence for one in both.understood] == ["heard", "absent"]
+
+
+def test_not_sure_acts_and_says_so(mixture):
+    done = tiny_remixer(recorded=UNSURE).remix(mixture, 16_000, "remove the dog")
+    assert done.understood[0].presence == "not sure"
+    assert not np.array_equal(done.audio, mixture)
+    assert done.warnings
+
+
+def test_words_that_mean_no_sound_are_said_not_understood(mixture):
+    done = tiny_remixer().remix(mixture, 16_000, "remove the zorblax")
+    assert np.array_equal(done.audio, mixture)
+    assert [one.presence for one in done.understood] == ["not understood"]
+
+
+@pytest.mark.parametrize("prompt", ["what time is it?", "transcribe this"])
+def test_what_is_no_request_is_refused(mixture, prompt):
+    with pytest.raises(RefusedError):
+        tiny_remixer().remix(mixture, 16_000, prompt)
+
+
+def test_everything_is_scaled_exactly(mixture):
+    done = tiny_remixer().remix(mixture, 16_000, "make everything twice as loud")
+    assert np.allclose(done.audio, 2 * mixture, atol=1e-6)
+
+
+def test_silence_holds_nothing():
+    silence = np.zeros((1, 8000), dtype=np.float32)
+    done = tiny_remixer().remix(silence, 16_000, "remove the dog")
+    assert np.array_equal(done.audio, silence)
+    assert done.understood[0].presence == "absent"
+
+
+def test_chunks_of_a_long_recording_share_what_was_heard(mixture):
+    remixer = tiny_remixer()
+    ready = remixer.prepare("remove the dog")
+    for _ in range(2):
+        ready.core(mixture)
+    assert [one.presence for one in ready.finish().understood] == ["heard"]
+
+
+@pytest.mark.parametrize(
+    ("gain", "action"),
+    [(0, "remove"), (1, "keep"), (1.003, "keep"), (2, "turn up"), (0.5, "turn down")],
+)
+def test_actions_follow_the_gain(gain, action):
+    assert action_of(gain) == action
+
+
+def save_checkpoint(folder, **thresholds):
+    from safetensors.torch import save_file
+
+    model = tiny_model()
+    tensors = {
+        f"{part}.{key}": value.contiguous()
+        for part in ("remixer", "names", "styles")
+        for key, value in getattr(model, part).state_dict().items()
+    }
+    folder.mkdir()
+    save_file(tensors, folder / "model.safetensors")
+    config = {
+        "schema": 1,
+        "remixer": {"kind": "query", **SIZES, "band_bins": list(QueryConfig().band_bins)},
+        "style_hidden": 8,
+        "names": {
+            "labels": list(LABELS),
+            "recordings": [3, 1, 2],
+            "ridge": 1.0,
+            "thresholds": thresholds,
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def test_a_checkpoint_folder_loads_as_it_was_saved(tmp_path, mixture):
+    folder = save_checkpoint(tmp_path / "tiny")
+    loaded = lcr.load(folder)
+    done = loaded.remix(mixture, 16_000, "remove everything but the dog")
+    assert done.understood[0].presence in ("heard", "not sure", "absent")
+    model = loaded.remixer.model
+    assert torch.allclose(model.of_name("rain"), tiny_model().of_name("rain"), atol=1e-6)
+    (folder / "config.json").write_text('{"remixer": {"kind": "query"}}', encoding="utf-8")
+    with pytest.raises(WeightsError):
+        lcr.load(folder)
+
+
+def test_the_command_ends_with_4_and_copies_where_nothing_is_there(tmp_path, mixture):
+    never = {sort: {"absent": 1e9, "heard": 1e9} for sort in ("recorded", "unrecorded", "kind")}
+    folder = save_checkpoint(tmp_path / "tiny", **never)
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, mixture.T, 16_000, subtype="PCM_16")
+    command = ["remix", str(source), "remove the dog", "-o", str(target), "--system", str(folder)]
+    assert main(command) == 4
+    given, made = soundfile.read(source)[0], soundfile.read(target)[0]
+    assert np.array_equal(given, made)
+
+
+def test_a_name_of_no_lexicon_has_no_vector():
+    with pytest.raises(LcrError):
+        tiny_model().of_name("no such sound")
+    with pytest.raises(LcrError):
+        tiny_model().of_kind("no such kind")
+
+
+def test_a_filter_holds_as_many_things_as_it_says():
+    model = tiny_model()
+    thing = (0.0, False, model.of_name("rain"))
+    assert model.filter(1.0, [thing] * 4).shape == (model.remixer.config.z_dim,)
+    with pytest.raises(ValueError, match="4"):
+        model.filter(1.0, [thing] * 5)
