@@ -62,7 +62,7 @@ def mixture():
 
 
 def test_what_is_heard_is_changed_and_said(mixture):
-    done = tiny_remixer().remix(mixture, 16_000, "remove the dog and turn the rain up by 6 dB")
+    done = tiny_remixer().remix(mixture, 16_000, "remove the dog and turn up the rain by 6 dB")
     assert done.audio.shape == mixture.shape
     assert not np.array_equal(done.audio, mixture)
     assert [(one.action, one.presence) for one in done.understood] == [
