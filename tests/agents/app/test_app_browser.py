@@ -30,6 +30,8 @@ from tests.browser import CHROMIUM, DRIVER, chromium
 Keys = pytest.importorskip(
     "selenium.webdriver.common.keys", reason="selenium is not installed"
 ).Keys
+pytestmark = pytest.mark.rehearsal
+
 RATE = 22_050
 HOSTILE = "<img src=x onerror='window.hacked=1'> ${window.hacked=1} {{value}} remove the music"
 ALL_QUIETER = "turn everything down"

@@ -192,6 +192,27 @@ def test_mistakes_get_one_line_and_exit_2(
     assert words in line
 
 
+def test_a_run_goes_on_with_its_own_model_only(
+    tmp_path: Path, bank: Path, capsys: pytest.CaptureFixture[str], torch_as_it_was: None
+) -> None:
+    """A recipe that builds another model, or trains it otherwise, is refused by the name of the
+    state; a recipe of more steps goes on."""
+    arguments = command(tmp_path, bank, 2, "--processes", "1")[2:]
+    assert train.main(arguments) == 0
+    state = tmp_path / "run" / "state.pt"
+    before = state.read_bytes()
+    for change in ("model.channels=12", "model.blocks=2", 'loop.optimiser="adamw"'):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            train.main([*arguments, "--set", change])
+        assert end.value.code == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert str(state) in line
+        assert state.read_bytes() == before
+    assert train.main([*arguments, "--set", "loop.steps=3"]) == 0
+    assert "resumed at step 2" in capsys.readouterr().out
+
+
 def test_a_full_disk_gets_one_line_and_exit_2(
     tmp_path: Path,
     bank: Path,

@@ -23,6 +23,8 @@ from lcr.cli.commands.models import show
 from lcr.nn.film import FiLM
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = WEIGHTS / "lcr-g"
 READER_FIELDS = {"name", "base", "trains", "parameters", "width", "missing"}
 

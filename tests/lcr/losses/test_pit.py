@@ -23,6 +23,7 @@ def test_no_other_assignment_is_cheaper(shape: list[int], sources: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Creating a tensor from a list of numpy.ndarrays:UserWarning")
+@pytest.mark.slow
 def test_it_is_asteroids_loss() -> None:
     losses = pytest.importorskip("asteroid.losses")
     estimate, reference = torch.randn(3, 4, 50), torch.randn(3, 4, 50)

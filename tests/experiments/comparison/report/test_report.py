@@ -268,6 +268,7 @@ Promise.all(Array.from(document.querySelectorAll("audio"), (player) => new Promi
 """
 
 
+@pytest.mark.rehearsal
 def test_in_chromium(browser: Any, report: Path) -> None:
     browser.set_script_timeout(60)
     for width in (1280, 400):

@@ -363,6 +363,7 @@ return document.querySelectorAll(".scale").length;
 """
 
 
+@pytest.mark.rehearsal
 def test_a_rater_goes_back_and_forth_reloads_and_submits(
     server: SurveyServer, browser: Any
 ) -> None:
