@@ -10,7 +10,7 @@ from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.suite import load_suite
 from lcr.evaluation.metrics import score
 from lcr.instruction import Task
-from lcr.joint.remixer import load_default
+from tests.shipped import shipped_model
 
 FLOOR_DB = 5.0
 """It gains 7.1 dB on these mixtures."""
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def test_the_shipped_model_gains_five_db_on_a_mixture_of_every_task() -> None:
     config = load_suite("studio", overrides=["per_task=1"])
     examples = Examples(config, build_bank(config.bank))
-    system = load_default()
+    system = shipped_model()
     gains_db: dict[Task, float] = {}
     for index in examples.indices:
         example = examples[index]

@@ -19,6 +19,7 @@ from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, Reade
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.remixer import RemixRequest
 from lcr.testing import check_remixer
+from tests.shipped import shipped_model
 from tests.tiny_bert import tiny_bert
 
 LABELS = ("rain", "dog barking")
@@ -117,7 +118,7 @@ def test_threads_share_a_remixer(checkpoint: Path) -> None:
 
 @pytest.mark.slow
 def test_threads_share_the_shipped_model() -> None:
-    alone_and_in_threads(load_default(), 1.0)
+    alone_and_in_threads(shipped_model(), 1.0)
 
 
 def test_the_trace_tells_what_was_read(checkpoint: Path) -> None:
@@ -169,7 +170,7 @@ def test_broken_checkpoints_are_refused_in_words(checkpoint: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_the_shipped_model_obeys_its_prompt() -> None:
     """Not a benchmark: the reader's slots for plain prompts, and volume of everything."""
-    system = load_default()
+    system = shipped_model()
     assert (WEIGHTS / DEFAULT_WEIGHTS / "README.md").is_file()
     rng = np.random.default_rng(0)
     mixture = (0.05 * rng.standard_normal((1, 32000))).astype(np.float32)

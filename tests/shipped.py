@@ -1,0 +1,13 @@
+"""What ships, loaded once a process: for tests that change nothing of it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from lcr.joint.remixer import JointRemixer, load_default
+
+
+@cache
+def shipped_model() -> JointRemixer:
+    """The system `lcr`."""
+    return load_default()
