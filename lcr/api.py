@@ -19,7 +19,8 @@ from lcr.prompts.request import prepared, reading
 from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import choose_range
 from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard, Understood
-from lcr.running.files import FileRemix, remix_file
+from lcr.running.chunked import mono_16k
+from lcr.running.files import FileRemix, check_pointing, remix_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from lcr.joint.remixer import JointRemixer
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
+Sample: TypeAlias = "str | os.PathLike[str] | Clip | FloatArray | Tensor"
+"""A file, a clip, or samples: an example of a sound."""
 Sound = TypeVar("Sound")
 _MOST_CHANNELS = 64
 """More than this in an array that is longer the other way is one that lies on its side."""
@@ -70,6 +73,7 @@ class LoadedRemixer:
         *,
         start_s: float | None = None,
         end_s: float | None = None,
+        like: Sample | None = None,
     ) -> RemixedSound[Audio]: ...
 
     @overload
@@ -82,6 +86,7 @@ class LoadedRemixer:
         oracle: Oracle | None = None,
         start_s: float | None = None,
         end_s: float | None = None,
+        like: Sample | None = None,
     ) -> RemixedSound[FloatArray]: ...
 
     @overload
@@ -94,6 +99,7 @@ class LoadedRemixer:
         oracle: Oracle | None = None,
         start_s: float | None = None,
         end_s: float | None = None,
+        like: Sample | None = None,
     ) -> RemixedSound[Tensor]: ...
 
     def remix(
@@ -105,6 +111,7 @@ class LoadedRemixer:
         oracle: Oracle | None = None,
         start_s: float | None = None,
         end_s: float | None = None,
+        like: Sample | None = None,
     ) -> RemixedSound[Any]:
         """Remix `sound` as `prompt` asks: `remix("street.wav", "mute the dog")` for a file or a
         `Clip`, `remix(array, 44_100, "mute the dog")` for a NumPy array or a tensor of floats,
@@ -116,6 +123,10 @@ class LoadedRemixer:
         front door (`lcr.prompts.request.prepared`): quotes, typing errors and length do no harm;
         where words were changed, the trace begins with what was read. `remixer.remix` takes it as
         it is.
+
+        Systems whose card says `points` can be pointed at a sound ("the sound at 0:03"), or be
+        given an example of what the prompt calls "it" or "this sound": `like` is a file, a `Clip`
+        or an array at the sound's own rate.
 
         Raises `lcr.errors.LcrError` for a file or a prompt that cannot be read and a range that is
         none or not in the sound, TypeError or ValueError for what is no sound, and what the system
@@ -134,7 +145,11 @@ class LoadedRemixer:
         timed = choose_range(read, start_s=start_s, end_s=end_s)
         if timed.only is not None:
             timed.only.within(audio.shape[1], sample_rate)  # before the work, not after it
-        done = self.remixer.remix(audio, sample_rate, timed.prompt, oracle=oracle)
+        check_pointing(self.card, timed.prompt, like)
+        extra: dict[str, Any] = {}
+        if like is not None:
+            extra["like"] = _example(like, sample_rate)
+        done = self.remixer.remix(audio, sample_rate, timed.prompt, oracle=oracle, **extra)
         remixed, trace = done.audio, done.trace
         if reading(prompt, read):
             trace = (Step(name="prompt", detail=reading(prompt, read)), *trace)
@@ -159,6 +174,7 @@ class LoadedRemixer:
         gain_db: float = 0.0,
         start_s: float | None = None,
         end_s: float | None = None,
+        like: str | os.PathLike[str] | Clip | None = None,
     ) -> FileRemix:
         """Remix a file of any length from disk to disk; see `lcr.running.files.remix_file`."""
         file = AudioFile.open(Path(source))
@@ -170,6 +186,7 @@ class LoadedRemixer:
             gain_db=gain_db,
             start_s=start_s,
             end_s=end_s,
+            like=None if like is None else _example(like, 0),
         )
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
@@ -239,6 +256,15 @@ def _is_path(name: str) -> bool:
 
 def _is_registered(name: str) -> bool:
     return any(system.name == name for system in registry.available())
+
+
+def _example(like: Sample, sample_rate: int) -> NDArray[np.float32]:
+    """An example of a sound as (samples,) mono at 16 kHz."""
+    if isinstance(like, str | os.PathLike):
+        like = read_audio(Path(like))
+    if isinstance(like, Clip):
+        return mono_16k(like.audio, like.sample_rate)
+    return mono_16k(_to_audio(like)[0], sample_rate)
 
 
 def _to_audio(sound: object) -> tuple[Audio, bool]:

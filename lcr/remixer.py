@@ -35,6 +35,9 @@ class SystemCard:
     sample_rate: int | None
     uses_oracle: frozenset[OracleUse] = frozenset()
     causal: bool = False
+    points: bool = False
+    """Whether it can be pointed at a sound ("the sound at 0:03") or be given an example of one; see
+    `lcr.running.chunked.PointedRemixer`."""
     reference: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     """Weight id -> sha256 of every checkpoint the system runs with."""

@@ -10,18 +10,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lcr.audio.core import check_audio
 from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.joint.query import QueryModel, Thresholds
 from lcr.joint.remixer import SAMPLE_RATE
+from lcr.prompts.pointing import (
+    STAND_IN,
+    Pointed,
+    PointingError,
+    find_pointing,
+    stand_in_for_example,
+)
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.remixer import (
     Asked,
@@ -36,11 +45,15 @@ from lcr.remixer import (
     SystemCard,
     Understood,
 )
-from lcr.running.chunked import AdapterConfig, Prepared, run_core
+from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_core
 
 _SILENCE = 1e-5
 """RMS (-100 dBFS) below which a chunk holds nothing to find."""
 _NEAR_UNITY_DB = 0.05
+_CONTEXT_S = 3.0
+"""Heard before and after a stretch that is pointed at."""
+ALWAYS_THERE = Thresholds(absent=-math.inf, heard=-math.inf)
+"""What is pointed at is there."""
 
 
 class Reader(Protocol):
@@ -99,6 +112,7 @@ class OpenRemixer:
         card = SystemCard(
             name=name,
             family="joint",
+            points=True,
             sample_rate=SAMPLE_RATE,
             reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
             licence="Apache-2.0",
@@ -111,12 +125,22 @@ class OpenRemixer:
         return self._card
 
     def remix(
-        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+        self,
+        mixture: Audio,
+        sample_rate: int,
+        prompt: str,
+        *,
+        oracle: Oracle | None = None,
+        like: NDArray[np.float32] | None = None,
     ) -> Remix:
-        """Remix (channels, samples) as `prompt` asks. Raises ValueError for unusable audio,
-        RefusedError for a prompt that asks for no remix."""
+        """Remix (channels, samples) as `prompt` asks; `like` (samples,) mono at 16 kHz is an
+        example of what it calls "it" or "this sound".
+
+        Raises ValueError for unusable audio, RefusedError for a prompt that asks for no remix,
+        PointingError for a time or an example that points at nothing."""
         check_audio(mixture, sample_rate)
-        ready = self.prepare(prompt)
+        listen = partial(excerpt, mixture, sample_rate)
+        ready = self.prepare(prompt, listen=listen, like=like)
         audio = run_core(ready.core, mixture, sample_rate, ready.config)
         outcome = ready.finish()
         if outcome.unchanged:
@@ -132,11 +156,17 @@ class OpenRemixer:
         """One after the other: each mixture is listened to by itself."""
         return [self.remix(r.mixture, r.sample_rate, r.prompt) for r in requests]
 
-    def prepare(self, prompt: str) -> Prepared:
-        """Read `prompt` once, for audio of any length. Raises RefusedError for one that asks for
-        no remix."""
+    def prepare(
+        self,
+        prompt: str,
+        *,
+        listen: Listen | None = None,
+        like: NDArray[np.float32] | None = None,
+    ) -> Prepared:
+        """Read `prompt` once, for audio of any length; see `lcr.running.chunked.PointedRemixer`.
+        Raises as `remix` does."""
         start = time.perf_counter()
-        request = self.request(prompt)
+        request = self.request(prompt, listen=listen, like=like)
         words = "; ".join(describe(one.thing) for one in request.asked) or "everything"
         trace = [Step(name="read prompt", detail=words, seconds=time.perf_counter() - start)]
 
@@ -150,9 +180,19 @@ class OpenRemixer:
             core=core, config=self._adapter, trace=trace, finish=lambda: self._outcome(request)
         )
 
-    def request(self, prompt: str) -> _Request:
-        """Raises RefusedError for a prompt that asks for no remix."""
-        reading = self.reader.read([prompt])[0]
+    def request(
+        self,
+        prompt: str,
+        *,
+        listen: Listen | None = None,
+        like: NDArray[np.float32] | None = None,
+    ) -> _Request:
+        """A prompt read, its things as vectors. Raises as `remix` does."""
+        text, pointed = find_pointing(prompt)
+        if like is not None:
+            text, example = stand_in_for_example(text)
+            pointed = (example, *pointed)
+        reading = self.reader.read([text])[0]
         if not reading.is_request:
             raise RefusedError(
                 "that is no remix: say what to remove, keep, turn up or turn down, such as "
@@ -160,11 +200,35 @@ class OpenRemixer:
             )
         things = [thing for thing in reading.listed if _has_vector(thing)]
         things = things[: self.model.remixer.config.items]
-        asked = [_Asked(thing, *self._vector(thing)) for thing in things]
-        unread = [
-            thing.words for thing in reading.listed if not any(thing is o.thing for o in asked)
-        ]
+        unread = [thing.words for thing in reading.listed if thing not in things]
+        left = list(pointed)
+        asked = []
+        for thing in things:
+            if left and thing.sound is not None and thing.sound.name == STAND_IN:
+                one = left.pop(0)
+                vector = self._pointed_vector(one, listen, like)
+                asked.append(_Asked(replace(thing, words=one.words), vector, ALWAYS_THERE))
+            else:
+                asked.append(_Asked(thing, *self._vector(thing)))
+        unread += [one.words for one in left]
         return _Request(reading, asked, (*reading.not_understood, *unread))
+
+    def _pointed_vector(
+        self, pointed: Pointed, listen: Listen | None, like: NDArray[np.float32] | None
+    ) -> Tensor:
+        """The query vector of a stretch of the recording, or of an example."""
+        if pointed.start_s is None or pointed.end_s is None:
+            assert like is not None
+            return self.model.of_sound(like)
+        if listen is None:
+            raise PointingError(f'"{pointed.words}": there is no recording to listen to yet')
+        before = min(pointed.start_s, _CONTEXT_S)
+        wave = listen(pointed.start_s - before, pointed.end_s + _CONTEXT_S)
+        if len(wave) <= before * SAMPLE_RATE:
+            raise PointingError(f'"{pointed.words}" lies behind the end of the recording')
+        encoding = self.model.encode(wave[None])
+        span = (before, before + pointed.end_s - pointed.start_s)
+        return self.model.of_span(encoding, *span)
 
     def _vector(self, thing: NamedThing) -> tuple[Tensor, Thresholds]:
         """The query vector of a thing, and from which logit on it counts as there."""
@@ -220,6 +284,12 @@ class OpenRemixer:
             understood=(*understood, *unread),
             warnings=tuple(_warnings(request)),
         )
+
+
+def excerpt(mixture: Audio, sample_rate: int, start_s: float, end_s: float) -> NDArray[np.float32]:
+    """What sounds from `start_s` to `end_s` of (channels, samples): (samples,) mono at 16 kHz."""
+    part = mixture[:, round(start_s * sample_rate) : round(end_s * sample_rate)]
+    return mono_16k(part, sample_rate)
 
 
 def _has_vector(thing: NamedThing) -> bool:

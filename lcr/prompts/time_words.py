@@ -68,7 +68,8 @@ def parse_range(prompt: str) -> TimedPrompt:
     the range is left.
     """
     found: list[TimeRange] = []
-    rest = prompt
+    pointing = [match[0] for match in POINTING.finditer(prompt)]
+    rest = POINTING.sub("\1", prompt)
     for pattern, meaning in _RANGES:
         for match in reversed(list(pattern.finditer(rest))):
             found.append(meaning(match))
@@ -83,6 +84,8 @@ def parse_range(prompt: str) -> TimedPrompt:
     if not found:
         return TimedPrompt(prompt=prompt)
     left = _tidied(rest)
+    for phrase in pointing:
+        left = left.replace("\1", phrase, 1)
     if not re.search(r"\w", left):
         raise TimeRangeError("the prompt says when, but not what to do")
     return TimedPrompt(prompt=left, only=_joined(found))
@@ -231,6 +234,19 @@ _RANGES: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         (rf"{_ONLY}(?:and )?(?:before|until|till|up to|ending at) (?P<a>{_TIME})(?!\w)", _before),
     )
 )
+_THING = (
+    r"(?:what(?:ever)? (?:this|that|it|you hear|sounds?|is)(?: is)?(?: (?:heard|there|playing))?"
+    r"|(?:the|that|this) (?:\w+ ){0,2}?(?:sounds?|noises?|thing|one))"
+    r"(?: (?:(?:that|which) (?:is|starts|begins|comes|occurs|you hear)|heard|you hear))?"
+)
+_EVERYWHERE = r"(?:,? (?:everywhere|throughout|in the whole (?:recording|clip|file)))"
+POINTING = re.compile(
+    rf"(?P<thing>{_THING}),? (?:"
+    rf"(?:at|around|near) (?P<a>{_TIME})(?:{_TO}(?P<b>{_TIME}))?{_EVERYWHERE}?"
+    rf"|(?:from|between) (?P<c>{_TIME})(?:{_TO}| and )(?P<d>{_TIME}){_EVERYWHERE})(?!\w)",
+    re.IGNORECASE,
+)
+"""Words that point at a sound by when it sounds: they say which, not when to change it."""
 _UNCLEAR = re.compile(
     rf"(?<![\w.:]){_CLOCK}|\b{_SIDE}(?!\w)|\b{_SPAN} (?:before|after)\b|\bexcept \0|\bhalfway\b"
     rf"|\b(?:at|for|in|around|after|before|from|until) (?:about |around )?{_SPAN}(?!\w)"

@@ -25,7 +25,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from lcr.audio.core import Resampler, check_audio, resampled_length
+from lcr.audio.core import Resampler, check_audio, resample, resampled_length
 from lcr.audio.streams import ArraySource, Queue, Source, Spool
 from lcr.remixer import Audio, Oracle, Remix, Remixer, RequestOutcome, Step, SystemCard
 from lcr.running.high_band import Gain, GainEstimate
@@ -98,6 +98,34 @@ class PreparedRemixer(Remixer, Protocol):
     """
 
     def prepare(self, prompt: str) -> Prepared: ...
+
+
+Listen: TypeAlias = Callable[[float, float], NDArray[np.float32]]
+"""What sounds from one second of the recording to another, (samples,) mono at 16 kHz; nothing where
+the recording has ended."""
+
+
+@runtime_checkable
+class PointedRemixer(PreparedRemixer, Protocol):
+    """A PreparedRemixer that can be pointed at a sound of the recording, which it hears through
+    `listen`, and be given an example of one, `like` (samples,) mono at 16 kHz. Its card says
+    `points`."""
+
+    def prepare(
+        self,
+        prompt: str,
+        *,
+        listen: Listen | None = None,
+        like: NDArray[np.float32] | None = None,
+    ) -> Prepared: ...
+
+
+def mono_16k(audio: Audio, sample_rate: int) -> NDArray[np.float32]:
+    """(channels, samples) at any rate as (samples,) at 16 kHz: what a system hears when it is
+    pointed at a sound or given an example."""
+    mono = audio.mean(0, keepdims=True).astype(np.float32)
+    wave: NDArray[np.float32] = (resample(mono, sample_rate, 16_000) if mono.size else mono)[0]
+    return wave
 
 
 def run_core(core: Core, mixture: Audio, sample_rate: int, config: AdapterConfig) -> Audio:

@@ -7,25 +7,30 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from lcr.audio.reader import AudioFile
 from lcr.audio.streams import Source
 from lcr.audio.writer import AudioWriter, Encoding, encoding_like
 from lcr.errors import AudioFileError, LcrError
 from lcr.files import write_whole
+from lcr.prompts.pointing import PointingError, points
 from lcr.prompts.time_range import limit_blocks
 from lcr.prompts.time_words import choose_range
-from lcr.remixer import Audio, Remixer, Step, Understood
+from lcr.remixer import Audio, Remixer, Step, SystemCard, Understood
 from lcr.running.chunked import (
     AdapterConfig,
     AnyRateRemixer,
+    PointedRemixer,
     Prepared,
     PreparedRemixer,
+    mono_16k,
     stream_core,
 )
 
@@ -90,6 +95,7 @@ def remix_file(
     gain_db: float = 0.0,
     start_s: float | None = None,
     end_s: float | None = None,
+    like: NDArray[np.float32] | None = None,
     tell: Callable[[int], object] = lambda samples: None,
     before_rename: Callable[[IO[bytes]], object] = lambda file: None,
 ) -> FileRemix:
@@ -123,6 +129,7 @@ def remix_file(
             gain_db=gain_db,
             start_s=start_s,
             end_s=end_s,
+            like=like,
             tell=tell,
         )
         report.append(done)
@@ -147,6 +154,7 @@ def write_remix(
     gain_db: float = 0.0,
     start_s: float | None = None,
     end_s: float | None = None,
+    like: NDArray[np.float32] | None = None,
     tell: Callable[[int], object] = lambda samples: None,
 ) -> FileRemix:
     """`remix_file` into an open, seekable file. Raises OSError on a full disk."""
@@ -154,7 +162,7 @@ def write_remix(
     timed = choose_range(prompt, start_s=start_s, end_s=end_s)
     only = timed.only
     window = None if only is None else only.within(source.samples, source.sample_rate)
-    ready = _prepare(remixer, source, timed.prompt)
+    ready = _prepare(remixer, source, timed.prompt, like)
     gain = np.float32(10 ** (gain_db / 20))
     spool = Path(file.name).parent if isinstance(file.name, str) else None
 
@@ -196,15 +204,38 @@ def write_remix(
     )
 
 
-def _prepare(remixer: Remixer, source: Source, prompt: str) -> Prepared:
+def _prepare(
+    remixer: Remixer, source: Source, prompt: str, like: NDArray[np.float32] | None
+) -> Prepared:
     with _told_apart(remixer):
-        ready = _prepared(remixer, source, prompt)
+        ready = _prepared(remixer, source, prompt, like)
 
     def core(audio: Audio) -> Audio:
         with _told_apart(remixer):
             return ready.core(audio)
 
     return replace(ready, core=core)
+
+
+def check_pointing(card: SystemCard, prompt: str, like: object) -> None:
+    """Raises PointingError where a prompt points at a sound, or comes with an example of one, and
+    the system can only be told names."""
+    if not card.points and (like is not None or points(prompt)):
+        raise PointingError(
+            f"{card.name} cannot be pointed at a sound, or given an example of one: say its name"
+        )
+
+
+def _listen(source: Source, start_s: float, end_s: float) -> NDArray[np.float32]:
+    """See `lcr.running.chunked.Listen`."""
+    start, stop = (round(time_s * source.sample_rate) for time_s in (start_s, end_s))
+    parts, done = [np.zeros((source.channels, 0), np.float32)], 0
+    for block in source.blocks():
+        parts.append(block[:, max(0, start - done) : max(0, stop - done)])
+        done += block.shape[1]
+        if done >= stop:
+            break
+    return mono_16k(np.concatenate(parts, axis=1), source.sample_rate)
 
 
 @contextmanager
@@ -216,7 +247,12 @@ def _told_apart(remixer: Remixer) -> Iterator[None]:
         raise SystemFailedError(f"{remixer.card.name} failed: {error}") from error
 
 
-def _prepared(remixer: Remixer, source: Source, prompt: str) -> Prepared:
+def _prepared(
+    remixer: Remixer, source: Source, prompt: str, like: NDArray[np.float32] | None
+) -> Prepared:
+    check_pointing(remixer.card, prompt, like)
+    if remixer.card.points and isinstance(remixer, PointedRemixer):
+        return remixer.prepare(prompt, listen=partial(_listen, source), like=like)
     if isinstance(remixer, PreparedRemixer):
         return remixer.prepare(prompt)
     part_s = min(_PART_S, _PART_VALUES / (source.sample_rate * source.channels))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import hashlib
 import os
 import shutil
 import sys
@@ -23,6 +24,9 @@ from lcr.cli.status import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_PARTIAL
 from lcr.errors import AudioFileError, LcrError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lcr.audio.reader import AudioFile
     from lcr.cli.batch import BatchPlan, Job, Ledger
     from lcr.cli.outcomes import Outcome, Status
@@ -66,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--to", dest="end_s", type=_time, metavar="TIME", help="change only what comes before"
+    )
+    parser.add_argument(
+        "--like",
+        metavar="FILE",
+        help='an example of what the prompt calls "it" or "this sound", for systems that can take '
+        "one",
     )
     parser.add_argument("--explain", action="store_true", help="tell what the system did and why")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the system's choice)")
@@ -174,6 +184,7 @@ def _remix(
                 gain_db=options.gain_db,
                 start_s=options.start_s,
                 end_s=options.end_s,
+                like=_example(options),
                 tell=count,
             )
             spool.seek(0)
@@ -194,9 +205,21 @@ def _remix(
         gain_db=options.gain_db,
         start_s=options.start_s,
         end_s=options.end_s,
+        like=_example(options),
         tell=count,
         before_rename=note,
     )
+
+
+def _example(options: argparse.Namespace) -> NDArray[np.float32] | None:
+    """The recording of --like as systems take it. Raises AudioFileError."""
+    if options.like is None:
+        return None
+    from lcr.audio.core import read_audio
+    from lcr.running.chunked import mono_16k
+
+    clip = read_audio(Path(options.like))
+    return mono_16k(clip.audio, clip.sample_rate)
 
 
 def _dry(plan: BatchPlan, options: argparse.Namespace) -> Iterator[Outcome]:
@@ -254,7 +277,7 @@ def _words(job: Job, error: Exception) -> str:
 def _settings(options: argparse.Namespace) -> str:
     from lcr.cli.batch import settings_digest
 
-    given = {"start_s": options.start_s, "end_s": options.end_s}
+    given = {"start_s": options.start_s, "end_s": options.end_s, "like": _digest(options.like)}
     return settings_digest(
         system=options.system,
         prompt=options.prompt,
@@ -262,6 +285,13 @@ def _settings(options: argparse.Namespace) -> str:
         # Left out where there is none, so that batches without are those of before.
         **{name: value for name, value in given.items() if value is not None},
     )
+
+
+def _digest(path: str | None) -> str | None:
+    """Of a file's bytes; None for no file or one that is not there, which is said later."""
+    if path is None or not Path(path).is_file():
+        return None
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _check_prompt(options: argparse.Namespace) -> None:

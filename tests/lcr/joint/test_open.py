@@ -52,7 +52,7 @@ def tiny_model(**thresholds):
 
 
 def tiny_remixer(**thresholds):
-    card = SystemCard(name="tiny", family="joint", sample_rate=16_000)
+    card = SystemCard(name="tiny", family="joint", sample_rate=16_000, points=True)
     return OpenRemixer(tiny_model(**thresholds), OpenReader.load(), card)
 
 
@@ -202,3 +202,43 @@ def test_a_filter_holds_as_many_things_as_it_says():
     assert model.filter(1.0, [thing] * 4).shape == (model.remixer.config.z_dim,)
     with pytest.raises(ValueError, match="4"):
         model.filter(1.0, [thing] * 5)
+
+
+def test_a_sound_that_is_pointed_at_is_there_and_changed(mixture):
+    done = tiny_remixer().remix(mixture, 16_000, "remove the sound at 0:01")
+    assert [(o.words, o.presence) for o in done.understood] == [("the sound at 0:01", "heard")]
+    assert not np.array_equal(done.audio, mixture)
+
+
+@pytest.mark.parametrize("rate", [16_000, 8_000])
+def test_pointing_in_a_file_is_pointing_in_its_samples(tmp_path, mixture, rate):
+    source = tmp_path / "in.wav"
+    soundfile.write(source, mixture.T, rate, subtype="FLOAT")
+    loaded = lcr.api.LoadedRemixer(tiny_remixer())
+    loaded.remix_file(source, tmp_path / "out.wav", "remove the sound at 0:01")
+    expected = loaded.remix(mixture, rate, "remove the sound at 0:01").audio
+    assert np.allclose(soundfile.read(tmp_path / "out.wav")[0].T, expected, atol=1e-5)
+
+
+def test_an_example_stands_for_the_word_it(tmp_path, mixture):
+    example = tmp_path / "other.wav"
+    soundfile.write(example, mixture[0, :9000], 16_000, subtype="FLOAT")
+    loaded = lcr.api.LoadedRemixer(tiny_remixer())
+    by_file = loaded.remix(mixture, 16_000, "remove it", like=example)
+    by_array = loaded.remix(mixture, 16_000, "remove it", like=mixture[0, :9000])
+    assert by_file.understood[0].action == "remove"
+    assert np.allclose(by_file.audio, by_array.audio, atol=1e-6)
+    with pytest.raises(LcrError):
+        loaded.remix(mixture, 16_000, "louder", like=example)
+
+
+def test_a_time_behind_the_end_is_an_error(mixture):
+    with pytest.raises(LcrError):
+        tiny_remixer().remix(mixture, 16_000, "remove the sound at 0:59")
+
+
+def test_a_system_that_cannot_be_pointed_says_so(mixture):
+    loaded = lcr.load("mixture")
+    for extra in ({"prompt": "remove the sound at 0:01"}, {"prompt": "remove it", "like": mixture}):
+        with pytest.raises(LcrError):
+            loaded.remix(mixture, 16_000, **extra)
