@@ -3,341 +3,40 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
-from lcr.instruction import Action
+from lcr.word_lists import WordLists
 
 ISOLATE, KEEP_ONLY, LEAVE = "isolate", "keep_only", "leave"
 VOLUME_UP, VOLUME_DOWN = "volume_up", "volume_down"
 """Clause kinds beside the four actions' letters. `LEAVE` keeps a source at its level beside ones
 that change; the volume kinds take a level as object."""
 
-TEMPLATES: dict[str, tuple[str, ...]] = {
-    Action.UP.value: (
-        "turn up {x}",
-        "turn {x} up",
-        "turn up the volume of {x}",
-        "turn the volume of {x} up",
-        "raise the volume of {x}",
-        "raise the level of {x}",
-        "increase the volume of {x}",
-        "increase the sound level of {x}",
-        "increase the loudness of {x}",
-        "boost {x}",
-        "boost the volume of {x}",
-        "boost the level of {x}",
-        "amplify {x}",
-        "make {x} louder",
-        "make {x} a bit louder",
-        "make {x} more prominent",
-        "make {x} more audible",
-        "make {x} stand out more",
-        "make {x} twice as loud",
-        "crank up {x}",
-        "crank {x} up",
-        "crank up the volume of {x}",
-        "bump up {x}",
-        "bump up the level of {x}",
-        "pump up the volume of {x}",
-        "push up the level of {x}",
-        "bring up {x}",
-        "bring {x} up",
-        "bring up the volume of {x}",
-        "elevate the volume of {x}",
-        "heighten the volume of {x}",
-        "enhance the volume of {x}",
-        "lift the level of {x}",
-        "intensify the sound of {x}",
-        "add more volume to {x}",
-        "give {x} more volume",
-        "give {x} a boost",
-        "double the volume of {x}",
-        "raise {x} by 6 dB",
-        "add 6 dB to {x}",
-    ),
-    Action.DOWN.value: (
-        "turn down {x}",
-        "turn {x} down",
-        "turn down the volume of {x}",
-        "turn the volume of {x} down",
-        "lower {x}",
-        "lower the volume of {x}",
-        "lower the level of {x}",
-        "lower the loudness of {x}",
-        "reduce {x}",
-        "reduce the volume of {x}",
-        "reduce the level of {x}",
-        "reduce the loudness of {x}",
-        "decrease the volume of {x}",
-        "decrease the sound level of {x}",
-        "make {x} quieter",
-        "make {x} a bit quieter",
-        "make {x} softer",
-        "make {x} less loud",
-        "make {x} less prominent",
-        "make {x} half as loud",
-        "tone down {x}",
-        "tone {x} down",
-        "dial down {x}",
-        "dial down the volume of {x}",
-        "dial back {x}",
-        "bring down {x}",
-        "bring {x} down",
-        "bring down the level of {x}",
-        "take {x} down a notch",
-        "soften {x}",
-        "dampen {x}",
-        "quieten {x}",
-        "attenuate {x}",
-        "diminish the volume of {x}",
-        "lessen the volume of {x}",
-        "pull down the level of {x}",
-        "ease down the volume of {x}",
-        "give {x} less volume",
-        "halve the volume of {x}",
-        "cut the volume of {x} in half",
-        "reduce {x} by 6 dB",
-        "take 6 dB off {x}",
-    ),
-    Action.REMOVE.value: (
-        "remove {x}",
-        "remove {x}",
-        "get rid of {x}",
-        "mute {x}",
-        "delete {x}",
-        "silence {x}",
-        "take out {x}",
-        "take {x} out",
-        "drop {x}",
-        "cut out {x}",
-        "cut {x}",
-        "cut {x} out",
-        "eliminate {x}",
-        "erase {x}",
-        "filter out {x}",
-        "filter {x} out",
-        "strip out {x}",
-        "strip away {x}",
-        "exclude {x}",
-        "discard {x}",
-        "kill {x}",
-        "lose {x}",
-        "do away with {x}",
-        "leave out {x}",
-        "edit out {x}",
-        "clear out {x}",
-        "wipe out {x}",
-        "make {x} disappear",
-        "turn off {x}",
-        "throw out {x}",
-    ),
-    Action.KEEP.value: (
-        "keep {x}",
-        "keep {x}",
-        "retain {x}",
-        "preserve {x}",
-        "leave {x} in",
-    ),
-    LEAVE: (
-        "leave {x} alone",
-        "leave {x} untouched",
-        "leave {x} unchanged",
-        "leave {x} as is",
-        "keep {x} unchanged",
-    ),
-    ISOLATE: (
-        "isolate {x}",
-        "isolate {x}",
-        "extract {x}",
-        "extract {x}",
-        "separate {x}",
-        "separate out {x}",
-        "single out {x}",
-        "pull out {x}",
-        "pick out {x}",
-        "separate {x} from the rest",
-        "isolate {x} from everything else",
-        "extract just {x}",
-    ),
-    KEEP_ONLY: (
-        "keep only {x}",
-        "keep just {x}",
-        "keep nothing but {x}",
-        "leave only {x}",
-        "leave just {x}",
-        "leave nothing but {x}",
-        "retain only {x}",
-        "preserve only {x}",
-        "give me only {x}",
-        "give me just {x}",
-        "let me hear only {x}",
-        "let me hear just {x}",
-        "play only {x}",
-        "let only {x} through",
-    ),
-    VOLUME_UP: (
-        "turn up {x}",
-        "turn {x} up",
-        "raise {x}",
-        "increase {x}",
-        "boost {x}",
-        "crank up {x}",
-        "bring up {x}",
-        "pump up {x}",
-        "double {x}",
-        "bump up {x}",
-        "push up {x}",
-        "lift {x}",
-    ),
-    VOLUME_DOWN: (
-        "turn down {x}",
-        "turn {x} down",
-        "lower {x}",
-        "reduce {x}",
-        "decrease {x}",
-        "bring down {x}",
-        "halve {x}",
-        "dial down {x}",
-        "dial back {x}",
-        "diminish {x}",
-        "pull down {x}",
-        "cut {x} in half",
-    ),
-}
+_WORDS = WordLists(Path(__file__).with_name("verbs.json"))
 
-RESULTS: dict[str, tuple[str, ...]] = {
-    Action.UP.value: (
-        "louder",
-        "turned up",
-        "boosted",
-        "amplified",
-        "more prominent",
-        "raised in volume",
-        "twice as loud",
-        "a bit louder",
-        "cranked up",
-    ),
-    Action.DOWN.value: (
-        "quieter",
-        "softer",
-        "turned down",
-        "toned down",
-        "reduced in volume",
-        "half as loud",
-        "a bit quieter",
-        "less loud",
-        "brought down",
-    ),
-    Action.REMOVE.value: (
-        "removed",
-        "gone",
-        "muted",
-        "deleted",
-        "taken out",
-        "silenced",
-        "eliminated",
-        "cut out",
-        "filtered out",
-        "erased",
-    ),
-    Action.KEEP.value: ("kept",),
-    LEAVE: ("left alone", "left unchanged"),
-    ISOLATE: ("isolated", "extracted", "separated", "separated out", "singled out"),
-}
+TEMPLATES = _WORDS.table("templates")
+
+RESULTS = _WORDS.table("results")
 """What follows "I want the rain ..."."""
 
-RESULT_FRAMES = ("I need {}", "I want {}", "I'd like {}", "Could you get {}?", "Can we have {}?")
-KEEP_ONLY_FRAMES = (
-    "I only want to hear {x}",
-    "I just want {x}",
-    "I only need {x}",
-    "I want to hear only {x}",
-    "I want nothing but {x}",
-    "Only {x} should remain",
-    "Nothing but {x} should be left",
-    "Just {x}",
-    "Only {x}",
-)
+RESULT_FRAMES = _WORDS.words("result_frames")
+KEEP_ONLY_FRAMES = _WORDS.words("keep_only_frames")
 
 IMPERATIVE = "{vp}"
-STATEMENT_FRAMES = (
-    "{vp}",
-    "{vp}",
-    "{vp}",
-    "{vp}",
-    "{vp}",
-    "{vp}",
-    "please {vp}",
-    "please {vp}",
-    "please {vp}",
-    "kindly {vp}",
-    "let's {vp}",
-    "go ahead and {vp}",
-    "I'd like you to {vp}",
-    "I need you to {vp}",
-    "I want you to {vp}",
-    "I want to {vp}",
-    "I'd like to {vp}",
-    "I would like to {vp}",
-    "make sure to {vp}",
-    "try to {vp}",
-    "help me {vp}",
-    "we need to {vp}",
-    "it would be great if you could {vp}",
-    "I'd appreciate it if you could {vp}",
-)
-QUESTION_FRAMES = (
-    "can you {vp}?",
-    "can you {vp}?",
-    "can you please {vp}?",
-    "could you {vp}?",
-    "could you {vp}?",
-    "could you please {vp}?",
-    "would you {vp}?",
-    "would you please {vp}?",
-    "will you {vp}?",
-    "can we {vp}?",
-    "could we {vp}?",
-    "is it possible to {vp}?",
-    "is there a way to {vp}?",
-    "would it be possible to {vp}?",
-    "can you help me {vp}?",
-    "could you help {vp}?",
-    "do you think you could {vp}?",
-    "are you able to {vp}?",
-    "may I ask you to {vp}?",
-    "why don't you {vp}?",
-)
-GERUND_FRAMES = (
-    "would you mind {vp}?",
-    "how about {vp}?",
-    "what about {vp}?",
-    "do you mind {vp}?",
-    "could you try {vp}?",
-    "I'd suggest {vp}",
-    "I'm thinking of {vp}",
-)
+STATEMENT_FRAMES = _WORDS.words("statement_frames")
+QUESTION_FRAMES = _WORDS.words("question_frames")
+GERUND_FRAMES = _WORDS.words("gerund_frames")
 
-OPENERS = ("hey, ", "hi, ", "okay, ", "so, ", "alright, ")
-CLOSERS = (
-    ", please",
-    ", please",
-    ", please",
-    " for me",
-    ", if possible",
-    ", if you can",
-    ", if you don't mind",
-    " now",
-    ", thank you",
-    ", thanks",
-)
+OPENERS = _WORDS.words("openers")
+CLOSERS = _WORDS.words("closers")
 """The thanks come last: they end statements only."""
 N_QUESTION_CLOSERS = len(CLOSERS) - 2
 
-RECORDINGS = ("recording", "mix", "audio", "clip", "track", "audio file", "sound clip", "mixture")
-TAIL_WITH_IN = frozenset({"mute", "silence", "kill", "turn", "lose", "make"})
+RECORDINGS = _WORDS.words("recordings")
+TAIL_WITH_IN = frozenset(_WORDS.words("tail_with_in"))
 """Removal verbs that take "in the recording" rather than "from the recording"."""
 
-_DOUBLED = frozenset({"get", "cut", "drop", "strip", "pump", "bump", "let", "put"})
+_DOUBLED = frozenset(_WORDS.words("doubled"))
 
 
 @lru_cache(maxsize=1024)
