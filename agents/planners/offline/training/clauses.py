@@ -69,8 +69,8 @@ def _special_frames(clause: Clause, dice: Dice) -> tuple[str, ...]:
     told = {"only": (words.ONLY_FRAMES, 0.3), "isolate": (words.ONLY_FRAMES, 0.06)}
     told |= {"0": (words.NO_FRAMES, 0.15)}
     told |= {"U": (words.SOFT_FRAMES, 0.06), "D": (words.LOUD_FRAMES, 0.06)}
-    frames, share = told.get(clause.kind, ("", 0.0))
-    return words.options(frames, "|") if dice.chance(share) else ()
+    frames, share = told.get(clause.kind, ((), 0.0))
+    return frames if dice.chance(share) else ()
 
 
 def _chunks(clauses: list[Clause], dice: Dice) -> list[list[Clause]]:
@@ -81,7 +81,7 @@ def _chunks(clauses: list[Clause], dice: Dice) -> list[list[Clause]]:
 
 def _sentence(clauses: list[Clause], dice: Dice) -> str:
     as_gerund = dice.chance(0.08)
-    frame = dice.pick(words.options(words.GERUND_FRAMES if as_gerund else words.FRAMES, "|"))
+    frame = dice.pick(words.GERUND_FRAMES if as_gerund else words.FRAMES)
     closer = _one_of(words.CLOSERS, dice, none=0.35)
     if "please" in frame and "please" in closer:
         closer = ""
@@ -100,9 +100,9 @@ def _joined(clauses: list[Clause], dice: Dice, *, as_gerund: bool = False) -> st
     return ", ".join(said[:-1]) + _one_of(words.JOINS, dice) + said[-1]
 
 
-def _one_of(listed: str, dice: Dice, *, none: float = 0.0) -> str:
+def _one_of(listed: tuple[str, ...], dice: Dice, *, none: float = 0.0) -> str:
     """One of some words, or with probability `none` nothing."""
-    return "" if none and dice.chance(none) else dice.pick(words.options(listed, "|"))
+    return "" if none and dice.chance(none) else dice.pick(listed)
 
 
 def _object(clause: Clause, dice: Dice) -> str:
@@ -121,25 +121,25 @@ def _template(kind: str, x: str, dice: Dice) -> str:
     if kind in ("U", "D"):
         whole = words.WHOLE_UP if kind == "U" else words.WHOLE_DOWN
         if dice.chance(0.3):
-            return dice.pick(words.options(whole))
-        level = dice.pick(words.options(words.LEVELS))
+            return dice.pick(whole)
+        level = dice.pick(words.LEVELS)
         if "'s" in level and len(x.split()) > _SHORT:
             level = "{x}"
-        verb = dice.pick(words.options(words.UP if kind == "U" else words.DOWN))
+        verb = dice.pick(words.UP if kind == "U" else words.DOWN)
         return f"{verb} {level}{_one_of(words.TAILS, dice, none=0.5)}"
     if kind == "same":
-        return dice.pick(words.options(words.VERBS["same"]))
-    verb = dice.pick(words.options(words.VERBS[kind]))
+        return dice.pick(words.VERBS["same"])
+    verb = dice.pick(words.VERBS[kind])
     tails = {"0": words.FROM_TAILS, "isolate": words.ISOLATE_TAILS}.get(kind, words.TAILS)
     return f"{verb} {{x}}{_one_of(tails, dice, none=0.4)}"
 
 
 def _states(clauses: list[Clause], dice: Dice) -> str:
     """ "The rain should be louder, and the dog gone" """
-    frame = dice.pick(words.options(words.STATE_FRAMES))
+    frame = dice.pick(words.STATE_FRAMES)
     said = []
     for number, clause in enumerate(clauses):
-        state = dice.pick(words.options(words.STATES[clause.kind]))
+        state = dice.pick(words.STATES[clause.kind])
         shape = frame if number == 0 or dice.chance(0.3) else "{x} {s}"
         said.append(shape.format(x=_object(clause, dice), s=state))
     text = said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1]

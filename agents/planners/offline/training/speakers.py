@@ -18,7 +18,7 @@ def speaker_phrase(attributes: tuple[tuple[str, str], ...], dice: Dice) -> str:
     """Words that state exactly these style values, with an article."""
     gender = dict(attributes).get("gender", "")
     as_voice = dice.chance(0.25)
-    noun = dice.pick(words.options((styles.VOICES if as_voice else styles.PERSONS)[gender]))
+    noun = dice.pick((styles.VOICES if as_voice else styles.PERSONS)[gender])
     before: list[str] = []
     behind: list[str] = []
     having: list[str] = []
