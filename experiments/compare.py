@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+
+from experiments.command import (
+    EXIT_FAILED,
+    EXIT_OK,
+    command,
+    device_option,
+    option,
+    set_option,
+    suite_options,
+)
 
 if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
     _HERE = Path(__file__).resolve().parent
@@ -21,10 +29,10 @@ from rich.console import Console
 
 from experiments.comparison import tables
 from experiments.comparison.environment import resolve_device
-from experiments.comparison.errors import ConfigError, OutputError
+from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.progress import Bars
-from experiments.comparison.records import locked, write_atomic
+from experiments.comparison.records import locked, write_atomic, write_json
 from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import SuiteConfig, load_suite, suite_names
 from experiments.comparison.summary import summarize
@@ -33,99 +41,60 @@ from lcr.catalogue.systems import list_systems
 from lcr.cli.commands.systems import show
 from lcr.errors import LcrError
 
-EXIT_OK, EXIT_SYSTEM_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
-
-class _OneLineParser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_BAD_INPUT, f"compare: {message}; see --help\n")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = _OneLineParser(
-        prog="compare.py",
-        allow_abbrev=False,
-        description="Compare remixing systems on the same mixtures and prompts.",
-        epilog="Exit status: 0 done, 1 a system failed on every example, 2 bad input, "
-        "130 interrupted. The same command goes on where it was stopped.",
-    )
-    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio")
-    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
-    p.add_argument("--manifest", metavar="FILE|DIR", help="the authors' manifest, for suite paper")
-    p.add_argument(
+@command(
+    "Compare remixing systems on the same mixtures and prompts.",
+    *suite_options(per_task=None),
+    option("--manifest", metavar="FILE|DIR", help="the authors' manifest, for suite paper"),
+    option(
         "--data-root",
         action="append",
-        default=[],
         metavar="DIR|NAME=DIR",
         dest="roots",
         help="folder with the corpora that the manifest names, or with one of them; for suite "
         "paper; may be repeated",
-    )
-    p.add_argument("--systems", metavar="A,B,…", help="names, or 'all' for every registered one")
-    p.add_argument("--per-task", type=int, metavar="N", help="examples of each task")
-    p.add_argument("--seed", type=int, metavar="N", help="seed of the mixtures")
-    p.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
-    p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    p.add_argument(
+    ),
+    option("--systems", metavar="A,B,…", help="names, or 'all' for every registered one"),
+    option("--seed", type=int, metavar="N", help="seed of the mixtures"),
+    option("--out", type=Path, default=Path("results"), metavar="DIR"),
+    device_option(),
+    option(
         "--resume",
         choices=("always", "never", "only-missing"),
         default="always",
         help="always: go on, and try failed examples again; only-missing: leave those; "
         "never: set old records aside and start over",
-    )
-    p.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a key of the suite, such as mixture.level_db=6; may be repeated. "
-        'options.mine={system="lcr",weights="DIR"} makes `mine` another form of a system',
-    )
-    p.add_argument("--examples", type=int, metavar="N", help="players in the report")
-    p.add_argument("--list", action="store_true", help="list suites and systems, and stop")
-    return p
+    ),
+    set_option(
+        "override a key of the suite, such as mixture.level_db=6; may be repeated. "
+        'options.mine={system="lcr",weights="DIR"} makes `mine` another form of a system'
+    ),
+    option("--examples", type=int, metavar="N", help="players in the report"),
+    option("--list", action="store_true", help="list suites and systems, and stop"),
+    prog="compare.py",
+    epilog="Exit status: 0 done, 1 a system failed on every example, 2 bad input, "
+    "130 interrupted. The same command goes on where it was stopped.",
+    resumes=True,
+)
+def main(options: argparse.Namespace) -> int:
+    """List what there is, or compare; returns the exit status."""
+    return _list() if options.list else _compare(options)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    arguments = parser().parse_args(argv)
-    try:
-        return _list() if arguments.list else _compare(arguments)
-    except LcrError as error:
-        print(f"compare: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except OSError as error:  # a cache or standard output on a full disk, say
-        problem = OutputError.of(Path(str(error.filename or "the output")), error)
-        print(f"compare: {problem}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print("compare: interrupted; resume with the same command", file=sys.stderr)
-        return EXIT_INTERRUPTED
-
-
-def resolve_config(arguments: argparse.Namespace) -> SuiteConfig:
+def resolve_config(options: argparse.Namespace) -> SuiteConfig:
     """The suite with the command's options on top. Raises ConfigError, UnknownSystemError."""
-    config = load_suite(arguments.suite, overrides=arguments.overrides)
-    changes: dict[str, object] = {}
-    if arguments.bank is not None:
-        changes["bank"] = dataclasses.replace(config.bank, path=arguments.bank)
-    if arguments.manifest is not None or arguments.roots:
-        changes["bank"] = dataclasses.replace(
-            config.bank,
-            manifest=arguments.manifest or config.bank.manifest,
-            roots=tuple(arguments.roots) or config.bank.roots,
-        )
-    for name in ("per_task", "seed", "examples"):
-        if getattr(arguments, name) is not None:
-            changes[name] = getattr(arguments, name)
-    wanted = config.systems
-    if arguments.systems is not None:
-        wanted = tuple(name.strip() for name in arguments.systems.split(",") if name.strip())
-    changes["systems"] = wanted
-    config = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
-    return dataclasses.replace(config, systems=resolve_names(wanted, config.options))
+    changes: dict[str, object] = {
+        "bank.path": options.bank,
+        "bank.manifest": options.manifest,
+        "bank.roots": options.roots,
+        "per_task": options.per_task,
+        "seed": options.seed,
+        "examples": options.examples,
+    }
+    if options.systems is not None:
+        changes["systems"] = [name.strip() for name in options.systems.split(",") if name.strip()]
+    config = load_suite(options.suite, overrides=options.overrides, changes=changes)
+    return dataclasses.replace(config, systems=resolve_names(config.systems, config.options))
 
 
 def _list() -> int:
@@ -139,22 +108,22 @@ def _list() -> int:
     return EXIT_OK
 
 
-def _compare(arguments: argparse.Namespace) -> int:
-    config = resolve_config(arguments)
+def _compare(options: argparse.Namespace) -> int:
+    config = resolve_config(options)
     check_options(config.options)
     write_report = _report_writer()
-    device = resolve_device(arguments.device)
+    device = resolve_device(options.device)
     examples = Examples(config, build_bank(config.bank))
-    every = arguments.systems is not None and arguments.systems.strip() == "all"
+    every = options.systems is not None and options.systems.strip() == "all"
     systems, not_run = _build(config, device=device, leave_out=every)
-    folder = arguments.out / config.name
+    folder = options.out / config.name
     with locked(folder):
         run = run_suite(
             config,
             folder=folder,
             examples=examples,
             systems=systems,
-            resume=arguments.resume,
+            resume=options.resume,
             device=device,
             watcher=Bars(),
         )
@@ -164,8 +133,7 @@ def _compare(arguments: argparse.Namespace) -> int:
             write_atomic(
                 folder / "missing.txt", "".join(f"{f}\n" for f in examples.missing).encode()
             )
-        content = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
-        write_atomic(folder / "summary.json", content.encode() + b"\n")
+        write_json(folder / "summary.json", summary)
         write_atomic(folder / "summary.md", tables.to_markdown(summary).encode())
         write_atomic(folder / "summary.csv", tables.to_csv(summary).encode())
         tables.print_tables(summary, _console())
@@ -175,7 +143,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     useless = [s["name"] for s in summary["systems"] if s["of"] and not s["n"]]
     for name in useless:
         print(f"compare: {name} failed on every example", file=sys.stderr)
-    return EXIT_SYSTEM_FAILED if useless else EXIT_OK
+    return EXIT_FAILED if useless else EXIT_OK
 
 
 def _report_writer() -> Callable[[Path], Path]:

@@ -8,13 +8,11 @@ from `compare.py`.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.command import command, option, set_option
 from experiments.training.shipping import FLOAT16_BITS, read_curve, ship, write_curve
 from lcr.checkpoints import WEIGHTS_FILE
-from lcr.errors import LcrError
 
 
 def _stage_and_run(text: str) -> tuple[str, Path]:
@@ -24,40 +22,37 @@ def _stage_and_run(text: str) -> tuple[str, Path]:
     return stage, Path(run)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument(
+@command(
+    __doc__,
+    option("recipe", type=Path),
+    option("--run", type=Path, required=True),
+    set_option(),
+    option(
         "--curve",
         action="append",
         default=[],
         type=_stage_and_run,
         metavar="STAGE=DIR",
         help="a run whose log becomes part of curve.csv; may be given for each stage",
-    )
-    parser.add_argument(
+    ),
+    option(
         "--bits",
         type=int,
         choices=range(1, FLOAT16_BITS + 1),
         default=FLOAT16_BITS,
         metavar="N",
         help=f"significant bits of a joint model's weights (default {FLOAT16_BITS}, all there are)",
-    )
-    parser.add_argument("out", type=Path)
-    options = parser.parse_args(arguments)
-    try:
-        curve = read_curve(options.curve)
-        digest = ship(options.recipe, options.run, options.out, options.set, bits=options.bits)
-        if curve:
-            write_curve(curve, options.out / "curve.csv")
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    ),
+    option("out", type=Path),
+)
+def main(options: argparse.Namespace) -> None:
+    """Write the checkpoint; print its size and digest."""
+    curve = read_curve(options.curve)
+    digest = ship(options.recipe, options.run, options.out, options.overrides, bits=options.bits)
+    if curve:
+        write_curve(curve, options.out / "curve.csv")
     size = (options.out / WEIGHTS_FILE).stat().st_size / 2**20
     print(f"{options.out}: {size:.1f} MiB, sha256 {digest}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -21,6 +20,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from safetensors.torch import save
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
+from experiments.command import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_OK,
+    command,
+    device_option,
+    option,
+    report_error,
+    set_option,
+)
 from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import OutputError
 from experiments.training.recipe import build_stage, open_mixtures, validation
@@ -60,8 +69,8 @@ def work(options: argparse.Namespace, recipe: Recipe) -> None:
         _work(options, recipe)
     except LcrError as error:
         if int(os.environ.get("RANK", "0")) == 0:
-            print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+            report_error("train", error)
+        raise SystemExit(EXIT_BAD_INPUT) from None
 
 
 def _work(options: argparse.Namespace, recipe: Recipe) -> None:
@@ -142,63 +151,56 @@ def export(loop: Loop, path: Path) -> None:
     write_whole(path, save(tensors, metadata=told))
 
 
-def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    found.add_argument("recipe", type=Path)
-    found.add_argument("--run", type=Path, required=True, help="folder of this stage's state")
-    found.add_argument("--minutes", type=float, default=1e9, help="stop after this long")
-    found.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    found.add_argument("--processes", type=int, help="default: one a CPU core, or one a GPU")
-    found.add_argument("--threads", type=int, default=1, help="threads a process")
-    found.add_argument(
+@command(
+    __doc__,
+    option("recipe", type=Path),
+    option("--run", type=Path, required=True, help="folder of this stage's state"),
+    option("--minutes", type=float, default=1e9, help="stop after this long"),
+    device_option(),
+    option("--processes", type=int, help="default: one a CPU core, or one a GPU"),
+    option("--threads", type=int, default=1, help="threads a process"),
+    option(
         "--loader-workers",
         type=int,
         help="processes that make batches ahead, for each training process; default: 0 on a CPU "
         "(no core is free for them), 4 for each GPU",
-    )
-    found.add_argument("--field", help="folder with the field recordings' manifest.csv")
-    found.add_argument("--real", help="folder with the real sounds' manifest.csv")
-    found.add_argument("--studio", help="folder written by python -m lcr.data.studio.pack")
-    found.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    return found
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    ),
+    option("--field", help="folder with the field recordings' manifest.csv"),
+    option("--real", help="folder with the real sounds' manifest.csv"),
+    option("--studio", help="folder written by python -m lcr.data.studio.pack"),
+    set_option(),
+    resumes=True,
+)
+def main(options: argparse.Namespace) -> int:
+    """Train in this process or in several; returns the exit status."""
+    recipe = load_recipe(options.recipe, options.overrides)
+    options.device = resolve_device(options.device)
+    gpus = torch.cuda.device_count() if options.device == "cuda" else 0
+    if options.processes is None:
+        options.processes = gpus or os.cpu_count() or 1
+    if options.loader_workers is None:
+        options.loader_workers = 4 if gpus else 0
+    if options.processes == 1 or "WORLD_SIZE" in os.environ:
+        work(options, recipe)
+        return EXIT_OK
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Forked ones have all modules at once; a GPU's context does not outlive a fork.
+    forked = sys.platform == "linux" and not gpus
     try:
-        recipe = load_recipe(options.recipe, options.set)
-        options.device = resolve_device(options.device)
-        gpus = torch.cuda.device_count() if options.device == "cuda" else 0
-        if options.processes is None:
-            options.processes = gpus or os.cpu_count() or 1
-        if options.loader_workers is None:
-            options.loader_workers = 4 if gpus else 0
-        if options.processes == 1 or "WORLD_SIZE" in os.environ:
-            work(options, recipe)
-        else:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            # Forked ones have all modules at once; a GPU's context does not outlive a fork.
-            forked = sys.platform == "linux" and not gpus
-            start_processes(  # type: ignore[no-untyped-call]
-                worker,
-                (options, recipe, port),
-                nprocs=options.processes,
-                start_method="fork" if forked else "spawn",
-            )
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        start_processes(  # type: ignore[no-untyped-call]
+            worker,
+            (options, recipe, port),
+            nprocs=options.processes,
+            start_method="fork" if forked else "spawn",
+        )
     except ProcessExitedException as error:
         if error.signal_name is not None:
             print(f"a process was ended by {error.signal_name}; the same command goes on")
-            return 1
+            return EXIT_FAILED
         return error.exit_code
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+    return EXIT_OK
 
 
 if __name__ == "__main__":

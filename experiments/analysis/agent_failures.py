@@ -12,10 +12,6 @@ costs.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,16 +31,20 @@ from experiments.analysis.agent_failures_measure import (
     Examiner,
     Finding,
 )
-from experiments.comparison.environment import code_state, environment
+from experiments.analysis.facts import facts_of
+from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.progress import Bars
-from experiments.comparison.records import locked, write_atomic
-from experiments.comparison.suite import SuiteConfig, add_mixture_options, suite_of
+from experiments.comparison.records import locked, write_atomic, write_json
 from experiments.comparison.summary import Value, interval_json, mean_interval
-from experiments.comparison.tables import Grid, cell, grid_to_markdown
-from lcr.catalogue.machine import cpu_model
-from lcr.errors import LcrError
+from experiments.comparison.table import (
+    Table,
+    csv_text,
+    escape,
+    fact_lines,
+    interval_text,
+)
 from lcr.instruction import Task
 
 DIFFERENCES = (
@@ -125,99 +125,63 @@ def to_markdown(whole: dict[str, Any]) -> str:
     """The tables, and where they come from."""
     facts = whole["run"]
     words = f"Where the agent fails on {facts['suite']}, {facts['split']}"
-    parts = [f"# {cell(words)}", ""]
+    parts = [f"# {escape(words)}", ""]
     for title, key, form in (
-        ("SNR improvement in dB, without OVC", "variants", "{:.2f}"),
-        ("What the truth at a stage gains, paired, in dB", "differences", "{:+.2f}"),
-        ("Share of mixtures in which a stage is right", "right", "{:.3f}"),
+        ("SNR improvement in dB, without OVC", "variants", ".2f"),
+        ("What the truth at a stage gains, paired, in dB", "differences", "+.2f"),
+        ("Share of mixtures in which a stage is right", "right", ".3f"),
     ):
-        rows = tuple((name, str(row["n"]), _shown(row, form)) for name, row in whole[key].items())
-        parts += grid_to_markdown(Grid(title=title, heads=("", "n", "mean"), rows=rows))
+        rows = tuple(
+            (name, str(row["n"]), interval_text(row, form)) for name, row in whole[key].items()
+        )
+        parts += Table(title=title, heads=("", "n", "mean"), rows=rows).markdown()
     names = list(whole["variants"])
     table = tuple(
-        (task, *(_shown(row[n], "{:.1f}", bounds=False) for n in names))
+        (task, *(interval_text(row[n], bounds=False) for n in names))
         for task, row in whole["tasks"].items()
     )
-    parts += grid_to_markdown(Grid(title="By task, in dB", heads=("Task", *names), rows=table))
+    parts += Table(title="By task, in dB", heads=("Task", *names), rows=table).markdown()
     failed = ", ".join(f"{stage} {count}" for stage, count in whole["failed"].items())
     parts += [
         f"- Gains wrong first by: {failed}, of {facts['n_examples']}; plans refused: "
         f"{whole['refused']} (they score as the mixture).",
         "- Intervals are 95 %: BCa bootstrap, stratified by task, clustered by source clip.",
-        *(f"- {cell(name)}: {cell(str(value))}" for name, value in facts.items()),
+        *fact_lines(facts),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _shown(row: dict[str, Any], form: str, *, bounds: bool = True) -> str:
-    if row["mean"] is None:
-        return "–"
-    if not bounds or row["low"] is None:
-        return form.format(row["mean"])
-    return " ".join(
-        (form.format(row["mean"]), f"[{form.format(row['low'])}, {form.format(row['high'])}]")
-    )
-
-
 def to_csv(findings: Sequence[Finding]) -> str:
     """One line an example."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     names = list(findings[0].snri_db)
     columns = ("id", "task", "read", "heard", "matched", "missing", "failed", "refused")
-    writer.writerow([*columns, *names])
-    for f in findings:
-        scores = (f"{f.snri_db[name]:.4f}" for name in names)
-        writer.writerow([*(getattr(f, name) for name in columns), *scores])
-    return buffer.getvalue()
-
-
-def add_listening_options(p: argparse.ArgumentParser) -> None:
-    """Which mixtures, and by what weights they are heard."""
-    add_mixture_options(p, per_task=8)
-    p.add_argument("--separator", default="separator", metavar="NAME|DIR")
-    p.add_argument("--clap-speech", default="clap-speech", metavar="NAME|DIR")
-    p.add_argument("--clap-audio", default="clap-audio", metavar="NAME|DIR")
-
-
-def facts_of(config: SuiteConfig, examples: Examples, weights: object) -> dict[str, Any]:
-    """Where figures come from."""
-    return {
-        "suite": config.name,
-        "split": config.split,
-        "seed": config.seed,
-        "n_examples": len(examples.indices),
-        "data_digest": examples.digest,
-        "weights": weights,
-        "code": code_state(),
-        "env": environment("cpu"),
-        "cpu": cpu_model(),
-    }
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.analysis.agent_failures",
-        allow_abbrev=False,
-        description="Find which stage of an agent fails, by the truth in the place of each.",
+    return csv_text(
+        (*columns, *names),
+        (
+            (*(getattr(f, c) for c in columns), *(f"{f.snri_db[n]:.4f}" for n in names))
+            for f in findings
+        ),
     )
-    add_listening_options(p)
-    p.add_argument(
-        "--planner", default=DEFAULT_PLANNER, metavar="NAME", help=f"of {', '.join(PLANNERS)}"
-    )
-    p.add_argument("--tool", default="", metavar="NAME", help="extractor of the query form")
-    p.add_argument("--out", type=Path, default=Path("results/agent-failures"), metavar="DIR")
-    options = p.parse_args(argv)
-    try:
-        _run(options)
-    except LcrError as error:
-        print(f"agent_failures: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
 
 
-def _run(options: argparse.Namespace) -> None:
+LISTENING_OPTIONS = (
+    *mixture_options(per_task=8),
+    option("--separator", default="separator", metavar="NAME|DIR"),
+    option("--clap-speech", default="clap-speech", metavar="NAME|DIR"),
+    option("--clap-audio", default="clap-audio", metavar="NAME|DIR"),
+)
+"""Which mixtures, and by what weights they are heard."""
+
+
+@command(
+    __doc__,
+    *LISTENING_OPTIONS,
+    option("--planner", default=DEFAULT_PLANNER, metavar="NAME", help=f"of {', '.join(PLANNERS)}"),
+    option("--tool", default="", metavar="NAME", help="extractor of the query form"),
+    option("--out", type=Path, default=Path("results/agent-failures"), metavar="DIR"),
+)
+def main(options: argparse.Namespace) -> None:
+    """Examine every example, write and print the report."""
     config = suite_of(options)
     listener = load_listener(
         separator=options.separator, speech=options.clap_speech, audio=options.clap_audio
@@ -233,16 +197,15 @@ def _run(options: argparse.Namespace) -> None:
                 found = examiner.examine(examples[index])
                 findings += [found] if found is not None else []
                 advance()
-        facts = facts_of(config, examples, dict(sorted(listener.weights.items())))
+        facts = facts_of(config, examples, listener.weights)
         facts |= {"planner": options.planner or "default", "tool": options.tool or "none"}
         facts["undefined"] = len(examples.indices) - len(findings)
         whole = {"schema": 1, "run": facts, **summarise(findings)}
-        content = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomic(options.out / "agent_failures.json", content.encode())
+        write_json(options.out / "agent_failures.json", whole)
         write_atomic(options.out / "agent_failures.md", to_markdown(whole).encode())
         write_atomic(options.out / "agent_failures.csv", to_csv(findings).encode())
     print(to_markdown(whole))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,8 +10,6 @@ an audio model then has to know.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,10 +32,11 @@ from agents.planners.generative.planner import (
 from agents.planners.generative.text import SOUNDS, description_of, inventory_of
 from baselines.clap.wording import relation
 from experiments.analysis.planner_accuracy import interval
+from experiments.command import command, option
 from experiments.comparison.environment import machine_line
+from experiments.comparison.records import write_json
 from lcr.data.authors.set import read_paper_set
 from lcr.data.studio.classes import LABELS
-from lcr.errors import LcrError
 from lcr.instruction import AudioDescription, Description, Instruction, SpeechDescription
 from lcr.prompts.generator import write_prompt
 from lcr.prompts.generator.examples import random_instruction
@@ -180,32 +179,30 @@ def _valid(text: str) -> bool:
     return True
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--prompts", type=Path, metavar="DIR|FILE", help="default: our own")
-    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="mixtures")
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|FOLDER")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="all figures as JSON")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    option("--prompts", type=Path, metavar="DIR|FILE", help="default: our own"),
+    option("--limit", type=int, default=1000, metavar="N", help="mixtures"),
+    option("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|FOLDER"),
+    option("--batch", type=int, default=64),
+    option("--threads", type=int, default=1),
+    option("--out", type=Path, metavar="FILE", help="all figures as JSON"),
+    bad_input=(ValueError,),
+)
+def main(options: argparse.Namespace) -> None:
+    """Ask for plans with and without ids, and print how they end."""
     torch.set_num_threads(options.threads)
-    try:
-        cases = cases_of(options.prompts, options.limit)
-        planner = load_planner(weights=options.weights)
-        rows = []
-        for ids in (True, False):
-            written = answers(planner, cases, ids=ids, batch=options.batch)
-            rows.append(summary(cases, written, ids=ids))
-    except (LcrError, ValueError) as error:
-        print(f"generative_failures: {error}", file=sys.stderr)
-        return 2
+    cases = cases_of(options.prompts, options.limit)
+    planner = load_planner(weights=options.weights)
+    rows = []
+    for ids in (True, False):
+        written = answers(planner, cases, ids=ids, batch=options.batch)
+        rows.append(summary(cases, written, ids=ids))
     print(machine_line())
     for row in rows:
         print(_shown(row))
     if options.out:
-        options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return 0
+        write_json(options.out, rows)
 
 
 def _shown(row: dict[str, Any]) -> str:

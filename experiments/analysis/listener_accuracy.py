@@ -10,9 +10,7 @@ separator's. Styles and classes are judged apart from the kind: given that it is
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +22,19 @@ from numpy.typing import NDArray
 from agents.listening.beliefs import Beliefs
 from agents.listening.listener import Inventory, Listener, load_listener
 from baselines.clap.assign import NONE
-from experiments.analysis.agent_failures import add_listening_options, facts_of, share_json
+from experiments.analysis.agent_failures import LISTENING_OPTIONS, share_json
 from experiments.analysis.agent_failures_measure import parts_of
+from experiments.analysis.facts import facts_of
+from experiments.command import command, option, suite_of
 from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.progress import Bars
-from experiments.comparison.records import locked, write_atomic
-from experiments.comparison.suite import suite_of
+from experiments.comparison.records import locked, write_atomic, write_json
 from experiments.comparison.summary import Value, interval_json, mean_interval
-from experiments.comparison.tables import Grid, cell, grid_to_markdown
+from experiments.comparison.table import (
+    Table,
+    fact_lines,
+)
 from lcr.data.mixtures import Example
-from lcr.errors import LcrError
 from lcr.instruction import STYLE_VALUES, AudioDescription
 
 SEPARATED, APART = "separated", "true sources"
@@ -180,37 +181,25 @@ def to_markdown(whole: dict[str, Any]) -> str:
         for row in whole["rows"]
     )
     heads = ("", "Heard in", "n", "Right", "95 %", "Mean confidence", "Chance")
-    grid = Grid(title="What the listener hears rightly", heads=heads, rows=rows)
+    grid = Table(title="What the listener hears rightly", heads=heads, rows=rows)
     nats, best = whole["best_speech_nats"], whole["kind_right_with_it"]
     lines = [
-        *grid_to_markdown(grid),
+        *grid.markdown(),
         f"- Adding {nats:+.2f} nats to the CLAPs' log-odds of speech would make {share(best)} of "
         "the kinds of separated sources right by them alone, on these mixtures.",
         "- Intervals: BCa bootstrap clustered by source clip.",
-        *(f"- {cell(name)}: {cell(str(value))}" for name, value in whole["run"].items()),
+        *fact_lines(whole["run"]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.analysis.listener_accuracy",
-        allow_abbrev=False,
-        description="Measure what a listener hears rightly of a suite's sources.",
-    )
-    add_listening_options(p)
-    p.add_argument("--out", type=Path, default=Path("results/listener"), metavar="DIR")
-    options = p.parse_args(argv)
-    try:
-        _run(options)
-    except LcrError as error:
-        print(f"listener_accuracy: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _run(options: argparse.Namespace) -> None:
+@command(
+    __doc__,
+    *LISTENING_OPTIONS,
+    option("--out", type=Path, default=Path("results/listener"), metavar="DIR"),
+)
+def main(options: argparse.Namespace) -> None:
+    """Ask every question about every example, write and print the report."""
     config = suite_of(options)
     listener = load_listener(
         separator=options.separator, speech=options.clap_speech, audio=options.clap_audio
@@ -225,16 +214,15 @@ def _run(options: argparse.Namespace) -> None:
         nats, best = best_nats([a for a in answers if a.of == SEPARATED])
         whole = {
             "schema": 1,
-            "run": facts_of(config, examples, dict(sorted(listener.weights.items()))),
+            "run": facts_of(config, examples, listener.weights),
             "rows": table(answers),
             "best_speech_nats": nats,
             "kind_right_with_it": best,
         }
-        content = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomic(options.out / "listener.json", content.encode())
+        write_json(options.out / "listener.json", whole)
         write_atomic(options.out / "listener.md", to_markdown(whole).encode())
     print(to_markdown(whole))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -13,21 +13,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
-    _HERE = Path(__file__).resolve().parent
-    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
-
+from experiments.command import command, option
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import NOT_DEFINED, Record, read_records
 from experiments.comparison.summary import MEASURE, Value, mean_interval
-from lcr.errors import LcrError
 from lcr.evaluation.statistics import Interval
 from lcr.instruction import Task
 
@@ -209,22 +204,18 @@ def _words(interval: Interval, scale: float = 1, unit: str = "") -> str:
     return f"{scale * interval.mean:.2f}{unit} [{low:.2f}, {high:.2f}]"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=Path, metavar="OUT/SUITE")
-    parser.add_argument(
-        "--systems", default=",".join(ORDER), help="best first (default: %(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="JSON instead of words")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    option("folders", nargs="+", type=Path, metavar="OUT/SUITE"),
+    option("--systems", default=",".join(ORDER), help="best first (default: %(default)s)"),
+    option("--json", action="store_true", help="JSON instead of words"),
+)
+def main(options: argparse.Namespace) -> None:
+    """Print whether the order holds in each run."""
     order = tuple(name.strip() for name in options.systems.split(","))
-    try:
-        reports = [report(folder, order) for folder in options.folders]
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    reports = [report(folder, order) for folder in options.folders]
     if options.json:
-        told = [
+        found = [
             {
                 **dataclasses.asdict(one),
                 "verdict": one.verdict,
@@ -232,10 +223,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             }
             for one in reports
         ]
-        print(json.dumps(told, indent=1))
+        print(json.dumps(found, indent=1))
     else:
         print("\n".join(line for one in reports for line in lines(one)))
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +24,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
-    _HERE = Path(__file__).resolve().parent
-    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
-
 from agents.planners.choose import PLANNERS as BY_NAME
 from baselines.composite.planning import Plan, Planner
+from experiments.command import command, option
 from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import write_atomic, write_json
+from experiments.comparison.table import Table, csv_text, interval_text
 from lcr.data.authors.set import PaperMixture, read_paper_set
 from lcr.errors import LcrError
 from lcr.evaluation.statistics import share_improved
@@ -238,64 +235,53 @@ def ceiling(
 
 def show(rows: Sequence[Row]) -> str:
     """Markdown."""
-    lines = [
-        "| planner | prompts | whole pattern right | sources right | median (95th percentile) |",
-        "|---|---|---:|---:|---:|",
-    ]
+
+    def share(row: Row, name: str) -> str:
+        keys = {"mean": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
+        return interval_text(keys, scale=100, unit=" %")
+
+    cells = []
     for row in rows:
-        shares = [
-            f"{100 * float(str(row[n])):.1f} % [{100 * float(str(row[n + '_low'])):.1f}, "
-            f"{100 * float(str(row[n + '_high'])):.1f}]"
-            for n in ("exact", "sources")
-        ]
         took = "" if row["median_ms"] is None else f"{row['median_ms']} ({row['p95_ms']}) ms"
-        cells = (row["planner"], f"{row['group']} ({row['prompts']})", *shares, took)
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+        group = f"{row['group']} ({row['prompts']})"
+        cells.append((str(row["planner"]), group, share(row, "exact"), share(row, "sources"), took))
+    times = "median (95th percentile)"
+    heads = ("planner", "prompts", "whole pattern right", "sources right", times)
+    return "\n".join(Table(heads=heads, rows=tuple(cells)).markdown()[:-1])
 
 
 def write(rows: Sequence[Row], folder: Path) -> None:
-    """accuracy.json and accuracy.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "accuracy.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    with (folder / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    """accuracy.json and accuracy.csv. Raises OutputError."""
+    write_json(folder / "accuracy.json", rows)
+    text = csv_text(list(rows[0]), (row.values() for row in rows))
+    write_atomic(folder / "accuracy.csv", text.encode())
 
 
-def _parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    found.add_argument("--prompts", type=Path, required=True, metavar="DIR|FILE")
-    found.add_argument("--planners", default=",".join(DEFAULT), metavar="A,B,…")
-    found.add_argument("--skip", type=int, default=0, metavar="N", help="not the first N mixtures")
-    found.add_argument("--limit", type=int, metavar="N", help="then only the next N mixtures")
-    found.add_argument("--audit", type=Path, default=AUDIT, metavar="FILE", help="verdicts by hand")
-    found.add_argument("--out", type=Path, metavar="DIR", help="for accuracy.csv and .json")
-    return found
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
-    try:
-        planners = [name.strip() for name in options.planners.split(",")]
-        for name in planners:
-            if name not in PLANNERS:
-                raise ConfigError(f"unknown planner {name!r}; there are: {', '.join(PLANNERS)}")
-        mixtures = list(read_paper_set(options.prompts))[options.skip :][: options.limit]
-        if not mixtures:
-            raise ConfigError(f"no mixtures are left behind the first {options.skip}")
-        verdicts = read_audit(options.audit)
-        rows = table(planners, mixtures, verdicts)
-        if options.out:
-            write(rows, options.out)
-    except LcrError as error:
-        print(f"planner_accuracy: {error}", file=sys.stderr)
-        return 2
+@command(
+    __doc__,
+    option("--prompts", type=Path, required=True, metavar="DIR|FILE"),
+    option("--planners", default=",".join(DEFAULT), metavar="A,B,…"),
+    option("--skip", type=int, default=0, metavar="N", help="not the first N mixtures"),
+    option("--limit", type=int, metavar="N", help="then only the next N mixtures"),
+    option("--audit", type=Path, default=AUDIT, metavar="FILE", help="verdicts by hand"),
+    option("--out", type=Path, metavar="DIR", help="for accuracy.csv and .json"),
+)
+def main(options: argparse.Namespace) -> None:
+    """Score each planner, print the table and write it where asked."""
+    planners = [name.strip() for name in options.planners.split(",")]
+    for name in planners:
+        if name not in PLANNERS:
+            raise ConfigError(f"unknown planner {name!r}; there are: {', '.join(PLANNERS)}")
+    mixtures = list(read_paper_set(options.prompts))[options.skip :][: options.limit]
+    if not mixtures:
+        raise ConfigError(f"no mixtures are left behind the first {options.skip}")
+    verdicts = read_audit(options.audit)
+    rows = table(planners, mixtures, verdicts)
+    if options.out:
+        write(rows, options.out)
     print(show(rows))
     if line := ceiling(mixtures, verdicts):
         print(f"\n{line}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from agents.planners.offline.planner import load_offline_planner
 from baselines.composite.planning import Planner
 from experiments.analysis.generative_failures import Case, cases_of
 from experiments.benchmarks.timing import interleaved, summary
+from experiments.command import command, option
 from experiments.comparison.environment import machine_line
 from lcr.errors import LcrError
 from lcr.joint.remixer import load_default
@@ -72,13 +73,14 @@ def decoding(planner: GenerativePlanner, cases: Sequence[Case]) -> tuple[float, 
     return tokens / len(written), tokens / sum(one.seconds for one in written)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--prompts", type=Path, metavar="DIR|FILE", help="default: our own")
-    parser.add_argument("--count", type=int, default=40, help="prompts a round (default 40)")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    option("--prompts", type=Path, metavar="DIR|FILE", help="default: our own"),
+    option("--count", type=int, default=40, help="prompts a round (default 40)"),
+    option("--rounds", type=int, default=7),
+    option("--threads", type=int, default=1),
+)
+def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     cases = cases_of(options.prompts, options.count)[: options.count]
     runs = {
@@ -96,7 +98,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"  {name:20} {took} ms a prompt   {ratio} x {READER}")
     tokens, rate = decoding(load_planner(), cases)
     print(f"  {GENERATIVE}: {tokens:.1f} tokens a plan, {rate:.0f} tokens a second")
-    return 0
 
 
 if __name__ == "__main__":

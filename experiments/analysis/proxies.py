@@ -12,9 +12,6 @@ which needs no listeners because the suite knows the truth.
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,17 +25,19 @@ from baselines.clap.checkpoint import load_clap
 from baselines.clap.model import TextAudioModel
 from baselines.clap.wording import embed_descriptions
 from baselines.shipped import find_weights
+from experiments.command import command, option, suite_options
 from experiments.comparison.examples import Examples, build_bank, source_rows
-from experiments.comparison.records import write_atomic
+from experiments.comparison.records import write_atomic, write_json
 from experiments.comparison.suite import load_suite
 from experiments.comparison.summary import Value, mean_interval
 from experiments.comparison.systems import build_system, request_of
-from experiments.comparison.tables import Grid, grid_to_markdown
+from experiments.comparison.table import (
+    Table,
+)
 from experiments.paper.correlation import Correlation, correlate
 from experiments.paper.published import Cell
 from lcr.audio.core import resample
 from lcr.data.mixtures import Example
-from lcr.errors import LcrError
 from lcr.evaluation.metrics import score
 from lcr.evaluation.statistics import Interval
 from lcr.instruction import Action, Kind
@@ -164,41 +163,35 @@ def to_markdown(found: Mapping[str, Proxy], title: str) -> str:
         )
         for name, p in found.items()
     )
-    grid = grid_to_markdown(Grid(title=title, heads=heads, rows=rows))
-    return "\n".join(["# Objective proxies", "", *grid, "", f"- {CAVEAT}", f"- {DNSMOS}", ""])
+    table = Table(title=title, heads=heads, rows=rows)
+    return "\n".join(
+        ["# Objective proxies", "", *table.markdown(), "", f"- {CAVEAT}", f"- {DNSMOS}", ""]
+    )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml")
-    p.add_argument("--bank", metavar="DIR", help="for folder suites")
-    p.add_argument("--per-task", type=int, default=4, metavar="N")
-    p.add_argument("--systems", default="lcr,cascade,mixture", metavar="A,B,…")
-    p.add_argument("--clap-audio", default="clap-audio", metavar="NAME|PATH")
-    p.add_argument("--clap-speech", default="clap-speech", metavar="NAME|PATH")
-    p.add_argument("--out", type=Path, required=True, metavar="DIR")
-    given = p.parse_args(argv)
-    try:
-        config = dataclasses.replace(load_suite(given.suite), per_task=given.per_task, examples=0)
-        if given.bank is not None:
-            config = dataclasses.replace(
-                config, bank=dataclasses.replace(config.bank, path=given.bank)
-            )
-        claps: dict[Kind, TextAudioModel] = {
-            "audio": load_clap(find_weights(given.clap_audio)).model,
-            "speech": load_clap(find_weights(given.clap_speech)).model,
-        }
-        examples = Examples(config, build_bank(config.bank))
-        found = measure(given.systems.split(","), examples, ClapSimilarity(claps))
-        text = to_markdown(found, f"suite {config.name}, at most {given.per_task} mixtures a task")
-        write_atomic(given.out / "proxies.md", text.encode())
-        told = {name: asdict(one) for name, one in found.items()}
-        write_atomic(given.out / "proxies.json", json.dumps(told, indent=1).encode())
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+@command(
+    __doc__,
+    *suite_options(per_task=4),
+    option("--systems", default="lcr,cascade,mixture", metavar="A,B,…"),
+    option("--clap-audio", default="clap-audio", metavar="NAME|PATH"),
+    option("--clap-speech", default="clap-speech", metavar="NAME|PATH"),
+    option("--out", type=Path, required=True, metavar="DIR"),
+)
+def main(given: argparse.Namespace) -> None:
+    """Measure, write proxies.md and proxies.json, and print the table."""
+    changes = {"per_task": given.per_task, "bank.path": given.bank, "examples": 0}
+    config = load_suite(given.suite, changes=changes)
+    claps: dict[Kind, TextAudioModel] = {
+        "audio": load_clap(find_weights(given.clap_audio)).model,
+        "speech": load_clap(find_weights(given.clap_speech)).model,
+    }
+    examples = Examples(config, build_bank(config.bank))
+    found = measure(given.systems.split(","), examples, ClapSimilarity(claps))
+    text = to_markdown(found, f"suite {config.name}, at most {given.per_task} mixtures a task")
+    write_atomic(given.out / "proxies.md", text.encode())
+    values = {name: asdict(one) for name, one in found.items()}
+    write_json(given.out / "proxies.json", values)
     print(text)
-    return 0
 
 
 if __name__ == "__main__":

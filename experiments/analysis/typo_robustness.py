@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,8 @@ import numpy as np
 
 from agents.planners.choose import load_planner
 from baselines.composite.planning import Planner
+from experiments.command import command, option
+from experiments.comparison.table import Table, interval_text
 from lcr.data.authors.set import read_paper_set
 from lcr.errors import LcrError
 from lcr.evaluation.statistics import share_improved
@@ -94,15 +95,14 @@ def plans(
 
 def share(kept: Sequence[bool]) -> str:
     told = share_improved([1.0 if one else -1.0 for one in kept])
-    if told.share is None or told.low is None or told.high is None:
-        return "–"
-    return f"{100 * told.share:.1f} % [{100 * told.low:.1f}, {100 * told.high:.1f}]"
+    interval = {"mean": told.share, "low": told.low, "high": told.high}
+    return interval_text(interval, scale=100, unit=" %")
 
 
 def robustness(planner: Planner, prompts: Prompts, seed: int) -> list[str]:
     """Lines of a Markdown table: slips, plans that stay, without and with correction."""
     clean = plans(planner, [text for text, _ in prompts], prompts)
-    rows = ["| slips | plan stays | with correction |", "|---|---|---|"]
+    rows = []
     for slips in (1, 2):
         rng = np.random.default_rng([seed, slips])
         worse = [garbled(text, slips, rng) for text, _ in prompts]
@@ -110,8 +110,8 @@ def robustness(planner: Planner, prompts: Prompts, seed: int) -> list[str]:
         for texts in (worse, [corrected(text) for text in worse]):
             found = plans(planner, texts, prompts)
             cells.append(share([a == b for a, b in zip(clean, found, strict=True)]))
-        rows.append(f"| {slips} | {cells[0]} | {cells[1]} |")
-    return rows
+        rows.append((str(slips), *cells))
+    return Table(heads=("slips", "plan stays", "with correction"), rows=tuple(rows)).markdown()
 
 
 def false_alarms(name: str, texts: Sequence[str]) -> str:
@@ -121,25 +121,22 @@ def false_alarms(name: str, texts: Sequence[str]) -> str:
     return f"{name}: correction changes {told} of {len(texts)} prompts as written; {words or '-'}"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--planner", default="offline", metavar="NAME")
-    parser.add_argument("--count", type=int, default=400, help="prompts of our own")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--prompts", type=Path, metavar="DIR|FILE.jsonl")
-    options = parser.parse_args(argv)
-    try:
-        prompts = own_prompts(options.count, options.seed)
-        print(f"planner {options.planner}, {options.count} prompts, seed {options.seed}\n")
-        print("\n".join(robustness(load_planner(options.planner), prompts, options.seed)) + "\n")
-        print(false_alarms("our generator", [text for text, _ in prompts]))
-        if options.prompts is not None:
-            mixtures = read_paper_set(options.prompts)
-            print(false_alarms("others", [text for one in mixtures for text in one.prompts]))
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+@command(
+    __doc__,
+    option("--planner", default="offline", metavar="NAME"),
+    option("--count", type=int, default=400, help="prompts of our own"),
+    option("--seed", type=int, default=1),
+    option("--prompts", type=Path, metavar="DIR|FILE.jsonl"),
+)
+def main(options: argparse.Namespace) -> None:
+    """Print what slips cost and what correction changes."""
+    prompts = own_prompts(options.count, options.seed)
+    print(f"planner {options.planner}, {options.count} prompts, seed {options.seed}\n")
+    print("\n".join(robustness(load_planner(options.planner), prompts, options.seed)) + "\n")
+    print(false_alarms("our generator", [text for text, _ in prompts]))
+    if options.prompts is not None:
+        mixtures = read_paper_set(options.prompts)
+        print(false_alarms("others", [text for one in mixtures for text in one.prompts]))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 
 from experiments.benchmarks.timing import summary
+from experiments.command import command, option
 from experiments.comparison.environment import machine_line
 from lcr.audio.core import resample
 from lcr.audio.reader import AudioFile
@@ -42,13 +43,14 @@ class Cost:
     peak_bytes: int
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--system", default="lcr")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--starts", type=int, default=3, help="how often the start is measured")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    option("--minutes", type=float, default=60.0),
+    option("--system", default="lcr"),
+    option("--threads", type=int, default=os.cpu_count()),
+    option("--starts", type=int, default=3, help="how often the start is measured"),
+)
+def main(options: argparse.Namespace) -> None:
     print(machine_line(), f"{options.threads} thread(s)", sep=", ")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
@@ -76,7 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"({long.cpu_s:.1f} s of processor time), real-time factor "
         f"{long.wall_s / source.duration_s:.3f}, peak memory {long.peak_bytes / 2**30:.2f} GiB"
     )
-    return 0
 
 
 def make_recording(path: Path, minutes: float) -> None:

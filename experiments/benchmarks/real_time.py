@@ -9,12 +9,13 @@ the separation network alone, which a composite system would run before anything
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from experiments.benchmarks.timing import interleaved, print_race, summary
+from experiments.command import command, option
 from experiments.comparison.environment import machine_line
 from lcr import registry
 
@@ -51,12 +52,13 @@ def conv_tasnet() -> Callable[[torch.Tensor], torch.Tensor]:
     return separate
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    option("--threads", type=int, default=2),
+    option("--seconds", type=float, default=60.0),
+    option("--rounds", type=int, default=5),
+)
+def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     print(machine_line())
     rng = np.random.default_rng(0)
@@ -76,7 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, seconds in times.items():
         factor = summary([s / options.seconds for s in seconds], ".4f")
         print(f"  {name}: real-time factor {factor}")
-    return 0
 
 
 if __name__ == "__main__":

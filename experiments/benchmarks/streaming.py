@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from experiments.command import command, option
 from experiments.comparison.environment import machine_line
 from lcr.joint.live import RatedRemixer, StreamingRemixer, load_live
 from lcr.remixer import Audio
@@ -129,20 +130,20 @@ def _sound(rate: int, seconds: float) -> Audio:
     return (0.03 * chord + 0.1 * bursts).astype(np.float32)[None]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", default="lcr-live", help="shipped weights or a folder")
-    parser.add_argument("--rate", type=int, default=48_000)
-    parser.add_argument("--chunk-ms", type=float, default=10.0)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--window-s", type=float, default=1.0)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    option("--model", default="lcr-live", help="shipped weights or a folder"),
+    option("--rate", type=int, default=48_000),
+    option("--chunk-ms", type=float, default=10.0),
+    option("--seconds", type=float, default=60.0),
+    option("--window-s", type=float, default=1.0),
+    option("--minutes", type=float, default=30.0),
+)
+def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     print(machine_line())
     race(options)
     endure(options)
-    return 0
 
 
 if __name__ == "__main__":

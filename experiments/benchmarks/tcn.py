@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.benchmarks.timing import interleaved, print_race
+from experiments.command import command, option
 from experiments.comparison.environment import machine_line
 from lcr.joint.authors import read_remixer
 from lcr.losses.snr import negative_snr
@@ -127,18 +128,19 @@ def _race(batch: int, seconds: float, rounds: int) -> None:
     print_race(title, {name: times[name] for name in (THEIRS, DESK_THEIRS, DESK_OURS)}, DESK_OURS)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
+@command(
+    __doc__,
+    option("--threads", type=int, nargs="+", default=[1]),
+    option("--rounds", type=int, default=5),
+    option(
         "--sizes",
         nargs="+",
         default=["2x1", "16x0.27"],
         help="batch x seconds (SpeechBrain needs 0.27 s at stride 32, and 3 GB of memory for every "
         "second); from 16 items on its convolutions run on oneDNN on one thread as well",
-    )
-    options = parser.parse_args(arguments)
+    ),
+)
+def main(options: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)
     print(machine_line())
     for scale in ("paper", "desk"):
@@ -148,7 +150,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for size in options.sizes:
             batch, seconds = size.split("x")
             _race(int(batch), float(seconds), options.rounds)
-    return 0
 
 
 if __name__ == "__main__":

@@ -145,6 +145,12 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise OutputError.of(path, error) from error
 
 
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, whole or not at all. Raises OutputError."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, text.encode() + b"\n")
+
+
 def move_aside(path: Path) -> Path | None:
     """Rename an existing file to the first free `NAME.old-N`; None if there is none."""
     if not path.exists():

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import difflib
 import hashlib
 import json
-import sys
-import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
+from experiments.comparison.config import build, read_config, suggestion
 from experiments.comparison.errors import ConfigError
-from lcr.data.bank import SPLITS, Split
+from lcr.data.bank import Split
 from lcr.data.mixtures import MixtureConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SUITES = Path(__file__).parents[1] / "suites"
 DEFAULT_SYSTEMS = ("mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,129 +89,32 @@ def as_table(config: object) -> dict[str, Any]:
     return plain
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Words to put after "unknown x": the closest name, or the names there are."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
-
-
 def suite_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
 
 
-def load_suite(name: str, *, overrides: Sequence[str] = ()) -> SuiteConfig:
-    """The suite of that name, or of that TOML file, with `key.sub=value` overrides put on top.
+def load_suite(
+    name: str,
+    *,
+    overrides: Sequence[str] = (),
+    changes: Mapping[str, object] | None = None,
+) -> SuiteConfig:
+    """The suite of that name, or of that TOML file.
+
+    `changes` maps keys such as "bank.path" to values, of which None changes nothing; `overrides`,
+    "key.sub=value" each, go on top of them.
 
     Raises ConfigError on an unknown suite or key (with a suggestion), or a value of a wrong type.
     """
     path = Path(name) if name.endswith(".toml") else SUITES / f"{name}.toml"
     if not name.endswith(".toml") and name not in suite_names():
         raise ConfigError(f"unknown suite {name!r}{suggestion(name, suite_names())}")
-    table = read_toml(path, overrides, what="suite")
+    table = read_config(path, overrides, what="suite", changes=changes)
     table.setdefault("name", path.stem)
     config = build(SuiteConfig, table, where=str(path))
-    folder = config.bank.path
-    if folder and "bank.path" not in {o.partition("=")[0].strip() for o in overrides}:
-        resolved = dataclasses.replace(config.bank, path=str(path.resolve().parent / folder))
-        config = dataclasses.replace(config, bank=resolved)
+    given = {override.partition("=")[0].strip() for override in overrides}
+    given |= {key for key, value in (changes or {}).items() if value is not None}
+    if config.bank.path and "bank.path" not in given:  # beside the file that names it
+        folder = str(path.resolve().parent / config.bank.path)
+        config = dataclasses.replace(config, bank=dataclasses.replace(config.bank, path=folder))
     return config
-
-
-def read_toml(path: Path, overrides: Sequence[str] = (), *, what: str = "file") -> dict[str, Any]:
-    """A TOML file's table with `key.sub=value` overrides on top. Raises ConfigError."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {what} {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{what} {path} is not TOML: {error}") from error
-    for override in overrides:
-        _override(table, override)
-    return table
-
-
-def _override(table: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise ConfigError(f"--set takes key=value, such as mixture.level_db=6; got {override!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word is a string
-    for depth, part in enumerate(parts[:-1], start=1):
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise ConfigError(f"--set {override}: {'.'.join(parts[:depth])} is not a table")
-    table[parts[-1]] = value
-
-
-def build(cls: type[T], table: Mapping[str, object], *, where: str) -> T:
-    """A dataclass from a table of the same keys.
-
-    Raises ConfigError on an unknown key (with a suggestion) and on a value of a wrong type.
-    """
-    hints = get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    values: dict[str, object] = {}
-    for name, value in table.items():
-        if name not in names:
-            raise ConfigError(f"{where}: unknown key {name!r}{suggestion(name, names)}")
-        values[name] = _coerce(value, hints[name], where=f"{where}: {name}")
-    try:
-        return cls(**values)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
-
-
-def _coerce(value: object, hint: Any, *, where: str) -> object:  # noqa: ANN401 (a type hint)
-    origin, arguments = get_origin(hint), get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return build(hint, value, where=where)  # type: ignore[arg-type]
-    if origin is Literal:
-        if value in arguments:
-            return value
-        raise ConfigError(f"{where} is {value!r}{suggestion(str(value), map(str, arguments))}")
-    if origin in (Union, types.UnionType):
-        for option in arguments:
-            if option is not type(None):
-                return _coerce(value, option, where=where)
-    if origin is tuple and isinstance(value, (list, tuple)):
-        items = [arguments[0]] * len(value) if Ellipsis in arguments else list(arguments)
-        if len(items) == len(value):
-            pairs = zip(value, items, strict=True)
-            return tuple(_coerce(item, kind, where=where) for item, kind in pairs)
-    elif origin is not None and origin is not tuple and isinstance(value, dict):
-        inner = arguments[-1]
-        if get_origin(inner) is None and not dataclasses.is_dataclass(inner):
-            return dict(value)
-        return {name: _coerce(v, inner, where=f"{where}.{name}") for name, v in value.items()}
-    elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    elif hint in (int, str, bool) and type(value) is hint:
-        return value
-    words = {int: "an integer", str: "text", bool: "true or false", float: "a number"}
-    expected = words.get(hint, "a list" if origin is tuple else "a table")
-    raise ConfigError(f"{where} must be {expected}; got {value!r}")
-
-
-def add_mixture_options(p: argparse.ArgumentParser, *, per_task: int) -> None:
-    """Which mixtures a program measures on; `suite_of` reads these options."""
-    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio")
-    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
-    p.add_argument("--split", choices=SPLITS, default="valid", help="default: valid")
-    p.add_argument(
-        "--per-task", type=int, default=per_task, metavar="N", help="examples of each task"
-    )
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-
-
-def suite_of(options: argparse.Namespace) -> SuiteConfig:
-    """The suite with these options on top. Raises ConfigError."""
-    given = {"split": options.split, "per_task": options.per_task}
-    if options.bank is not None:
-        given["bank.path"] = options.bank
-    # JSON's strings and integers are TOML's.
-    overrides = [f"{key}={json.dumps(value)}" for key, value in given.items()]
-    return load_suite(options.suite, overrides=[*overrides, *options.overrides])

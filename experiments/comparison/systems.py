@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from experiments.comparison.config import suggestion
 from experiments.comparison.environment import MemoryMeter, TimeIsUp, time_limit
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.suite import digest_of, suggestion
+from experiments.comparison.suite import digest_of
 from lcr import registry
 from lcr.data.mixtures import Example
 from lcr.instruction import Task

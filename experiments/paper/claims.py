@@ -8,20 +8,21 @@ the other. Undecided: it does neither at this scale. None of that says what hold
 
 from __future__ import annotations
 
-import json
-import sys
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiments.comparison.records import write_atomic
-from experiments.comparison.tables import Grid, grid_to_markdown
+from experiments.command import command
+from experiments.comparison.records import write_atomic, write_json
+from experiments.comparison.table import (
+    Table,
+)
 from experiments.paper.claims_measure import input_snr_slope, joint_cost, paired, pit_cost
-from experiments.paper.runs import Options, Recorded, options_of, parser, recorded
+from experiments.paper.runs import TABLE_OPTIONS, Options, Recorded, options_of, recorded
 from experiments.paper.table_2 import ROWS
 from experiments.paper.table_7 import READERS, measured
-from lcr.errors import LcrError
 from lcr.evaluation.statistics import Interval
 from lcr.instruction import Task
 
@@ -165,7 +166,7 @@ def to_markdown(found: Sequence[Finding], options: Options) -> str:
     rows = tuple((f.claim, f.verdict, _effect(f), f"{f.margin:g}", f.unit) for f in found)
     heads = ("Claim of the paper", f"At {options.scale} scale", "Effect", "Claimed above", "Unit")
     parts = [f"# Claims, at {options.scale} scale", "", f"Here: {options.here}.", ""]
-    return "\n".join([*parts, *grid_to_markdown(Grid(title="Directions", heads=heads, rows=rows))])
+    return "\n".join([*parts, *Table(title="Directions", heads=heads, rows=rows).markdown()])
 
 
 def _effect(finding: Finding) -> str:
@@ -184,17 +185,14 @@ def write_claims(options: Options) -> Path:
     path = folder / "claims.md"
     write_atomic(path, to_markdown(found, options).encode())
     told = [{**asdict(f), "verdict": f.verdict} for f in found]
-    write_atomic(folder / "claims.json", json.dumps(told, indent=1, ensure_ascii=False).encode())
+    write_json(folder / "claims.json", told)
     return path
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    try:
-        print(write_claims(options_of(parser(__doc__ or "").parse_args(argv))))
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+@command(__doc__, *TABLE_OPTIONS, resumes=True)
+def main(options: argparse.Namespace) -> None:
+    """Measure every claim; print where the table is."""
+    print(write_claims(options_of(options)))
 
 
 if __name__ == "__main__":

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from experiments.comparison.records import Record
 from experiments.comparison.summary import MEASURE, Value, mean_interval
 from lcr.evaluation.statistics import Interval, bootstrap_mean
 from lcr.instruction import Task
+from lcr.losses.pit import pit_loss
 
 _ROUNDS = 9
 _FEW, _MANY = 2, 8
 RATE = 16_000
+_SAMPLES = 32_000
 
 
 def paired(
@@ -89,13 +94,23 @@ def joint_cost() -> Interval:
 
 def pit_cost() -> Interval:
     """The ratio, less 1, of the times of the permutation-invariant loss for 8 sources and 2."""
-    from experiments.benchmarks.pit import our_loss, pit_inputs
 
-    def loss(n: int) -> Callable[[], object]:
-        estimate, reference = pit_inputs(n, batch=1)
-        return lambda: our_loss(estimate, reference)
+    def loss(sources: int) -> Callable[[], object]:
+        estimate, reference = _pit_inputs(sources)
+        return lambda: pit_loss(
+            estimate=estimate, reference=reference, zero_mean=True, ceiling_db=math.inf
+        ).loss.mean()
 
     return bootstrap_mean([ratio - 1.0 for ratio in _ratios(loss(_MANY), loss(_FEW))])
+
+
+def _pit_inputs(sources: int) -> tuple[Tensor, Tensor]:
+    """Estimates (a leaf that requires gradients) about 10 dB from references in another order."""
+    random = torch.Generator().manual_seed(sources)
+    reference = 0.1 * torch.randn(1, sources, _SAMPLES, generator=random)
+    noise = 0.03 * torch.randn(1, sources, _SAMPLES, generator=random)
+    order = torch.randperm(sources, generator=random)
+    return (reference[:, order] + noise).requires_grad_(), reference
 
 
 def _ratios(many: Callable[[], object], few: Callable[[], object]) -> list[float]:

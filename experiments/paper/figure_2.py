@@ -6,7 +6,6 @@ python -m experiments.paper.figure_2 --run results/studio --out figures
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +16,12 @@ from experiments.comparison.errors import ConfigError
 from experiments.comparison.report.media import (
     RANGE_DB,
     Clip,
-    ClipError,
     mel_power,
     peak_db,
     read_clip,
 )
-from experiments.comparison.report.run import RunFolder, inside, read_run
-from experiments.paper.figure_style import write_figure
-from lcr.errors import LcrError
+from experiments.comparison.report.run import RunFolder, inside
+from experiments.paper.figure_style import figure_command, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,34 +82,25 @@ def _mel(hz: float) -> float:
     return float(2595 * np.log10(1 + hz / 700))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 bad input."""
-    p = argparse.ArgumentParser(prog="figure_2", description="One mixture under six prompts.")
-    p.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
-    p.add_argument("--system", default="lcr", help="default: lcr")
-    p.add_argument("--out", type=Path, required=True, metavar="DIR")
-    arguments = p.parse_args(argv)
-    try:
-        path, prompts = choose(read_run(arguments.run))
-        clip = read_clip(path)
-        from experiments.comparison.systems import build_system
+def _remix_and_write(run: RunFolder, given: argparse.Namespace) -> list[Path]:
+    path, prompts = choose(run)
+    clip = read_clip(path)
+    from experiments.comparison.systems import build_system
 
-        remixer = build_system(arguments.system, {}, device="cpu").remixer
-        audio = np.ascontiguousarray(clip.samples.T)
-        answers = {
-            prompt: Clip(
-                samples=remixer.remix(audio, clip.sample_rate, prompt).audio.T,
-                sample_rate=clip.sample_rate,
-            )
-            for prompt in prompts
-        }
-        for written in write(clip, answers, arguments.system, arguments.out):
-            print(written.resolve())
-    except (LcrError, ClipError) as error:
-        print(f"figure_2: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+    remixer = build_system(given.system, {}, device="cpu").remixer
+    audio = np.ascontiguousarray(clip.samples.T)
+    answers = {
+        prompt: Clip(
+            samples=remixer.remix(audio, clip.sample_rate, prompt).audio.T,
+            sample_rate=clip.sample_rate,
+        )
+        for prompt in prompts
+    }
+    return write(clip, answers, given.system, given.out)
+
+
+main = figure_command(__doc__, _remix_and_write)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

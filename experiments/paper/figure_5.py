@@ -5,7 +5,6 @@ python -m experiments.paper.figure_5 --run results/studio --out figures
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from experiments.paper.figure_style import (
     GREY,
     ORANGE,
     by_task,
-    records_command,
+    figure_command,
     scored,
     write_figure,
 )
@@ -102,10 +101,8 @@ def write(run: RunFolder, system: str, out: Path) -> list[Path]:
     return write_figure(draw, out, "figure_5", size=(max(4.0, 0.62 * len(rows) + 1), 4.6))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 bad input."""
-    return records_command("figure_5", argv, about="SNR before and after, by task.", write=write)
+main = figure_command(__doc__, lambda run, given: write(run, given.system, given.out))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -5,8 +5,6 @@ python -m experiments.paper.figure_6 --run results/studio --out figures
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,7 @@ from experiments.paper.figure_style import (
     BLUE,
     GREY,
     by_task,
-    records_command,
+    figure_command,
     scored,
     write_figure,
 )
@@ -52,10 +50,8 @@ def write(run: RunFolder, system: str, out: Path) -> list[Path]:
     return write_figure(draw, out, "figure_6", size=(2.1 * columns + 0.5, 1.9 * lines + 0.7))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 bad input."""
-    return records_command("figure_6", argv, about="SNRi against input SNR.", write=write)
+main = figure_command(__doc__, lambda run, given: write(run, given.system, given.out))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,9 +10,7 @@ mixture, in mel bands, so that systems of any kind have one.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.command import option
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import write_atomic
-from experiments.comparison.report.media import ClipError, mel_power, read_clip
-from experiments.comparison.report.run import RunFolder, inside, read_run
+from experiments.comparison.records import write_json
+from experiments.comparison.report.media import mel_power, read_clip
+from experiments.comparison.report.run import RunFolder, inside
 from experiments.paper.attention import Attended, Shares, attend, compare, own_prompts, readers_of
-from experiments.paper.figure_style import ORANGE, write_figure
-from lcr.errors import LcrError
+from experiments.paper.figure_style import ORANGE, figure_command, write_figure
 from lcr.evaluation.statistics import Interval
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ def write(
         "mask_correlation": None if np.isnan(found.correlation) else found.correlation,
     }
     path = out / "figure_7.json"
-    write_atomic(path, json.dumps(told, indent=1).encode())
+    write_json(path, told)
     return [*write_figure(draw, out, "figure_7", size=(9, 5.2)), path]
 
 
@@ -134,29 +132,23 @@ def _told(one: Interval) -> str:
     return f"{100 * one.mean:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 bad input."""
-    p = argparse.ArgumentParser(prog="figure_7", description="Attention and remixing mask.")
-    p.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
-    p.add_argument("--system", default="lcr", help="whose mask (default: lcr)")
-    p.add_argument("--reader", default="lcr-g", metavar="NAME|DIR", help="whose attention")
-    p.add_argument("--prompts", type=int, default=100, metavar="N")
-    p.add_argument("--out", type=Path, required=True, metavar="DIR")
-    given = p.parse_args(argv)
-    try:
-        prompt, found = masks_of(read_run(given.run), given.system)
-        readers = readers_of(given.reader)
-        read = {
-            name: attend(one, prompt) for name, one in zip(("frozen", "LoRA"), readers, strict=True)
-        }
-        shares = compare(readers, own_prompts(given.prompts, seed=0))
-        for path in write(given.system, read, shares, found, given.prompts, given.out):
-            print(path.resolve())
-    except (LcrError, ClipError) as error:
-        print(f"figure_7: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+def _read_and_write(run: RunFolder, given: argparse.Namespace) -> list[Path]:
+    prompt, found = masks_of(run, given.system)
+    readers = readers_of(given.reader)
+    read = {
+        name: attend(one, prompt) for name, one in zip(("frozen", "LoRA"), readers, strict=True)
+    }
+    shares = compare(readers, own_prompts(given.prompts, seed=0))
+    return write(given.system, read, shares, found, given.prompts, given.out)
+
+
+main = figure_command(
+    __doc__,
+    _read_and_write,
+    option("--reader", default="lcr-g", metavar="NAME|DIR", help="whose attention"),
+    option("--prompts", type=int, default=100, metavar="N"),
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

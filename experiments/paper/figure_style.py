@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.command import Command, Option, command, option
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import Record, write_atomic
+from experiments.comparison.report.media import ClipError
 from experiments.comparison.report.run import RunFolder, read_run
-from lcr.errors import LcrError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,23 +79,22 @@ def by_task(records: Sequence[Record]) -> dict[str, list[Record]]:
     return found
 
 
-def records_command(
-    name: str,
-    argv: Sequence[str] | None,
-    *,
-    about: str,
-    write: Callable[[RunFolder, str, Path], list[Path]],
-) -> int:
-    """A figure's command over a finished run; 0 done, 2 bad input."""
-    p = argparse.ArgumentParser(prog=name, description=about)
-    p.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
-    p.add_argument("--system", default="lcr", help="default: lcr")
-    p.add_argument("--out", type=Path, required=True, metavar="DIR")
-    arguments = p.parse_args(argv)
-    try:
-        for path in write(read_run(arguments.run), arguments.system, arguments.out):
+def figure_command(
+    doc: str | None, write: Callable[[RunFolder, argparse.Namespace], list[Path]], *options: Option
+) -> Command:
+    """The command of a figure that is drawn from a finished run."""
+
+    def work(given: argparse.Namespace) -> None:
+        for path in write(read_run(given.run), given):
             print(path.resolve())
-    except LcrError as error:
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+
+    wrap = command(
+        doc,
+        option("--run", type=Path, required=True, metavar="DIR", help="a suite's folder"),
+        option("--system", default="lcr", help="default: lcr"),
+        option("--out", type=Path, required=True, metavar="DIR"),
+        *options,
+        name="figure",
+        bad_input=(ClipError,),
+    )
+    return wrap(work)

@@ -6,14 +6,15 @@ and the others are still made.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from experiments.command import EXIT_FAILED, EXIT_OK, command, report_error
 from experiments.paper import claims, table_2, table_3, table_4, table_5, table_6, table_7
 from experiments.paper.published import PaperTable, write
-from experiments.paper.runs import Options, options_of, parser
+from experiments.paper.runs import TABLE_OPTIONS, Options, options_of
 from lcr.errors import LcrError
 
 TABLES: tuple[Callable[[Options], PaperTable], ...] = (
@@ -26,29 +27,24 @@ TABLES: tuple[Callable[[Options], PaperTable], ...] = (
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command(__doc__, *TABLE_OPTIONS, resumes=True)
+def main(given: argparse.Namespace) -> int:
+    """Make every table; 1 where one failed."""
     started = time.monotonic()
     failed = 0
-    try:
-        options = options_of(parser(__doc__ or "").parse_args(argv))
-        steps: list[Callable[[Options], Sequence[Path]]] = [_writing(make) for make in TABLES]
-        steps.append(lambda chosen: [claims.write_claims(chosen)])
-        for step in steps:
-            try:
-                paths = step(options)
-            except LcrError as error:
-                failed += 1
-                print(f"error: {error}", file=sys.stderr)
-                continue
-            minutes = (time.monotonic() - started) / 60
-            print(f"{', '.join(map(str, paths))} ({minutes:.1f} minutes in all)", flush=True)
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 1 if failed else 0
+    options = options_of(given)
+    steps: list[Callable[[Options], Sequence[Path]]] = [_writing(make) for make in TABLES]
+    steps.append(lambda chosen: [claims.write_claims(chosen)])
+    for step in steps:
+        try:
+            paths = step(options)
+        except LcrError as error:
+            failed += 1
+            report_error("make_tables", error)
+            continue
+        minutes = (time.monotonic() - started) / 60
+        print(f"{', '.join(map(str, paths))} ({minutes:.1f} minutes in all)", flush=True)
+    return EXIT_FAILED if failed else EXIT_OK
 
 
 def _writing(make: Callable[[Options], PaperTable]) -> Callable[[Options], Sequence[Path]]:

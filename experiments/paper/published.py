@@ -6,8 +6,6 @@ its scale: the paper's models had other data and a thousand times the computing.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.comparison.records import write_atomic
-from experiments.comparison.tables import Grid, grid_to_markdown
+from experiments.comparison.table import (
+    Table,
+    csv_text,
+)
 from lcr.evaluation.statistics import Interval
 
 NOT_DEFINED = "n/a"
@@ -33,10 +34,6 @@ CSV_COLUMNS = (
     "paper",
 )
 _WIDE = 3  # pairs of columns that fit a page
-
-_LATEX = {"\\": r"\textbackslash{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "–": "--"}
-_LATEX |= {"×": r"$\times$"} | {sign: "\\" + sign for sign in "&%$#_{}"}
-_LATEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +102,7 @@ def paper_numbers() -> dict[str, Any]:
     return found
 
 
-def grids(table: PaperTable) -> Iterator[Grid]:
+def grids(table: PaperTable) -> Iterator[Table]:
     """The blocks as text, a few columns at a time."""
     for block in table.blocks:
         for first in range(0, len(block.columns), _WIDE):
@@ -121,7 +118,7 @@ def grids(table: PaperTable) -> Iterator[Grid]:
                         value = column.paper.get(row)
                         line.append(NOT_DEFINED if value is None else _printed(value))
             title = block.title if first == 0 else f"{block.title} (continued)"
-            yield Grid(title=title, heads=tuple(heads), rows=tuple(map(tuple, rows)))
+            yield Table(title=title, heads=tuple(heads), rows=tuple(map(tuple, rows)))
 
 
 def _printed(value: float) -> str:
@@ -133,7 +130,7 @@ def to_markdown(table: PaperTable) -> str:
     parts = [f"# Table {table.number}: {table.title}", "", f"Here: {table.here}.", ""]
     parts += [f"Paper: {paper_numbers()['source']}.", ""]
     for grid in grids(table):
-        parts += grid_to_markdown(grid)
+        parts += grid.markdown()
     return "\n".join([*parts, *(f"- {note}" for note in table.notes)]).rstrip() + "\n"
 
 
@@ -141,35 +138,25 @@ def to_latex(table: PaperTable) -> str:
     """One `table` a grid; needs nothing but LaTeX itself."""
     parts = [f"% Table {table.number}. Here: {table.here}. Paper: {paper_numbers()['source']}."]
     for grid in grids(table):
-        wide = max(12, 120 // len(grid.heads))
-        spec = "l" + f"p{{{wide}mm}}" * (len(grid.heads) - 1)
         caption = f"Table {table.number}, {table.title}: {grid.title}. Here: {table.here}."
-        parts += [r"\begin{table}", r"\footnotesize", rf"\caption{{{latex(caption)}}}"]
-        parts += [rf"\begin{{tabular}}{{{spec}}}", r"\hline"]
-        parts += [" & ".join(map(latex, grid.heads)) + r" \\", r"\hline"]
-        parts += [" & ".join(map(latex, row)) + r" \\" for row in grid.rows]
-        parts += [r"\hline", r"\end{tabular}", r"\end{table}", ""]
+        parts += grid.latex(caption)
     return "\n".join(parts)
 
 
-def latex(text: str) -> str:
-    """Text in which LaTeX finds nothing to mark up; brackets are no optional arguments."""
-    return "".join(_LATEX.get(sign, sign) for sign in text).replace("[", "{[}").replace("]", "{]}")
-
-
 def to_csv(table: PaperTable) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    """One line a cell."""
+    return csv_text(CSV_COLUMNS, _csv_rows(table))
+
+
+def _csv_rows(table: PaperTable) -> Iterator[tuple[object, ...]]:
     for block in table.blocks:
         for column in block.columns:
             for row in block.rows:
-                cell, paper = column.cells[row], (column.paper or {}).get(row)
+                cell = column.cells[row]
                 found = cell.interval
-                told = (found.mean, found.low, found.high, found.n) if found else (None,) * 4
+                here = (found.mean, found.low, found.high, found.n) if found else (None,) * 4
                 where = (table.number, block.title, column.title, row, table.scale)
-                writer.writerow((*where, *told, cell.why, paper))
-    return buffer.getvalue()
+                yield (*where, *here, cell.why, (column.paper or {}).get(row))
 
 
 def write(table: PaperTable, folder: Path) -> Sequence[Path]:

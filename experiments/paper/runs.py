@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from experiments.command import Command, command, device_option, option, suite_options
 from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
@@ -70,23 +70,31 @@ class Options:
         )
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """The options that all tables have."""
-    p = argparse.ArgumentParser(description=description.splitlines()[0], allow_abbrev=False)
-    p.add_argument("--suite", default="studio", metavar="NAME|FILE.toml")
-    p.add_argument("--scale", choices=("desk", "paper"), default="desk")
-    p.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
-    p.add_argument("--per-task", type=int, default=8, metavar="N")
-    p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    p.add_argument("--weights", action="append", default=[], metavar="ROW=DIR")
-    p.add_argument("--systems", default="", metavar="A,B,…", help="only these systems")
-    p.add_argument("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites")
-    p.add_argument("--manifest", metavar="FILE|DIR", help="for --suite paper")
-    p.add_argument("--data-root", action="append", default=[], dest="roots", metavar="DIR")
-    p.add_argument("--unseen-bank", metavar="DIR", help="Table III: recordings no model has heard")
-    p.add_argument("--arms", type=Path, metavar="DIR", help="Table VII: what ablate.py shipped")
-    p.add_argument("--ratings", type=Path, metavar="DIR", help="Table VI: results of raters")
-    return p
+TABLE_OPTIONS = (
+    *suite_options(per_task=8),
+    option("--scale", choices=("desk", "paper"), default="desk"),
+    option("--out", type=Path, default=Path("results"), metavar="DIR"),
+    device_option(),
+    option("--weights", action="append", default=[], metavar="ROW=DIR"),
+    option("--systems", default="", metavar="A,B,…", help="only these systems"),
+    option("--manifest", metavar="FILE|DIR", help="for --suite paper"),
+    option("--data-root", action="append", default=[], dest="roots", metavar="DIR"),
+    option("--unseen-bank", metavar="DIR", help="Table III: recordings no model has heard"),
+    option("--arms", type=Path, metavar="DIR", help="Table VII: what ablate.py shipped"),
+    option("--ratings", type=Path, metavar="DIR", help="Table VI: results of raters"),
+)
+"""The options that all tables have; `options_of` reads them."""
+
+
+def table_command(doc: str | None, make: Callable[[Options], PaperTable]) -> Command:
+    """A table's command: run what is missing, write the table to OUT/tables, print where."""
+
+    def work(given: argparse.Namespace) -> None:
+        options = options_of(given)
+        for path in write(make(options), options.out / "tables"):
+            print(path)
+
+    return command(doc, *TABLE_OPTIONS, name="table", resumes=True)(work)
 
 
 def options_of(given: argparse.Namespace) -> Options:
@@ -105,21 +113,6 @@ def options_of(given: argparse.Namespace) -> Options:
 
 
 _FIELDS = {f.name for f in dataclasses.fields(Options)}
-
-
-def main(make: Callable[[Options], PaperTable], doc: str | None, argv: Sequence[str] | None) -> int:
-    """A table's command: run what is missing, write it to OUT/tables, print it."""
-    try:
-        options = options_of(parser(doc or "").parse_args(argv))
-        for path in write(make(options), options.out / "tables"):
-            print(path)
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
 
 
 def recorded(

@@ -5,10 +5,16 @@ On the authors' own test set: `--suite paper --manifest FILE --data-root DIR`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from experiments.paper.published import Block, Column, PaperTable, paper_numbers
-from experiments.paper.runs import AVERAGE, TASKS, WITHOUT_OVC, Options, cells, main, recorded
+from experiments.paper.runs import (
+    AVERAGE,
+    TASKS,
+    WITHOUT_OVC,
+    Options,
+    cells,
+    recorded,
+    table_command,
+)
 
 ROWS: dict[str, str | None] = {
     "PIT + G.T. actions": "pit",
@@ -67,9 +73,8 @@ def table(options: Options) -> PaperTable:
     )
 
 
-def run(argv: Sequence[str] | None = None) -> int:
-    return main(table, __doc__, argv)
+main = table_command(__doc__, table)
 
 
 if __name__ == "__main__":
-    raise SystemExit(run())
+    raise SystemExit(main())

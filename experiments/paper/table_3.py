@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 from experiments.paper.published import NOT_DEFINED, Block, Cell, Column, PaperTable, paper_numbers
-from experiments.paper.runs import TASKS, Options, Recorded, cells, main, recorded
+from experiments.paper.runs import TASKS, Options, Recorded, cells, recorded, table_command
 
 COMPOSITIONS = {
     "2 Speech": "zero-shot-2s",
@@ -67,9 +66,8 @@ def table(options: Options) -> PaperTable:
     )
 
 
-def run(argv: Sequence[str] | None = None) -> int:
-    return main(table, __doc__, argv)
+main = table_command(__doc__, table)
 
 
 if __name__ == "__main__":
-    raise SystemExit(run())
+    raise SystemExit(main())

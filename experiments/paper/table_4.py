@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from experiments.paper.published import Block, Column, PaperTable, paper_numbers
-from experiments.paper.runs import AVERAGE, Options, cells, main, recorded
+from experiments.paper.runs import AVERAGE, Options, cells, recorded, table_command
 
 STYLES = ("Gender", "Pitch", "Tempo", "Energy", "Emotion", "Multiple")
 ROWS = ("TSE", "TS↑", "TS↓", "MVC", AVERAGE)
@@ -47,9 +45,8 @@ def table(options: Options) -> PaperTable:
     )
 
 
-def run(argv: Sequence[str] | None = None) -> int:
-    return main(table, __doc__, argv)
+main = table_command(__doc__, table)
 
 
 if __name__ == "__main__":
-    raise SystemExit(run())
+    raise SystemExit(main())

@@ -7,12 +7,10 @@ mixtures: `--weights 'LCR-T 2.8 h finetuned=DIR'`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from experiments.comparison.summary import mean_interval
 from experiments.paper.enrolled import enrol
 from experiments.paper.published import Block, Cell, Column, PaperTable, paper_numbers
-from experiments.paper.runs import Options, Recorded, main, recorded, values_of
+from experiments.paper.runs import Options, Recorded, recorded, table_command, values_of
 from experiments.paper.table_4 import suite_of
 from lcr.instruction import Task
 
@@ -64,9 +62,8 @@ def _cell(found: Recorded) -> Cell:
     return Cell(interval=mean_interval(values))
 
 
-def run(argv: Sequence[str] | None = None) -> int:
-    return main(table, __doc__, argv)
+main = table_command(__doc__, table)
 
 
 if __name__ == "__main__":
-    raise SystemExit(run())
+    raise SystemExit(main())

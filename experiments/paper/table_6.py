@@ -6,13 +6,13 @@ or the `--out` given there. Without it no cell has a number of ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from experiments.paper.listening.analysis import Opinion
 from experiments.paper.listening.table import COLUMNS, LETTERS, read_table
 from experiments.paper.published import Block, Cell, Column, PaperTable, paper_numbers
-from experiments.paper.runs import Options, main
+from experiments.paper.runs import Options, table_command
 from lcr.evaluation.statistics import Interval
 
 SYSTEMS = {"sepformer-denoiser": "SepFormer", "audiosep": "AudioSep", "lcr-t": "LCR-T"}
@@ -86,9 +86,8 @@ def table(options: Options) -> PaperTable:
     )
 
 
-def run(argv: Sequence[str] | None = None) -> int:
-    return main(table, __doc__, argv)
+main = table_command(__doc__, table)
 
 
 if __name__ == "__main__":
-    raise SystemExit(run())
+    raise SystemExit(main())

@@ -23,8 +23,8 @@ from experiments.paper.runs import (
     Options,
     Recorded,
     cells,
-    main,
     recorded,
+    table_command,
 )
 from lcr.checkpoints import CONFIG_FILE
 
@@ -143,9 +143,8 @@ def table(options: Options) -> PaperTable:
     )
 
 
-def run(argv: Sequence[str] | None = None) -> int:
-    return main(table, __doc__, argv)
+main = table_command(__doc__, table)
 
 
 if __name__ == "__main__":
-    raise SystemExit(run())
+    raise SystemExit(main())

@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from experiments.command import command, option, set_option
+from experiments.comparison.config import build, read_config
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.suite import build, read_toml
 from experiments.training.schema import load_recipe
 from experiments.training.shipping import ship
 from lcr.checkpoints import CONFIG_FILE
-from lcr.errors import LcrError
 
 _EXPERIMENTS = Path(__file__).resolve().parents[1]
 
@@ -62,7 +62,7 @@ class Training:
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> list[Training]:
     """Every training of a plan, all arms of a seed one after another, so that a plan cut short has
     whole comparisons. Raises ConfigError for a plan or an arm that could not be trained."""
-    plan = build(Plan, read_toml(path, what="plan"), where=str(path))
+    plan = build(Plan, read_config(path, what="plan"), where=str(path))
     if not plan.arms or not plan.seeds:
         raise ConfigError(f"{path}: a plan needs at least one arm and one seed")
     trainings = []
@@ -128,30 +128,26 @@ def comparison(models: Mapping[str, Path]) -> str:
     return shlex.join(words)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("plan", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", metavar="A,B,…", help="these arms of the plan")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all")
-    options, more = parser.parse_known_args(argv)
-    try:
-        trainings = load_plan(options.plan, options.set)
-        if options.only:
-            wanted = options.only.split(",")
-            missing = set(wanted) - {training.name for training in trainings}
-            if missing:
-                raise ConfigError(f"{options.plan} has no arm {', '.join(sorted(missing))}")
-            trainings = [training for training in trainings if training.name in wanted]
-        models = {t.name: train(t, options.out, more) for t in trainings}
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
+@command(
+    __doc__,
+    option("plan", type=Path),
+    option("--out", type=Path, required=True),
+    option("--only", metavar="A,B,…", help="these arms of the plan"),
+    set_option("for all"),
+    resumes=True,
+    passes_on=True,
+)
+def main(options: argparse.Namespace) -> None:
+    """Train and ship the arms, and print how to compare them."""
+    trainings = load_plan(options.plan, options.overrides)
+    if options.only:
+        wanted = options.only.split(",")
+        missing = set(wanted) - {training.name for training in trainings}
+        if missing:
+            raise ConfigError(f"{options.plan} has no arm {', '.join(sorted(missing))}")
+        trainings = [training for training in trainings if training.name in wanted]
+    models = {t.name: train(t, options.out, options.passed_on) for t in trainings}
     print(comparison(models))
-    return 0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from baselines.lass.training import LassStage
 from baselines.llm_tse.remixer import Clues, CluesConfig, borrow, save_llm_tse
 from baselines.llm_tse.training import LlmTseStage, SpeakerMixtures
 from baselines.pit.separation import Separator, build_separator, save_separator
-from experiments.comparison import suite
+from experiments.comparison import config as tables
 from experiments.comparison.errors import ConfigError
 from experiments.training.schema import Recipe
 from lcr.checkpoints import WeightsError, load_tensors
@@ -158,14 +158,14 @@ def _ship_separator(recipe: Recipe, tensors: Tensors, out: Path, about: About) -
 
 def _clap(recipe: Recipe) -> Clap:
     table = {key: value for key, value in recipe.system.items() if key != "clips"}
-    return Clap(suite.build(ClapConfig, table, where="system"))
+    return Clap(tables.build(ClapConfig, table, where="system"))
 
 
 def _build_clap(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     clips = recipe.system.get("clips", {})
     if not isinstance(clips, dict):
         raise ValueError(f"clips must be a table; got {clips!r}")
-    config = suite.build(ClapStageConfig, clips, where="system: clips")
+    config = tables.build(ClapStageConfig, clips, where="system: clips")
     return ClapStage(_clap(recipe), mixtures, config)
 
 
@@ -186,7 +186,7 @@ def _extractor(settings: Mapping[str, Any], width: int) -> Extractor:
 
 
 def _lass(recipe: Recipe) -> tuple[Extractor, LoadedEncoder, Kind]:
-    settings = suite.build(LassSettings, recipe.system, where="system")
+    settings = tables.build(LassSettings, recipe.system, where="system")
     query = load_encoder(settings.encoder)
     return _extractor(settings.extractor, query.encoder.width), query, settings.kind
 
@@ -202,7 +202,7 @@ def _ship_lass(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> Non
 
 
 def _audiosep(recipe: Recipe) -> tuple[ResUNet30, LoadedEncoder]:
-    settings = suite.build(AudioSepSettings, recipe.system, where="system")
+    settings = tables.build(AudioSepSettings, recipe.system, where="system")
     query = load_encoder(settings.encoder)
     config = desk_config(query.encoder.width)
     if settings.widths is not None:
@@ -221,10 +221,10 @@ def _ship_audiosep(recipe: Recipe, tensors: Tensors, out: Path, about: About) ->
 
 
 def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor, SharedStem | None]:
-    settings = suite.build(LlmTseSettings, recipe.system, where="system")
+    settings = tables.build(LlmTseSettings, recipe.system, where="system")
     reader = PromptReader(replace(recipe.reader.build(), slots=0))
     table = {"text_dim": reader.z_dim, **settings.clues}
-    clues = Clues(suite.build(CluesConfig, table, where="system: clues"))
+    clues = Clues(tables.build(CluesConfig, table, where="system: clues"))
     extractor = _extractor(settings.extractor, clues.config.dim)
     ears = None if settings.ears is None else read_stem({"weights": settings.ears})
     if ears is not None:

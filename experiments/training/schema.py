@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.comparison.config import build, read_config
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.suite import build, read_toml
 from lcr.data.studio.classes import LABELS
 from lcr.nn.grounded.causal import CausalConfig
 from lcr.nn.grounded.remixer import GroundedConfig
@@ -133,4 +133,4 @@ class Recipe:
 
 
 def load_recipe(path: Path, overrides: Sequence[str]) -> Recipe:
-    return build(Recipe, read_toml(path, overrides, what="recipe"), where=str(path))
+    return build(Recipe, read_config(path, overrides, what="recipe"), where=str(path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,12 +14,14 @@ from safetensors import safe_open
 from torch import Tensor
 
 from experiments.comparison.errors import ConfigError, OutputError
+from experiments.comparison.records import write_atomic
+from experiments.comparison.table import csv_text
 from experiments.training import baseline_stages
 from experiments.training.recipe import build_remixer, remixer_settings
 from experiments.training.schema import Recipe, load_recipe
 from lcr.checkpoints import WEIGHTS, WEIGHTS_FILE, Checkpoint, write_checkpoint
 from lcr.data.studio.classes import LABELS
-from lcr.files import sha256_of, write_whole
+from lcr.files import sha256_of
 from lcr.training.queries.stage import NAMES_FILE
 
 FLOAT16_BITS = 11
@@ -160,9 +161,7 @@ def read_curve(runs: Sequence[tuple[str, Path]]) -> list[dict[str, str]]:
 
 
 def write_curve(rows: Sequence[dict[str, str]], path: Path) -> None:
-    columns = dict.fromkeys(key for row in rows for key in row)
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue())
+    """Write such rows as CSV; what a row lacks is empty. Raises OutputError."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = csv_text(columns, ([row.get(key, "") for key in columns] for row in rows))
+    write_atomic(path, text.encode())

@@ -8,17 +8,12 @@ with chat template, and settings of generation.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-
-if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
-    _HERE = Path(__file__).resolve().parent
-    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
 
 from agents.planners.generative.data import draw_lesson
 from agents.planners.generative.labels import plain_words
@@ -31,9 +26,9 @@ from agents.planners.generative.training import (
     save_planner,
     start_from_words,
 )
-from experiments.comparison.errors import OutputError
+from experiments.command import command, option
+from experiments.training.progress import report_step, start_line
 from lcr.base_weights import minilm_folder
-from lcr.errors import LcrError
 from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
 
@@ -92,50 +87,34 @@ def loop_config(options: argparse.Namespace) -> LoopConfig:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="state and log")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="for the finished planner")
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop this call after so long")
-    parser.add_argument("--steps", type=int, default=700, help="of training (default 700)")
-    parser.add_argument(
-        "--processor-minutes", type=float, help="train for this processor time, not for --steps"
-    )
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--batch", type=int, default=GenerativeConfig.batch, help="prompts a step")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    option("--run", type=Path, required=True, metavar="DIR", help="state and log"),
+    option("--out", type=Path, metavar="FOLDER", help="for the finished planner"),
+    option("--minutes", type=float, default=1e9, help="stop this call after so long"),
+    option("--steps", type=int, default=700, help="of training (default 700)"),
+    option("--processor-minutes", type=float, help="train so long, not for --steps"),
+    option("--rate", type=float, default=2e-3),
+    option("--batch", type=int, default=GenerativeConfig.batch, help="prompts a step"),
+    bad_input=(ValueError,),
+    resumes=True,
+)
+def main(options: argparse.Namespace) -> None:
+    """Train on; write the planner when its time is over."""
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
-    try:
-        stage = open_stage(options.run, GenerativeConfig(batch=options.batch))
-        loop = Loop(stage, loop_config(options), options.run, {"held-out": ()})
-        start = f"resumed at step {loop.step}" if loop.resume() else "from the start"
-        count = sum(parameter.numel() for parameter in loop.state.trained)
-        print(f"{count / 1e6:.2f} M parameters, {start}", flush=True)
-        scores = loop.run(budget_s=60 * options.minutes, report=_report)
-        for name, value in scores.items():
-            print(f"{name:24} {value:.4f}")
-        if options.out and loop.done < 1:
-            print("not over yet: the same command goes on")
-        elif options.out:
-            loop.averaged()
-            save_planner(stage.model, stage.tokenizer, options.out)
-            print(f"planner in {options.out} after {loop.step} steps, {loop.seconds:.0f} s")
-    except OSError as error:
-        print(f"error: {OutputError.of(options.run, error)}", file=sys.stderr)
-        return 2
-    except (LcrError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _report(step: int, total: int, figures: dict[str, float]) -> None:
-    if step % 20 == 0:
-        print(f"step {step} " + " ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)
+    stage = open_stage(options.run, GenerativeConfig(batch=options.batch))
+    loop = Loop(stage, loop_config(options), options.run, {"held-out": ()})
+    print(start_line(loop), flush=True)
+    scores = loop.run(budget_s=60 * options.minutes, report=report_step)
+    for name, value in scores.items():
+        print(f"{name:24} {value:.4f}")
+    if options.out and loop.done < 1:
+        print("not over yet: the same command goes on")
+    elif options.out:
+        loop.averaged()
+        save_planner(stage.model, stage.tokenizer, options.out)
+        print(f"planner in {options.out} after {loop.step} steps, {loop.seconds:.0f} s")
 
 
 if __name__ == "__main__":

@@ -9,24 +9,18 @@ model.safetensors (fp16) of the averaged weights so far and trains no further.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-
-if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
-    _HERE = Path(__file__).resolve().parent
-    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
-
 
 import torch
 
 from agents.planners.offline.network import PlannerConfig, PlannerNetwork
 from agents.planners.offline.training.stage import PlannerStage, PlannerStageConfig
+from experiments.command import command, option
 from experiments.comparison.errors import ConfigError, OutputError
+from experiments.training.progress import report_step, start_line
 from lcr.base_weights import MINILM
 from lcr.checkpoints import write_checkpoint
-from lcr.errors import LcrError
 from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
 
@@ -73,56 +67,35 @@ def ship(loop: Loop, out: Path, *, hints: bool) -> None:
         raise OutputError.of(out, error) from error
 
 
-def report(step: int, total: int, figures: dict[str, float]) -> None:
-    if step % 20 == 0:
-        words = " ".join(f"{key} {value:.3f}" for key, value in figures.items())
-        print(f"step {step}/{total} {words}", flush=True)
-
-
-def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    found.add_argument("--run", type=Path, required=True, help="folder of the run's state")
-    found.add_argument("--minutes", type=float, default=1e9, help="stop this call after so long")
-    found.add_argument("--base", default=MINILM, help="encoder: a folder or a name (%(default)s)")
-    found.add_argument("--steps", type=int, default=1000, help="the rate falls towards this step")
-    found.add_argument(
-        "--processor-minutes", type=float, help="train by processor time instead of --steps"
-    )
-    found.add_argument("--threads", type=int, default=1)
-    found.add_argument("--bfloat16", action="store_true", help="matrix products on the CPU")
-    found.add_argument(
-        "--ship", type=Path, metavar="OUT", help="write the checkpoint, train no more"
-    )
-    found.add_argument("--hints", action="store_true", help="shipped: let keywords help")
-    return found
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+@command(
+    __doc__,
+    option("--run", type=Path, required=True, help="folder of the run's state"),
+    option("--minutes", type=float, default=1e9, help="stop this call after so long"),
+    option("--base", default=MINILM, help="encoder: a folder or a name (%(default)s)"),
+    option("--steps", type=int, default=1000, help="the rate falls towards this step"),
+    option("--processor-minutes", type=float, help="train by processor time instead of --steps"),
+    option("--threads", type=int, default=1),
+    option("--bfloat16", action="store_true", help="matrix products on the CPU"),
+    option("--ship", type=Path, metavar="OUT", help="write the checkpoint, train no more"),
+    option("--hints", action="store_true", help="shipped: let keywords help"),
+    resumes=True,
+)
+def main(options: argparse.Namespace) -> None:
+    """Train on, or ship what is trained."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    try:
-        stage = PlannerStage(
-            PlannerNetwork(PlannerConfig(base=options.base)),
-            PlannerStageConfig(cpu_bfloat16=options.bfloat16),
-        )
-        loop = Loop(stage, loop_config(options.steps, options.processor_minutes), options.run, {})
-        resumed = loop.resume()
-        if options.ship is not None:
-            ship(loop, options.ship, hints=options.hints)
-            print(f"{options.ship}: weights after {loop.step} steps, {loop.seconds:.0f} s")
-            return 0
-        count = sum(parameter.numel() for parameter in loop.state.trained)
-        start = f"resumed at step {loop.step}" if resumed else "from the start"
-        print(f"{count / 1e6:.2f} M trained parameters, {start}", flush=True)
-        loop.run(budget_s=options.minutes * 60, report=report)
-    except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+    stage = PlannerStage(
+        PlannerNetwork(PlannerConfig(base=options.base)),
+        PlannerStageConfig(cpu_bfloat16=options.bfloat16),
+    )
+    loop = Loop(stage, loop_config(options.steps, options.processor_minutes), options.run, {})
+    if options.ship is not None:
+        loop.resume()
+        ship(loop, options.ship, hints=options.hints)
+        print(f"{options.ship}: weights after {loop.step} steps, {loop.seconds:.0f} s")
+        return
+    print(start_line(loop), flush=True)
+    loop.run(budget_s=options.minutes * 60, report=report_step)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ python -m experiments.analysis.limits --suite studio --split valid --out results
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,21 +15,20 @@ import torch
 from numpy.typing import NDArray
 
 from baselines.ideal import ideal_ratio_mask
+from experiments.analysis.facts import facts_of
 from experiments.analysis.limits.figure import Curve, draw, read_curves
 from experiments.analysis.limits.measure import Answer, Finding, Subject, examine
 from experiments.analysis.limits.report import to_csv, to_markdown
 from experiments.analysis.limits.summary import summarize_findings
-from experiments.comparison.environment import code_state, environment, resolve_device
+from experiments.command import command, device_option, mixture_options, option, suite_of
+from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.progress import Bars
-from experiments.comparison.records import locked, write_atomic
-from experiments.comparison.suite import add_mixture_options, suite_of
+from experiments.comparison.records import locked, write_atomic, write_json
 from experiments.comparison.systems import BATCH
-from lcr.catalogue.machine import cpu_model
 from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.data.mixtures import GIVEN, Example
-from lcr.errors import LcrError
 from lcr.instruction import patterns
 from lcr.joint.remixer import DEFAULT_WEIGHTS, JointRemixer
 from lcr.nn.reader.slots import SlotVocabulary
@@ -109,33 +106,10 @@ def write(
 ) -> None:
     """limits.json, limits.md, limits.csv and limits.svg. Raises OutputError."""
     whole = {"schema": SCHEMA, "run": facts, **summary, "curves": [c.summary for c in curves]}
-    content = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomic(folder / "limits.json", content.encode())
+    write_json(folder / "limits.json", whole)
     write_atomic(folder / "limits.md", to_markdown(whole).encode())
     write_atomic(folder / "limits.csv", to_csv(findings).encode())
     write_atomic(folder / "limits.svg", draw(summary, curves))
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.analysis.limits",
-        allow_abbrev=False,
-        description="Split what a joint model loses to the ideal ratio mask into its errors.",
-    )
-    add_mixture_options(p, per_task=16)
-    p.add_argument("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|DIR", help="a checkpoint")
-    p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    p.add_argument(
-        "--curve",
-        action="append",
-        default=[],
-        type=_name_and_file,
-        metavar="NAME=FILE",
-        help="a log.csv or curve.csv to show beside; may be repeated",
-    )
-    p.add_argument("--out", type=Path, default=Path("results/limits"), metavar="DIR")
-    return p
 
 
 def _name_and_file(text: str) -> tuple[str, Path]:
@@ -145,18 +119,25 @@ def _name_and_file(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    options = parser().parse_args(argv)
-    try:
-        _run(options)
-    except LcrError as error:
-        print(f"limits: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _run(options: argparse.Namespace) -> None:
+@command(
+    "Split what a joint model loses to the ideal ratio mask into its errors.",
+    *mixture_options(per_task=16),
+    option("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|DIR", help="a checkpoint"),
+    device_option(),
+    option(
+        "--curve",
+        action="append",
+        default=[],
+        type=_name_and_file,
+        metavar="NAME=FILE",
+        help="a log.csv or curve.csv to show beside; may be repeated",
+    ),
+    option("--out", type=Path, default=Path("results/limits"), metavar="DIR"),
+    name="limits",
+    prog="python -m experiments.analysis.limits",
+)
+def main(options: argparse.Namespace) -> None:
+    """Measure, write the report and print its verdict."""
     curves = [curve for name, path in options.curve for curve in read_curves(name, path)]
     config = suite_of(options)
     device = resolve_device(options.device)
@@ -167,17 +148,9 @@ def _run(options: argparse.Namespace) -> None:
         summary = summarize_findings(findings)
         facts = {
             "system": subject.card.name,
-            "weights": dict(sorted(subject.card.weights.items())),
-            "suite": config.name,
-            "split": config.split,
-            "seed": config.seed,
+            **facts_of(config, examples, subject.card.weights, device=device),
             "per_task": config.per_task,
-            "n_examples": len(examples.indices),
             "undefined": len(examples.indices) - len(findings),
-            "data_digest": examples.digest,
-            "code": code_state(),
-            "env": environment(device),
-            "cpu": cpu_model(),
         }
         write(options.out, summary=summary, findings=findings, facts=facts, curves=curves)
     print(summary["verdict"])

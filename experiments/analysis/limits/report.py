@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.analysis.limits.measure import Finding
 from experiments.analysis.limits.summary import OVERALL, SEEN_AT_LEAST
-from experiments.comparison.tables import Grid, cell, grid_to_markdown
+from experiments.comparison.table import (
+    Table,
+    csv_text,
+    escape,
+    fact_lines,
+    interval_text,
+)
 
 _SHOWN = 10
 _WORDS = {"0": "remove", "1": "keep", "U": "up", "D": "down"}
@@ -38,134 +42,100 @@ _NOTES = (
 def to_markdown(summary: Mapping[str, Any]) -> str:
     """All tables, the verdict and where the figures come from."""
     facts = summary["run"]
-    parts = [f"# What limits {cell(facts['system'])} on {cell(facts['suite'])}, {facts['split']}"]
-    parts += ["", summary["verdict"], ""]
-    grids = [
-        _scores_grid(summary),
-        _split_grid(summary),
-        _apart_grid(summary),
-        _confusion_grid(summary),
-        _gains_grid(summary),
-        *_factor_grids(summary),
-        _curves_grid(summary),
+    parts = [
+        f"# What limits {escape(facts['system'])} on {escape(facts['suite'])}, {facts['split']}"
     ]
-    for grid in grids:
-        if grid.rows:
-            parts += grid_to_markdown(grid)
-    parts += ["## How to read this", "", *(f"- {cell(note)}" for note in _NOTES)]
+    parts += ["", summary["verdict"], ""]
+    tables = [
+        _task_table(
+            summary,
+            "SNR improvement in dB, and the share of the ideal ratio mask's that is reached",
+            snri_db="System",
+            ideal_db="Ideal ratio mask",
+            share_reached="Share reached",
+        ),
+        _task_table(
+            summary,
+            "What is lost to the ideal ratio mask, in dB, and to which error",
+            gap_db="All",
+            reading_db="Reading",
+            read_right="Prompts read wholly right",
+            source_db="Wrong source",
+            wrong_source="Examples with it",
+            action_db="Wrong action",
+            wrong_actions="Sources with another",
+            separation_db="Separation",
+        ),
+        _task_table(
+            summary,
+            "Are two sources of one kind told apart?",
+            speech_apart="Speakers",
+            audio_apart="Other sounds",
+            apart_db="Cost of what is not (dB)",
+        ),
+        _confusion_table(summary),
+        _gains_table(summary),
+        *_factor_tables(summary),
+        _curves_table(summary),
+    ]
+    for table in tables:
+        if table.rows:
+            parts += table.markdown()
+    parts += ["## How to read this", "", *(f"- {escape(note)}" for note in _NOTES)]
     if facts["undefined"]:
         parts.append(f"- {facts['undefined']} of {facts['n_examples']} scores are undefined.")
     parts += ["", "## Where it comes from", ""]
-    parts += [f"- {cell(name)}: {cell(_fact(value))}" for name, value in facts.items()]
+    parts += fact_lines(facts)
     return "\n".join(parts) + "\n"
 
 
 def to_csv(findings: Sequence[Finding]) -> str:
     """One line an example."""
-    buffer = io.StringIO()
     columns = ["example_id", "task", "pattern", "fits", "prompt", "input_snr_db", "ideal_db"]
     columns += ["snri_db", "truth_db", "reading_db", "source_db", "action_db", "separation_db"]
     columns += ["read_right", "wrong_source", "wrong_actions", "speech_apart"]
     columns += ["audio_apart", "apart_db", "gains", "clips", "factors"]
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    for f in findings:
-        told = {
+
+    def row(f: Finding) -> Iterator[object]:
+        words = {
             "example_id": f.id,
             "gains": " ".join(f"{g:.4f}" for g in f.gains),
             "clips": " ".join(f.clips),
             "factors": "; ".join(f"{name}: {level}" for name, level in f.factors),
         }
-        row = [told[name] if name in told else getattr(f, name) for name in columns]
-        writer.writerow([f"{v:.6f}" if isinstance(v, float) else v for v in row])
-    return buffer.getvalue()
+        for name in columns:
+            value = words[name] if name in words else getattr(f, name)
+            yield f"{value:.6f}" if isinstance(value, float) else value
+
+    return csv_text(columns, map(row, findings))
 
 
-def _rows(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {**summary["tasks"], OVERALL: summary["overall"]}
-
-
-def _scores_grid(summary: Mapping[str, Any]) -> Grid:
-    return Grid(
-        title="SNR improvement in dB, and the share of the ideal ratio mask's that is reached",
-        heads=("Task", "n", "System", "Ideal ratio mask", "Share reached"),
-        rows=tuple(
-            (
-                name,
-                str(row["snri_db"]["n"]),
-                _decibels(row["snri_db"]),
-                _decibels(row["ideal_db"]),
-                _percent(row["share_reached"]),
-            )
-            for name, row in _rows(summary).items()
-        ),
-    )
-
-
-def _split_grid(summary: Mapping[str, Any]) -> Grid:
-    return Grid(
-        title="What is lost to the ideal ratio mask, in dB, and to which error",
-        heads=(
-            "Task",
-            "All",
-            "Reading",
-            "Prompts read wholly right",
-            "Wrong source",
-            "Examples with it",
-            "Wrong action",
-            "Sources with another",
-            "Separation",
-        ),
-        rows=tuple(
-            (
-                name,
-                _decibels(row["gap_db"]),
-                _decibels(row["reading_db"]),
-                _percent(row["read_right"]),
-                _decibels(row["source_db"]),
-                _percent(row["wrong_source"]),
-                _decibels(row["action_db"]),
-                _percent(row["wrong_actions"]),
-                _decibels(row["separation_db"]),
-            )
-            for name, row in _rows(summary).items()
-        ),
-    )
-
-
-def _apart_grid(summary: Mapping[str, Any]) -> Grid:
-    return Grid(
-        title="Are two sources of one kind told apart?",
-        heads=("Task", "Speakers", "Other sounds", "Cost of what is not (dB)"),
-        rows=tuple(
-            (
-                name,
-                _percent(row["speech_apart"]),
-                _percent(row["audio_apart"]),
-                _decibels(row["apart_db"]),
-            )
-            for name, row in _rows(summary).items()
-        ),
-    )
-
-
-def _confusion_grid(summary: Mapping[str, Any]) -> Grid:
+def _task_table(summary: Mapping[str, Any], title: str, **columns: str) -> Table:
+    """A row a task; each column is a key of the summary's rows, under its head."""
     rows = []
-    for kind, table in summary["confusion"].items():
-        for asked, counts in table.items():
+    for name, row in {**summary["tasks"], OVERALL: summary["overall"]}.items():
+        cells = (_decibels(row[k]) if k.endswith("_db") else _percent(row[k]) for k in columns)
+        rows.append((name, str(row["snri_db"]["n"]), *cells))
+    return Table(title=title, heads=("Task", "n", *columns.values()), rows=tuple(rows))
+
+
+def _confusion_table(summary: Mapping[str, Any]) -> Table:
+    rows = []
+    for kind, counted in summary["confusion"].items():
+        for asked, counts in counted.items():
             total = sum(counts.values())
             if total:
                 shares = (f"{100 * count / total:.0f} %" for count in counts.values())
                 rows.append((f"{kind}, {_WORDS[asked]}", str(total), *shares))
-    return Grid(
+    return Table(
         title="Actions asked for, against those of the pattern that the output fits best",
         heads=("Asked for", "Sources", *_WORDS.values()),
         rows=tuple(rows),
     )
 
 
-def _gains_grid(summary: Mapping[str, Any]) -> Grid:
-    return Grid(
+def _gains_table(summary: Mapping[str, Any]) -> Table:
+    return Table(
         title="Gain that a source really got (least squares), and when the other source of its "
         "kind has another action",
         heads=("Source", "Gain asked for", "Other of its kind", "n", "Realised"),
@@ -182,21 +152,21 @@ def _gains_grid(summary: Mapping[str, Any]) -> Grid:
     )
 
 
-def _factor_grids(summary: Mapping[str, Any]) -> list[Grid]:
+def _factor_tables(summary: Mapping[str, Any]) -> list[Table]:
     """Factors with few levels whole; of all levels seen often enough, the worst and the best."""
     rows = [row for row in summary["factors"] if row["n"] >= SEEN_AT_LEAST]
     few = ("input SNR", "style named", "things named", "groups (actions asked for)", "form")
     whole = [row for name in few for row in rows if row["factor"] == name]
     shown = min(_SHOWN, len(rows) // 2)
     return [
-        _factor_grid("What could explain the score, in dB", whole),
-        _factor_grid(f"The worst {shown} levels of all factors", rows[:shown]),
-        _factor_grid(f"The best {shown}", rows[::-1][:shown]),
+        _factor_table("What could explain the score, in dB", whole),
+        _factor_table(f"The worst {shown} levels of all factors", rows[:shown]),
+        _factor_table(f"The best {shown}", rows[::-1][:shown]),
     ]
 
 
-def _factor_grid(title: str, rows: Sequence[Mapping[str, Any]]) -> Grid:
-    return Grid(
+def _factor_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    return Table(
         title=title,
         heads=(
             "Factor",
@@ -218,8 +188,8 @@ def _factor_grid(title: str, rows: Sequence[Mapping[str, Any]]) -> Grid:
     )
 
 
-def _curves_grid(summary: Mapping[str, Any]) -> Grid:
-    return Grid(
+def _curves_table(summary: Mapping[str, Any]) -> Table:
+    return Table(
         title="Learning curves: SNR improvement without OVC at each validation, in dB",
         heads=("Run", "Validations", "Minutes", "First", "Last", "Best", "Gained in second half"),
         rows=tuple(
@@ -238,23 +208,8 @@ def _curves_grid(summary: Mapping[str, Any]) -> Grid:
 
 
 def _decibels(value: Mapping[str, Any]) -> str:
-    return _with_bounds(value, lambda number: f"{round(number, 2) + 0.0:.2f}", "")
+    return interval_text(value, ".2f")
 
 
 def _percent(value: Mapping[str, Any] | None) -> str:
-    return _with_bounds(value, lambda number: f"{round(100 * number)}", " %")
-
-
-def _with_bounds(value: Mapping[str, Any] | None, form: Callable[[float], str], unit: str) -> str:
-    if value is None or value["mean"] is None:
-        return "–"
-    mean = form(value["mean"]) + unit
-    if value["low"] is None or value["high"] is None:
-        return mean
-    return f"{mean} [{form(value['low'])}, {form(value['high'])}]"
-
-
-def _fact(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_fact(each)}" for name, each in value.items())
-    return str(value)
+    return interval_text(value, ".0f", scale=100, unit=" %")

@@ -20,6 +20,7 @@ from experiments.comparison.report.figures import make_figures, styles
 from experiments.comparison.report.media import RANGE_DB
 from experiments.comparison.report.plots import signed
 from experiments.comparison.report.run import RunFolder, read_run
+from experiments.comparison.table import p_value_text, percent_text
 
 _HERE = Path(__file__).parent
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -97,9 +98,9 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         signed=signed,
-        percent=_percent,
+        percent=percent_text,
         memory=_memory,
-        p_value=_p_value,
+        p_value=p_value_text,
         figure=_figure,
         best=_best,
         pretty=_pretty,
@@ -150,16 +151,8 @@ def _best(systems: Sequence[Mapping[str, Any]], *path: str) -> frozenset[str]:
     return frozenset(name for name, mean in means.items() if mean == max(means.values()))
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f} %"
-
-
 def _memory(value: int | None) -> str:
     return "–" if value is None else f"{value / 2**20:,.0f} MiB"
-
-
-def _p_value(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _figure(value: float | None) -> str:

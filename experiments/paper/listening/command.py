@@ -8,62 +8,16 @@ python -m experiments.paper.listening analyse --survey listening --results liste
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.command import command
 from experiments.comparison.errors import ConfigError
 from experiments.paper.listening.results import read_key
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import SurveyOptions, write_survey
 from experiments.paper.listening.table import analyse, read_paper, to_markdown, write_table
-from lcr.errors import LcrError
 
 _PAPER = Path(__file__).resolve().parents[1] / "paper_tables.json"
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        prog="python -m experiments.paper.listening", description=__doc__.splitlines()[0]
-    )
-    commands = p.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("make", help="write survey.html and key.json")
-    make.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
-    make.add_argument("--out", type=Path, required=True, metavar="DIR")
-    make.add_argument("--systems", default="", metavar="A,B,…", help="default: all but bounds")
-    make.add_argument("--items", type=int, default=20, metavar="N")
-    make.add_argument("--checks", type=int, default=2, metavar="N", help="attention checks")
-    make.add_argument("--raters", type=int, default=0, metavar="N", help="ids to invite; 0: any")
-    make.add_argument("--seed", type=int, default=0, metavar="N")
-    make.add_argument("--title", default="Listening test")
-    serve = commands.add_parser("serve", help="give the page and take results")
-    serve.add_argument("--survey", type=Path, required=True, metavar="DIR")
-    serve.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=8765, metavar="N")
-    table = commands.add_parser("analyse", help="write table_6.md, .csv and .json")
-    table.add_argument("--survey", type=Path, required=True, metavar="DIR")
-    table.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
-    table.add_argument("--out", type=Path, metavar="DIR", help="default: SURVEY")
-    table.add_argument("--paper", type=Path, metavar="FILE", help="another JSON with table_6_mos")
-    return p
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 bad input."""
-    arguments = parser().parse_args(argv)
-    try:
-        if arguments.command == "make":
-            _make(arguments)
-        elif arguments.command == "serve":
-            _serve(arguments)
-        else:
-            _analyse(arguments)
-    except LcrError as error:
-        print(f"listening_test: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
 
 
 def _make(arguments: argparse.Namespace) -> None:
@@ -111,3 +65,34 @@ def _analyse(arguments: argparse.Namespace) -> None:
     )
     write_table(table, arguments.out or arguments.survey)
     print(to_markdown(table), end="")
+
+
+def _subcommands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("make", help="write survey.html and key.json")
+    make.set_defaults(work=_make)
+    make.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
+    make.add_argument("--out", type=Path, required=True, metavar="DIR")
+    make.add_argument("--systems", default="", metavar="A,B,…", help="default: all but bounds")
+    make.add_argument("--items", type=int, default=20, metavar="N")
+    make.add_argument("--checks", type=int, default=2, metavar="N", help="attention checks")
+    make.add_argument("--raters", type=int, default=0, metavar="N", help="ids to invite; 0: any")
+    make.add_argument("--seed", type=int, default=0, metavar="N")
+    make.add_argument("--title", default="Listening test")
+    serve = commands.add_parser("serve", help="give the page and take results")
+    serve.set_defaults(work=_serve)
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8765, metavar="N")
+    table = commands.add_parser("analyse", help="write table_6.md, .csv and .json")
+    table.set_defaults(work=_analyse)
+    table.add_argument("--out", type=Path, metavar="DIR", help="default: SURVEY")
+    table.add_argument("--paper", type=Path, metavar="FILE", help="another JSON with table_6_mos")
+    for one in (serve, table):
+        one.add_argument("--survey", type=Path, required=True, metavar="DIR")
+        one.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
+
+
+@command(__doc__, _subcommands, name="listening_test", prog="python -m experiments.paper.listening")
+def main(arguments: argparse.Namespace) -> None:
+    """Run one of the three commands."""
+    arguments.work(arguments)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import write_atomic
+from experiments.comparison.records import write_atomic, write_json
 from experiments.comparison.report.media import Clip, ClipError, Encoding, encode, read_clip
 from experiments.comparison.report.run import RunFolder, inside, read_run
 from experiments.paper.listening.results import SCHEMA
@@ -134,7 +134,7 @@ def write_survey(run_dir: Path, out: Path, options: SurveyOptions) -> tuple[Path
     if key.exists():
         raise ConfigError(f"{key} exists, and results may belong to it; choose another --out")
     survey = make_survey(read_run(run_dir), options)
-    write_atomic(key, json.dumps(survey.key, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_json(key, survey.key)
     write_atomic(page, survey.page.encode())
     return page, key
 

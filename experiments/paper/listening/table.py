@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import write_atomic
+from experiments.comparison.records import write_atomic, write_json
+from experiments.comparison.table import Table, csv_text, escape
 from experiments.paper.listening.analysis import ALL, Opinion, opinions, screen
 from experiments.paper.listening.results import SCALES, SCHEMA, read_results
 
@@ -63,8 +62,7 @@ def analyse(key: Mapping[str, Any], folder: Path, *, paper: Mapping[str, Any]) -
 
 def write_table(table: Mapping[str, Any], out: Path) -> None:
     """Write table_6.md, .csv and .json into `out`. Raises OutputError."""
-    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(out / "table_6.json", text.encode() + b"\n")
+    write_json(out / "table_6.json", table)
     write_atomic(out / "table_6.md", to_markdown(table).encode())
     write_atomic(out / "table_6.csv", to_csv(table).encode())
 
@@ -104,7 +102,15 @@ def _check(opinion: Opinion, where: str) -> None:
 
 
 def to_markdown(table: Mapping[str, Any]) -> str:
+    """The table, and whose answers were left out."""
     heads = [f"{group} {LETTERS[scale]}" for group in COLUMNS for scale in SCALES]
+    rows = [
+        (name, *(_cell(groups.get(g, {}).get(s)) for g in COLUMNS for s in SCALES))
+        for name, groups in table["mos"].items()
+    ]
+    for name, groups in table["paper"].items():
+        scores = [groups.get(g, {}).get(LETTERS[s]) for g in COLUMNS for s in SCALES]
+        rows.append((f"{name} (paper)", *("n/a" if s is None else f"{s:.2f}" for s in scores)))
     lines = [
         "# Table VI: mean opinion scores",
         "",
@@ -114,36 +120,29 @@ def to_markdown(table: Mapping[str, Any]) -> str:
         "as drawn at random. The paper's rows are of other listeners and other sounds, and it "
         "gives no interval: only differences within one survey compare.",
         "",
-        "| system | " + " | ".join(heads) + " |",
-        "|---" * (len(heads) + 1) + "|",
+        *Table(heads=("system", *heads), rows=tuple(rows)).markdown(),
     ]
-    for name, groups in table["mos"].items():
-        cells = [_cell(groups.get(g, {}).get(s)) for g in COLUMNS for s in SCALES]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    for name, groups in table["paper"].items():
-        scores = [groups.get(g, {}).get(LETTERS[s]) for g in COLUMNS for s in SCALES]
-        cells = ["n/a" if score is None else f"{score:.2f}" for score in scores]
-        lines.append(f"| {name} (paper) | " + " | ".join(cells) + " |")
     for title, reasons in (("left out", table["left_out"]), ("refused", table["refused_files"])):
-        lines += ["", *(f"- {title}: {name}: {why}" for name, why in reasons.items())]
+        lines += [f"- {title}: {escape(name)}: {escape(why)}" for name, why in reasons.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def to_csv(table: Mapping[str, Any]) -> str:
-    buffer = io.StringIO()
+    """One line a score."""
     names = [f for f in Opinion.__dataclass_fields__ if f != "reason"]
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["source", "system", "group", "scale", *names])
-    for system, groups in table["mos"].items():
-        for group, scales in groups.items():
-            for scale, opinion in scales.items():
-                writer.writerow(["survey", system, group, scale, *(opinion[n] for n in names)])
-    for system, groups in table["paper"].items():
-        for group, letters in groups.items():
-            for scale in SCALES:
-                row = ["paper", system, group, scale, letters[LETTERS[scale]]]
-                writer.writerow([*row, *[None] * (len(names) - 1)])
-    return buffer.getvalue()
+    rows: list[tuple[object, ...]] = [
+        ("survey", system, group, scale, *(opinion[n] for n in names))
+        for system, groups in table["mos"].items()
+        for group, scales in groups.items()
+        for scale, opinion in scales.items()
+    ]
+    rows += [
+        ("paper", system, group, s, letters[LETTERS[s]], *[None] * (len(names) - 1))
+        for system, groups in table["paper"].items()
+        for group, letters in groups.items()
+        for s in SCALES
+    ]
+    return csv_text(("source", "system", "group", "scale", *names), rows)
 
 
 def _cell(opinion: Mapping[str, Any] | None) -> str:

@@ -17,6 +17,7 @@ from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import SuiteConfig
 from experiments.comparison.summary import summarize
 from experiments.comparison.systems import ReadySystem
+from experiments.comparison.table import fitted
 from lcr.remixer import OracleUse, SystemCard
 
 
@@ -219,6 +220,6 @@ def test_tables_are_whole_at_80_columns() -> None:
 def test_a_wide_console_gets_each_table_in_one_piece() -> None:
     summary = summary_of({"a": records(("TSE", 1.0), ("ME", 2.0))})
     for grid in tables.grids(summary):
-        ((whole, widths),) = tables.fitted(grid, 200)
+        ((whole, widths),) = fitted(grid, 200)
         assert whole == grid
         assert len(widths) == len(grid.heads)

@@ -14,6 +14,7 @@ import pytest
 
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.suite import load_suite
+from experiments.comparison.table import escape_latex
 from experiments.paper import claims, make_tables, table_2
 from experiments.paper.claims_measure import input_snr_slope, paired
 from experiments.paper.published import (
@@ -22,7 +23,6 @@ from experiments.paper.published import (
     Column,
     PaperTable,
     grids,
-    latex,
     paper_numbers,
     to_csv,
     to_latex,
@@ -36,7 +36,6 @@ from experiments.paper.runs import (
     Recorded,
     cells,
     options_of,
-    parser,
     recorded,
     values_of,
 )
@@ -129,7 +128,7 @@ def test_latex_is_balanced_and_escaped() -> None:
     assert r"TS$\uparrow$ & 1.0 {[}0.5, 1.5{]}" in text
     for word in ("table", "tabular"):
         assert text.count(rf"\begin{{{word}}}") == text.count(rf"\end{{{word}}}") == 1
-    assert latex("{~^\\}") == r"\{\textasciitilde{}\textasciicircum{}\textbackslash{}\}"
+    assert escape_latex("{~^\\}") == r"\{\textasciitilde{}\textasciicircum{}\textbackslash{}\}"
 
 
 def test_the_papers_numbers_are_all_there() -> None:
@@ -252,8 +251,8 @@ def test_options_are_checked(tmp_path: Path) -> None:
         (["--per-task", "0"], "at least 1"),
     ):
         with pytest.raises(ConfigError, match=answer):
-            options_of(parser("x").parse_args(words))
-    found = options_of(parser("x").parse_args(["--weights", f"LCR-C GPT-2={tmp_path}"]))
+            options_of(table_2.main.parser.parse_args(words))
+    found = options_of(table_2.main.parser.parse_args(["--weights", f"LCR-C GPT-2={tmp_path}"]))
     assert found.weights == {"LCR-C GPT-2": str(tmp_path)}
 
 

@@ -11,7 +11,8 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from experiments.compare import parser, resolve_config
+from experiments.compare import main as compare
+from experiments.compare import resolve_config
 from experiments.comparison.errors import ConfigError
 from experiments.training.ablate import Training, comparison, load_plan, main, train
 from experiments.training.schema import load_recipe
@@ -149,6 +150,6 @@ def test_a_training_that_fails_is_told(tmp_path: Path, plan: Path) -> None:
 
 def test_the_comparison_is_a_command_that_compare_takes() -> None:
     words = comparison({"a": Path("out/a"), "b": Path("out/b")})
-    config = resolve_config(parser().parse_args(shlex.split(words)[2:]))
+    config = resolve_config(compare.parser.parse_args(shlex.split(words)[2:]))
     assert config.systems == ("a", "b")
     assert config.options["b"] == {"system": "lcr", "weights": "out/b"}

@@ -77,7 +77,7 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(
 ) -> None:
     (run.parent / "out").write_text("a file, not a folder")
     assert shipped(run) == 2
-    assert capsys.readouterr().err.startswith("error: cannot write")
+    assert capsys.readouterr().err.startswith("ship: cannot write")
 
 
 def test_weights_are_half_precision(run: Path) -> None:

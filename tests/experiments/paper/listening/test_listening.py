@@ -223,7 +223,7 @@ def test_raters_files_become_table_6(survey: Path, tmp_path: Path) -> None:
     told, out = tmp_path / "told", tmp_path / "out"
     options = ["--survey", str(survey), "--results", str(tmp_path / "results")]
     assert main(["analyse", *options, "--out", str(told)]) == 0
-    assert table_6.run(["--ratings", str(told), "--out", str(out)]) == 0
+    assert table_6.main(["--ratings", str(told), "--out", str(out)]) == 0
     with (out / "tables" / "table_6.csv").open(newline="") as file:
         shown = {(row["column"], row["row"]): row for row in csv.DictReader(file)}
     key = read_key(survey / "key.json")

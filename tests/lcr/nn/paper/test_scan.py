@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from experiments.benchmarks.scan import direct_scan, scan_inputs, unbound_scan
 from lcr.nn.paper.scan import (
     by_doubling,
     mamba_ssm_kernel,
@@ -18,6 +17,7 @@ from lcr.nn.paper.scan import (
     selective_scan,
     step_by_step,
 )
+from tests.scan_reference import direct_scan, scan_inputs, unbound_scan
 
 
 def value_and_gradients(scan, inputs, weight):
