@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +21,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import PaperBank, build_bank
-from experiments.comparison.suite import add_mixture_options, suite_of
+from experiments.comparison.records import write_json
 from lcr.checkpoints import CONFIG_FILE, Checkpoint
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet, place, set_level
-from lcr.errors import LcrError
 from lcr.evaluation.statistics import bootstrap_mean
-from lcr.files import write_whole
 from lcr.instruction import AudioDescription, SpeechDescription
 from lcr.joint.query import QueryModel
 from lcr.nn.query.remixer import Encoding
@@ -262,44 +260,36 @@ def thresholds(found: Sequence[Found]) -> dict[str, dict[str, float]]:
     return table
 
 
-def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    found.add_argument("checkpoint", type=Path, help="folder of a shipped LCR-Q")
-    add_mixture_options(found, per_task=8)
-    found.add_argument(
+@command(
+    __doc__,
+    option("checkpoint", type=Path, help="folder of a shipped LCR-Q"),
+    *mixture_options(per_task=8),
+    option(
         "--calibrate",
         action="store_true",
         help="write what counts as heard, not sure and absent into the checkpoint's config.json",
-    )
-    found.add_argument("--threads", type=int, default=1)
-    return found
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    ),
+    option("--threads", type=int, default=1),
+)
+def main(options: argparse.Namespace) -> None:
+    """Ask for every sound, print the figures, and calibrate where asked."""
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
-    try:
-        config = suite_of(options)
-        model = QueryModel.from_checkpoint(Checkpoint.read(options.checkpoint), options.checkpoint)
-        bank = build_bank(config.bank)
-        if isinstance(bank, PaperBank):
-            raise ConfigError("the authors' mixtures are not asked in this way")
-        mixtures = MixtureSet(
-            bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
-        )
-        count = config.per_task * mixtures.n_tasks
-        found = measure(model, mixtures, count)
-        print(json.dumps(summary(found), indent=1))
-        if options.calibrate:
-            path = options.checkpoint / CONFIG_FILE
-            settings = json.loads(path.read_text(encoding="utf-8"))
-            settings["names"]["thresholds"] = thresholds(found)
-            write_whole(path, json.dumps(settings, indent=1) + "\n")
-    except (LcrError, ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    config = suite_of(options)
+    model = QueryModel.from_checkpoint(Checkpoint.read(options.checkpoint), options.checkpoint)
+    bank = build_bank(config.bank)
+    if isinstance(bank, PaperBank):
+        raise ConfigError("the authors' mixtures are not asked in this way")
+    mixtures = MixtureSet(
+        bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
+    )
+    found = measure(model, mixtures, config.per_task * mixtures.n_tasks)
+    print(json.dumps(summary(found), indent=1))
+    if options.calibrate:
+        path = options.checkpoint / CONFIG_FILE
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings["names"]["thresholds"] = thresholds(found)
+        write_json(path, settings)
 
 
 if __name__ == "__main__":
