@@ -66,6 +66,14 @@ def suite_of(options: argparse.Namespace) -> SuiteConfig:
     return load_suite(options.suite, overrides=options.overrides, changes=changes)
 
 
+def named_path(text: str) -> tuple[str, Path]:
+    """NAME=PATH as a pair, for an option's `type`."""
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
+    return name, Path(path)
+
+
 def report_error(name: str, error: Exception) -> None:
     """Write an error to standard error, as one line."""
     print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from experiments.command import (
     EXIT_FAILED,
@@ -20,6 +21,7 @@ from experiments.command import (
     set_option,
     suite_options,
 )
+from experiments.comparison.runner import Run
 
 if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
     _HERE = Path(__file__).resolve().parent
@@ -137,7 +139,7 @@ def _compare(options: argparse.Namespace) -> int:
         write_atomic(folder / "summary.md", tables.to_markdown(summary).encode())
         write_atomic(folder / "summary.csv", tables.to_csv(summary).encode())
         tables.print_tables(summary, _console())
-        report = write_report(folder)
+        report = write_report(run, summary)
     print(f"records, summary.md, summary.csv: {folder.resolve()}")
     print(f"report: {report.resolve()}")
     useless = [s["name"] for s in summary["systems"] if s["of"] and not s["n"]]
@@ -146,16 +148,16 @@ def _compare(options: argparse.Namespace) -> int:
     return EXIT_FAILED if useless else EXIT_OK
 
 
-def _report_writer() -> Callable[[Path], Path]:
+def _report_writer() -> Callable[[Run, Mapping[str, Any]], Path]:
     """Imported only here: the light core lacks what pages need. Raises ConfigError."""
     try:
-        from experiments.comparison.report import write_report
+        from experiments.comparison.report import run_just_made, write_report
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the report needs {error.name}, which is not installed; "
             "run: pip install -e '.[all]' in the project's folder"
         ) from error
-    return write_report
+    return lambda run, summary: write_report(run_just_made(run, summary))
 
 
 def _build(

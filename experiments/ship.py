@@ -10,16 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from experiments.command import command, option, set_option
+from experiments.command import command, named_path, option, set_option
 from experiments.training.shipping import FLOAT16_BITS, read_curve, ship, write_curve
 from lcr.checkpoints import WEIGHTS_FILE
-
-
-def _stage_and_run(text: str) -> tuple[str, Path]:
-    stage, _, run = text.partition("=")
-    if not stage or not run:
-        raise argparse.ArgumentTypeError(f"{text!r} is not STAGE=DIR")
-    return stage, Path(run)
 
 
 @command(
@@ -31,7 +24,7 @@ def _stage_and_run(text: str) -> tuple[str, Path]:
         "--curve",
         action="append",
         default=[],
-        type=_stage_and_run,
+        type=named_path,
         metavar="STAGE=DIR",
         help="a run whose log becomes part of curve.csv; may be given for each stage",
     ),

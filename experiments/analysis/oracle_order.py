@@ -22,9 +22,13 @@ from typing import Any, Literal
 from experiments.command import command, option
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import NOT_DEFINED, Record, read_records
-from experiments.comparison.summary import MEASURE, Value, mean_interval
+from experiments.comparison.summary import (
+    mean_interval,
+    paired_differences,
+    value_of,
+    without_ovc,
+)
 from lcr.evaluation.statistics import Interval
-from lcr.instruction import Task
 
 ORDER = ("pit", "clap-cascade", "cascade")
 """Best first: true sources and actions, true actions, nothing true."""
@@ -116,18 +120,14 @@ def _step_down(
     better: str, worse: str, high: Mapping[int, Record], low: Mapping[int, Record]
 ) -> StepDown:
     shared = [i for i in sorted(high.keys() & low.keys()) if _defined(high[i], low[i])]
-    values = [
-        _value(high[i], high[i]["metrics"][MEASURE] - low[i]["metrics"][MEASURE])
-        for i in shared
-        if high[i]["metrics"][MEASURE] is not None and low[i]["metrics"][MEASURE] is not None
-    ]
+    values = paired_differences([high[i] for i in shared], [low[i] for i in shared])
     return StepDown(
         better=better,
         worse=worse,
         n=len(values),
         of=len(shared),
         difference=mean_interval(values),
-        without_ovc=mean_interval([v for v in values if v.task != Task.OVC.value]),
+        without_ovc=mean_interval(without_ovc(values)),
     )
 
 
@@ -140,7 +140,7 @@ def _agreement(name: str, first: Mapping[int, Record], other: Mapping[int, Recor
         true, found = _gains(first[i]), _gains(other[i])
         if true and len(true) == len(found):
             same = sum(a == b for a, b in zip(true, found, strict=True)) / len(true)
-            values.append(_value(first[i], same))
+            values.append(value_of(first[i], same))
     if not values:
         return Agreement(system=name, share=None, reason="its trace tells no gains")
     return Agreement(system=name, share=mean_interval(values))
@@ -169,11 +169,6 @@ def _gains(record: Record) -> list[float]:
         for row in data["source_of_output"]
         for source in row
     ]
-
-
-def _value(record: Record, value: float) -> Value:
-    clips = tuple(source["clip"] for source in record["sources"])
-    return Value(index=record["index"], task=record["task"], clips=clips, value=value)
 
 
 def lines(found: OrderReport) -> list[str]:

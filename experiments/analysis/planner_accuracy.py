@@ -59,17 +59,10 @@ def _offline(*, hints: bool | None = None) -> Planner:
     return load_offline_planner(hints=hints)
 
 
-def _probe() -> Planner:
-    from experiments.analysis.reader_probe import fit_probe
-
-    return fit_probe()
-
-
 PLANNERS: dict[str, Callable[[], Planner]] = {
     **BY_NAME,
     "offline-alone": partial(_offline, hints=False),
     "offline-hinted": partial(_offline, hints=True),
-    "reader-probe": _probe,
 }
 DEFAULT = ("keyword", "offline")
 

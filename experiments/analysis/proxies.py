@@ -29,7 +29,7 @@ from experiments.command import command, option, suite_options
 from experiments.comparison.examples import Examples, build_bank, source_rows
 from experiments.comparison.records import write_atomic, write_json
 from experiments.comparison.suite import load_suite
-from experiments.comparison.summary import Value, mean_interval
+from experiments.comparison.summary import mean_interval, value_of
 from experiments.comparison.systems import build_system, request_of
 from experiments.comparison.table import (
     Table,
@@ -137,17 +137,7 @@ def measure(
 
 
 def _interval(records: Sequence[Mapping[str, Any]], values: Sequence[float]) -> Interval:
-    return mean_interval(
-        [
-            Value(
-                index=record["index"],
-                task=record["task"],
-                clips=tuple(source["clip"] for source in record["sources"]),
-                value=value,
-            )
-            for record, value in zip(records, values, strict=True)
-        ]
-    )
+    return mean_interval([value_of(r, v) for r, v in zip(records, values, strict=True)])
 
 
 def to_markdown(found: Mapping[str, Proxy], title: str) -> str:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import CodeRecord, EnvRecord
 from lcr.catalogue.machine import cpu_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def resolve_device(wanted: str) -> str:
     return "cuda" if usable else "cpu"
 
 
-def code_state() -> dict[str, Any]:
+def code_state() -> CodeRecord:
     """Commit of this checkout and whether tracked files differ from it; null outside of git."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no") if commit else None
@@ -59,7 +59,7 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def environment(device: str) -> dict[str, Any]:
+def environment(device: str) -> EnvRecord:
     """Versions of Python and torch, the device, and how many threads torch or numpy may use."""
     try:
         torch_version = version("torch")

@@ -7,14 +7,14 @@ import io
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import wavfile
 
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import write_atomic
+from experiments.comparison.records import SoundRecord, SourceRecord, write_atomic
 from experiments.comparison.suite import BankConfig, SuiteConfig
 from lcr.data.authors.files import DataRoots, data_roots
 from lcr.data.authors.mixtures import PaperMixtures
@@ -23,7 +23,7 @@ from lcr.data.bank import Bank
 from lcr.data.classes import WithoutClasses
 from lcr.data.folder import FolderBank
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
-from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription, Description
+from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription
 
 _CACHE_BYTES = 1 << 30
 _PROBES = 4
@@ -172,30 +172,24 @@ def _bank_of_sources(config: BankConfig) -> Bank:
     return StudioBank(seed=config.seed, unseen=config.unseen)
 
 
-def source_rows(example: Example) -> list[dict[str, Any]]:
+def source_rows(example: Example) -> list[SourceRecord]:
     """Each source of an example as JSON values: clip, group, action and description."""
     instruction = example.instruction
     rows = zip(
         example.clips, example.groups, instruction.actions, instruction.descriptions, strict=True
     )
     return [
-        {"clip": clip, "group": group, "action": action.value, **_description(description)}
+        {
+            "clip": clip,
+            "group": group,
+            "action": action.value,
+            "kind": description.kind,
+            "description": {"label": description.label}
+            if isinstance(description, AudioDescription)
+            else dict(description.known),
+        }
         for clip, group, action, description in rows
     ]
-
-
-def _description(description: Description) -> dict[str, Any]:
-    if isinstance(description, AudioDescription):
-        return {"kind": "audio", "description": {"label": description.label}}
-    return {"kind": "speech", "description": description.known}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sound:
-    """A sound file of a run: its path in the suite's folder, with "/", and its sha256."""
-
-    path: str
-    sha256: str
 
 
 def sound_path(data_digest: str, index: int, name: str) -> str:
@@ -203,7 +197,9 @@ def sound_path(data_digest: str, index: int, name: str) -> str:
     return f"audio/{data_digest[:12]}/{index:05d}/{name}.wav"
 
 
-def keep_sound(folder: Path, path: str, audio: NDArray[np.float32], sample_rate: int) -> Sound:
+def keep_sound(
+    folder: Path, path: str, audio: NDArray[np.float32], sample_rate: int
+) -> SoundRecord:
     """Write (channels, samples) as 32-bit float WAV: exact, whatever its level.
 
     The bytes depend on the samples only (libsndfile would add the time). Raises OutputError.
@@ -212,4 +208,4 @@ def keep_sound(folder: Path, path: str, audio: NDArray[np.float32], sample_rate:
     wavfile.write(buffer, sample_rate, np.ascontiguousarray(audio.T))
     content = buffer.getvalue()
     write_atomic(folder / path, content)
-    return Sound(path=path, sha256=hashlib.sha256(content).hexdigest())
+    return {"path": path, "sha256": hashlib.sha256(content).hexdigest()}

@@ -5,19 +5,131 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from experiments.comparison.errors import OutputError, RecordsError
 from lcr import files
 
-SCHEMA = 1
+SCHEMA: Final = 1
 """Version of the record's keys; a file of another version is refused."""
 
-Record: TypeAlias = dict[str, Any]
+
+class WeightsUsed(TypedDict):
+    """One file of weights that a system was built with."""
+
+    id: str
+    sha256: str
+
+
+class SourceRecord(TypedDict):
+    """A source of the example; `description` holds a sound's label or a speaker's known styles."""
+
+    clip: str
+    group: str
+    action: str
+    kind: Literal["speech", "audio"]
+    description: dict[str, str]
+
+
+class ErrorRecord(TypedDict):
+    """Why there is no answer."""
+
+    type: str
+    message: str
+
+
+class LlmCost(TypedDict):
+    """What a language model was asked."""
+
+    llm_calls: int
+    tokens_in: int
+    tokens_out: int
+
+
+class CostRecord(LlmCost):
+    """What an answer took; a batch's cost is shared evenly by its examples."""
+
+    wall_s: float
+    real_time_factor: float
+    peak_bytes: int
+    peak_device_bytes: int | None
+    batch: int
+
+
+class StepRecord(TypedDict):
+    """A step of a system's trace."""
+
+    name: str
+    detail: str
+    seconds: float | None
+    data: dict[str, Any]
+
+
+class SoundRecord(TypedDict):
+    """A kept answer: its path in the suite's folder."""
+
+    path: str
+    sha256: str
+
+
+class CodeRecord(TypedDict):
+    """The state of the checkout; None outside of git."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+class EnvRecord(TypedDict):
+    """Where the system ran."""
+
+    python: str
+    torch: str | None
+    device: str
+    threads: int
+
+
+class Record(TypedDict):
+    """What one system made of one example."""
+
+    schema: Literal[1]
+    suite: str
+    system: str
+    family: str
+    uses_oracle: list[str]
+    config_digest: str
+    weights: list[WeightsUsed]
+    data_digest: str
+    index: int
+    example_id: str
+    example_sha256: str
+    task: str
+    pattern: str
+    n_speech: int
+    n_audio: int
+    sources: list[SourceRecord]
+    prompt: str
+    seed: int
+    status: Literal["ok", "error", "timeout", "refused", "not_defined"]
+    error: ErrorRecord | None
+    metrics: dict[str, float | None]
+    input_metrics: dict[str, float | None]
+    undefined: dict[str, str]
+    cost: CostRecord
+    trace: list[StepRecord]
+    audio: SoundRecord | None
+    code: CodeRecord
+    env: EnvRecord
+    started: str
+    finished: str
+
+
 Key: TypeAlias = tuple[str, int]
 """(data digest, example index): what a record is about within one system's file."""
 
@@ -28,13 +140,20 @@ TIMING_KEYS = ("started", "finished")
 TIMING_COSTS = ("wall_s", "real_time_factor", "peak_bytes", "peak_device_bytes")
 
 
-def key_of(record: Mapping[str, Any]) -> Key:
-    return str(record["data_digest"]), int(record["index"])
+# A list of one: pydantic takes settings for what holds typed dicts, and hands them on to those.
+_RECORDS = TypeAdapter(list[Record], config=ConfigDict(extra="forbid", strict=True))
 
 
-def comparable(record: Mapping[str, Any]) -> Record:
+def key_of(record: Record) -> Key:
+    """What a record is about."""
+    return record["data_digest"], record["index"]
+
+
+def comparable(record: Record) -> dict[str, Any]:
     """The record without what differs between two equal runs: times and memory peaks."""
-    kept: Record = {name: value for name, value in record.items() if name not in TIMING_KEYS}
+    kept: dict[str, Any] = {
+        name: value for name, value in record.items() if name not in TIMING_KEYS
+    }
     kept["cost"] = {
         name: value for name, value in record["cost"].items() if name not in TIMING_COSTS
     }
@@ -79,20 +198,18 @@ def read_records(path: Path) -> RecordsRead:
     records: list[Record] = []
     for number, line in enumerate(content[:size].splitlines(), start=1):
         try:
-            record = json.loads(line)
-            if record["schema"] != SCHEMA:
-                raise RecordsError(
-                    f"{path} line {number}: records of schema {record['schema']}, this program "
-                    f"writes {SCHEMA}; choose another --out or --resume never"
-                )
-            key_of(record)
-        except (ValueError, KeyError, TypeError) as error:
+            records += _RECORDS.validate_json(b"[" + (line or b"null") + b"]")
+        except ValidationError as error:
             raise RecordsError(
-                f"{path} line {number} is not a record ({type(error).__name__}); "
-                "repair or remove the file, or use --resume never"
+                f"{path} line {number} is not a record of schema {SCHEMA} ({_problem(error)}); "
+                "repair or remove the file, or use --resume never or another --out"
             ) from error
-        records.append(record)
     return RecordsRead(records=tuple(records), dropped=int(size < len(content)), size=size)
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}"
 
 
 class RecordsFile:
@@ -112,7 +229,7 @@ class RecordsFile:
             raise OutputError.of(path, error) from error
         self._size = size
 
-    def append(self, record: Mapping[str, Any]) -> None:
+    def append(self, record: Record) -> None:
         line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         try:
             view = memoryview(line)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from experiments.comparison.environment import MemoryMeter, code_state, environment
 from experiments.comparison.errors import OutputError
@@ -16,8 +16,12 @@ from experiments.comparison.examples import Examples, keep_sound, sound_path, so
 from experiments.comparison.records import (
     NOT_DEFINED,
     SCHEMA,
+    CodeRecord,
+    EnvRecord,
+    Key,
     Record,
     RecordsFile,
+    key_of,
     move_aside,
     read_records,
 )
@@ -70,8 +74,8 @@ class Run:
     data_digest: str
     shown: tuple[int, ...]
     systems: tuple[SystemRun, ...]
-    code: Mapping[str, Any]
-    env: Mapping[str, Any]
+    code: CodeRecord
+    env: EnvRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +87,8 @@ class _Plan:
     size: int
     dropped: int
     missing: tuple[int, ...]
+    latest: Mapping[Key, Record]
+    """What the file holds already."""
 
 
 def run_suite(
@@ -120,8 +126,7 @@ def run_suite(
         job = _Job(config=config, folder=folder, examples=examples, plan=plan, code=code, env=env)
         done = len(examples.indices) - len(plan.missing)
         with watcher.stage(plan.system.name, total=len(examples.indices), done=done) as advance:
-            job.run(meter, advance)
-        latest = read_records(plan.path).latest
+            latest = dict(plan.latest) | job.run(meter, advance)
         runs.append(
             SystemRun(
                 system=plan.system,
@@ -144,7 +149,8 @@ def run_suite(
 def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resume) -> _Plan:
     path = folder / f"{system.stem}.jsonl"
     if resume == "never":
-        return _Plan(system=system, path=path, size=0, dropped=0, missing=tuple(examples.indices))
+        every = tuple(examples.indices)
+        return _Plan(system=system, path=path, size=0, dropped=0, missing=every, latest={})
     read = read_records(path)
     latest = read.latest
 
@@ -165,7 +171,14 @@ def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resu
         )
 
     missing = tuple(index for index in examples.indices if not done(index))
-    return _Plan(system=system, path=path, size=read.size, dropped=read.dropped, missing=missing)
+    return _Plan(
+        system=system,
+        path=path,
+        size=read.size,
+        dropped=read.dropped,
+        missing=missing,
+        latest=latest,
+    )
 
 
 def _truth_is_kept(folder: Path, examples: Examples, index: int) -> bool:
@@ -202,11 +215,13 @@ class _Job:
     folder: Path
     examples: Examples
     plan: _Plan
-    code: Mapping[str, Any]
-    env: Mapping[str, Any]
+    code: CodeRecord
+    env: EnvRecord
 
-    def run(self, meter: MemoryMeter, advance: Callable[[], None]) -> None:
+    def run(self, meter: MemoryMeter, advance: Callable[[], None]) -> dict[Key, Record]:
+        """Append what is missing; the new records."""
         plan, missing = self.plan, set(self.plan.missing)
+        made: dict[Key, Record] = {}
         with RecordsFile(plan.path, size=plan.size) as file:
             for indices in self._batches():
                 group = [self.examples[index] for index in indices]
@@ -215,8 +230,11 @@ class _Job:
                 finished = _now()
                 for example, outcome in zip(group, outcomes, strict=True):
                     if example.index in missing:
-                        file.append(self._record(example, outcome, started, finished))
+                        record = self._record(example, outcome, started, finished)
+                        file.append(record)
+                        made[key_of(record)] = record
                         advance()
+        return made
 
     def _batches(self) -> list[list[int]]:
         missing = self.plan.missing
@@ -243,7 +261,7 @@ class _Job:
         sound = None
         if outcome.remix is not None and example.index in self.examples.shown:
             path = sound_path(self.examples.digest, example.index, system.stem)
-            sound = asdict(keep_sound(self.folder, path, estimate, example.sample_rate))
+            sound = keep_sound(self.folder, path, estimate, example.sample_rate)
         return {
             "schema": SCHEMA,
             "suite": self.config.name,
@@ -281,8 +299,8 @@ class _Job:
             },
             "trace": plain_trace(trace),
             "audio": sound,
-            "code": dict(self.code),
-            "env": dict(self.env),
+            "code": self.code,
+            "env": self.env,
             "started": started,
             "finished": finished,
         }

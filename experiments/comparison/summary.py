@@ -11,8 +11,8 @@ does some tasks only has scores on those and no figure over all tasks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -45,7 +45,7 @@ class Value:
 
 def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
     """The summary as JSON values; see `experiments/report` and `tables` for its readers."""
-    values = {entry.system.name: _values(entry.records) for entry in run.systems}
+    values = {entry.system.name: values_of(entry.records) for entry in run.systems}
     tasks = [t.value for t in Task if any(v.task == t.value for vs in values.values() for v in vs)]
     systems = [_system(entry, values[entry.system.name], tasks) for entry in run.systems]
     against = _add_comparison(systems, values, wanted=run.config.compare_to)
@@ -73,17 +73,21 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _values(records: Sequence[Record]) -> list[Value]:
-    return [
-        Value(
-            index=record["index"],
-            task=record["task"],
-            clips=tuple(source["clip"] for source in record["sources"]),
-            value=record["metrics"][MEASURE],
-        )
-        for record in records
-        if record["metrics"][MEASURE] is not None
-    ]
+def value_of(record: Mapping[str, Any], value: float) -> Value:
+    """A figure about a record's example."""
+    clips = tuple(source["clip"] for source in record["sources"])
+    return Value(index=record["index"], task=record["task"], clips=clips, value=value)
+
+
+def values_of(records: Iterable[Record], measure: str = MEASURE) -> list[Value]:
+    """Every defined score, in the records' order."""
+    pairs = [(record, record["metrics"][measure]) for record in records]
+    return [value_of(record, score) for record, score in pairs if score is not None]
+
+
+def paired_differences(better: Iterable[Record], worse: Iterable[Record]) -> list[Value]:
+    """`better` less `worse`, on the examples that have a score in both."""
+    return _differences(values_of(better), values_of(worse))
 
 
 def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
             for task, found in by_task.items()
         },
         "average": interval_json(mean_interval(whole)),
-        "average_without_ovc": interval_json(mean_interval(_without_ovc(whole))),
+        "average_without_ovc": interval_json(mean_interval(without_ovc(whole))),
         "share_improved": _share(share),
         "real_time_factor": median(r["cost"]["real_time_factor"] for r in records)
         if records
@@ -143,7 +147,8 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
     }
 
 
-def _without_ovc(values: Sequence[Value]) -> list[Value]:
+def without_ovc(values: Sequence[Value]) -> list[Value]:
+    """Values of all tasks but overall volume control."""
     return [v for v in values if v.task != Task.OVC.value]
 
 
@@ -234,7 +239,7 @@ def _add_comparison(
         s["versus"] = None
         if against is None or s["bound"] or s["name"] == against or s["name"] not in names:
             continue
-        differences = _differences(values[s["name"]], values[against])
+        differences = _differences(without_ovc(values[s["name"]]), without_ovc(values[against]))
         if not differences:
             continue
         weighted = _weighted(differences)
@@ -252,12 +257,8 @@ def _add_comparison(
 
 
 def _differences(mine: Sequence[Value], theirs: Sequence[Value]) -> list[Value]:
-    other = {v.index: v.value for v in _without_ovc(theirs)}
-    return [
-        Value(index=v.index, task=v.task, clips=v.clips, value=v.value - other[v.index])
-        for v in _without_ovc(mine)
-        if v.index in other
-    ]
+    other = {v.index: v.value for v in theirs}
+    return [replace(v, value=v.value - other[v.index]) for v in mine if v.index in other]
 
 
 def _shown(run: Run) -> list[dict[str, Any]]:
@@ -276,9 +277,9 @@ def _shown(run: Run) -> list[dict[str, Any]]:
                 "target": f"{folder}/target.wav",
                 "input_snr_db": record["input_metrics"]["snr_db"],
                 "estimates": {
-                    entry.system.name: entry.records[index]["audio"]["path"]
+                    entry.system.name: sound["path"]
                     for entry in run.systems
-                    if entry.records[index]["audio"] is not None
+                    if (sound := entry.records[index]["audio"]) is not None
                 },
             }
         )

@@ -13,6 +13,7 @@ import numpy as np
 from experiments.comparison.config import suggestion
 from experiments.comparison.environment import MemoryMeter, TimeIsUp, time_limit
 from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import ErrorRecord, LlmCost, StepRecord
 from experiments.comparison.suite import digest_of
 from lcr import registry
 from lcr.data.mixtures import Example
@@ -65,7 +66,7 @@ class Outcome:
 
     status: Status
     remix: Remix | None
-    error: dict[str, str] | None
+    error: ErrorRecord | None
     wall_s: float
     peak_bytes: int
     peak_device_bytes: int | None
@@ -184,7 +185,7 @@ def _attempt(
     requests = [request_of(example, system.card) for example in examples]
     remixes: list[Remix] = []
     status: Status = "ok"
-    problem: dict[str, str] | None = None
+    problem: ErrorRecord | None = None
     done: tuple[Step, ...] = ()
     meter.start()
     begun = time.perf_counter()
@@ -205,7 +206,9 @@ def _attempt(
     for number, request in enumerate(requests):
         remix = remixes[number] if status == "ok" else None
         wrong = what_is_wrong(remix, request.mixture) if status == "ok" else None
-        failed = {"type": "InvalidRemix", "message": wrong} if wrong else problem
+        failed: ErrorRecord | None = (
+            {"type": "InvalidRemix", "message": wrong} if wrong else problem
+        )
         outcomes.append(
             Outcome(
                 status="error" if wrong else status,
@@ -297,7 +300,8 @@ def plain(value: object) -> Any:  # noqa: ANN401 (JSON)
     return str(value)
 
 
-def plain_trace(steps: Sequence[Step]) -> list[dict[str, Any]]:
+def plain_trace(steps: Sequence[Step]) -> list[StepRecord]:
+    """A trace as JSON values."""
     return [
         {
             "name": step.name,
@@ -309,13 +313,15 @@ def plain_trace(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]
 
 
-def llm_cost(steps: Sequence[Step]) -> dict[str, int]:
+def llm_cost(steps: Sequence[Step]) -> LlmCost:
     """Language-model calls and tokens, added up from `data` of the trace's steps."""
-    keys = ("llm_calls", "tokens_in", "tokens_out")
-    found = dict.fromkeys(keys, 0)
-    for step in steps:
-        for key in keys:
-            number = step.data.get(key, 0)
-            if isinstance(number, (int, np.integer)):
-                found[key] += int(number)
-    return found
+
+    def total(key: str) -> int:
+        numbers = (step.data.get(key, 0) for step in steps)
+        return sum(int(number) for number in numbers if isinstance(number, (int, np.integer)))
+
+    return {
+        "llm_calls": total("llm_calls"),
+        "tokens_in": total("tokens_in"),
+        "tokens_out": total("tokens_out"),
+    }

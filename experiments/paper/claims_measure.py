@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from experiments.comparison.records import Record
-from experiments.comparison.summary import MEASURE, Value, mean_interval
+from experiments.comparison.summary import (
+    Value,
+    mean_interval,
+    paired_differences,
+    values_of,
+    without_ovc,
+)
 from lcr.evaluation.statistics import Interval, bootstrap_mean
-from lcr.instruction import Task
 from lcr.losses.pit import pit_loss
 
 _ROUNDS = 9
@@ -28,15 +33,10 @@ def paired(
     better: Sequence[Record], worse: Sequence[Record], *, tasks: Sequence[str] | None
 ) -> Interval:
     """`better` less `worse` in dB on the mixtures of `tasks` (None: all but OVC) scored in both."""
-    other = {r["index"]: r["metrics"][MEASURE] for r in worse}
-    found = []
-    for record in better:
-        mine, theirs = record["metrics"][MEASURE], other.get(record["index"])
-        task = record["task"]
-        chosen = task != Task.OVC.value if tasks is None else task in tasks
-        if chosen and mine is not None and theirs is not None:
-            found.append(_value(record, mine - theirs))
-    return mean_interval(found)
+    found = paired_differences(better, worse)
+    return mean_interval(
+        without_ovc(found) if tasks is None else [v for v in found if v.task in tasks]
+    )
 
 
 def input_snr_slope(records: Sequence[Record]) -> Interval:
@@ -45,35 +45,28 @@ def input_snr_slope(records: Sequence[Record]) -> Interval:
     The claim is that noisier input gains no less: a slope that is zero or falls, so that this is
     zero or more. The interval is that of the slope's influence values, clustered by source clip.
     """
-    by_task: dict[str, list[Record]] = {}
-    for record in records:
-        known = (record["metrics"][MEASURE], record["input_metrics"]["snr_db"])
-        if record["task"] != Task.OVC.value and None not in known:
-            by_task.setdefault(record["task"], []).append(record)
-    kept = [r for group in by_task.values() if len(group) > 1 for r in group]
-    x = _centred(by_task, "input_metrics", "snr_db")
-    y = _centred(by_task, "metrics", MEASURE)
+    inputs = {record["index"]: record["input_metrics"]["snr_db"] for record in records}
+    groups: dict[str, list[tuple[Value, float]]] = {}
+    for value in without_ovc(values_of(records)):
+        before = inputs[value.index]
+        if before is not None:
+            groups.setdefault(value.task, []).append((value, before))
+    whole = [group for group in groups.values() if len(group) > 1]  # of one nothing can be said
+    kept = [value for group in whole for value, _ in group]
+    x = np.array([b for group in whole for b in _centred([before for _, before in group])])
+    y = np.array([b for group in whole for b in _centred([value.value for value, _ in group])])
     spread = float(np.mean(x**2)) if len(x) else 0.0
     if spread == 0.0:
         return bootstrap_mean([])
     slope = float(np.mean(x * y)) / spread
     influence = slope + x * (y - slope * x) / spread
-    return mean_interval([_value(r, -v) for r, v in zip(kept, influence.tolist(), strict=True)])
+    return mean_interval(
+        [replace(v, value=-i) for v, i in zip(kept, influence.tolist(), strict=True)]
+    )
 
 
-def _centred(by_task: Mapping[str, Sequence[Record]], table: str, key: str) -> NDArray[np.float64]:
-    """Each value less the mean of its task; tasks with one mixture have nothing to say."""
-    found: list[float] = []
-    for group in by_task.values():
-        values = [float(record[table][key]) for record in group]
-        if len(values) > 1:
-            found += [value - fmean(values) for value in values]
-    return np.array(found, dtype=np.float64)
-
-
-def _value(record: Record, value: float) -> Value:
-    clips = tuple(source["clip"] for source in record["sources"])
-    return Value(index=record["index"], task=record["task"], clips=clips, value=value)
+def _centred(values: Sequence[float]) -> list[float]:
+    return [value - fmean(values) for value in values]
 
 
 def joint_cost() -> Interval:

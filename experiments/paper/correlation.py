@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments.comparison.records import Record
-from experiments.comparison.summary import Value, mean_interval
+from experiments.comparison.summary import mean_interval, value_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Correlation:
         return f"r = {self.r:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def correlate(x: ArrayLike, y: ArrayLike, records: Sequence[Record]) -> Correlation:
+def correlate(x: ArrayLike, y: ArrayLike, records: Sequence[Mapping[str, Any]]) -> Correlation:
     """Of x (n,) with y (n,), a pair for each of `records`. The interval is that of r's influence
     values, clustered by source clip: mixtures that share a recording are no independent witnesses.
 
@@ -46,15 +46,7 @@ def correlate(x: ArrayLike, y: ArrayLike, records: Sequence[Record]) -> Correlat
     za, zb = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
     r = float(np.clip(np.mean(za * zb), -1, 1))
     influence = r + za * zb - r * (za**2 + zb**2) / 2
-    values = [
-        Value(
-            index=record["index"],
-            task=record["task"],
-            clips=tuple(source["clip"] for source in record["sources"]),
-            value=value,
-        )
-        for record, value in zip(records, influence.tolist(), strict=True)
-    ]
+    values = [value_of(r, v) for r, v in zip(records, influence.tolist(), strict=True)]
     found = mean_interval(values)
     low, high = (None if v is None else float(np.clip(v, -1, 1)) for v in (found.low, found.high))
     return Correlation(r=r, low=low, high=high, reason=found.reason)

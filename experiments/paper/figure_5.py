@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.comparison.drawing import BLUE, GREY, ORANGE
 from experiments.comparison.records import Record
 from experiments.comparison.report.run import RunFolder
 from experiments.paper.figure_style import (
-    BLUE,
-    GREY,
-    ORANGE,
     by_task,
     figure_command,
     scored,

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.comparison.drawing import BLUE, GREY
 from experiments.comparison.report.run import RunFolder
 from experiments.paper.correlation import correlate
 from experiments.paper.figure_style import (
-    BLUE,
-    GREY,
     by_task,
     figure_command,
     scored,

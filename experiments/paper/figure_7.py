@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.command import option
+from experiments.comparison.drawing import ORANGE
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_json
 from experiments.comparison.report.media import mel_power, read_clip
 from experiments.comparison.report.run import RunFolder, inside
 from experiments.paper.attention import Attended, Shares, attend, compare, own_prompts, readers_of
-from experiments.paper.figure_style import ORANGE, figure_command, write_figure
+from experiments.paper.figure_style import figure_command, write_figure
 from lcr.evaluation.statistics import Interval
 
 if TYPE_CHECKING:

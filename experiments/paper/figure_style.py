@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.command import Command, Option, command, option
 from experiments.comparison.errors import ConfigError
@@ -17,38 +16,22 @@ from experiments.comparison.report.run import RunFolder, read_run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"
-"""Of Okabe and Ito's colours, which people with any colour vision tell apart."""
 
-_STYLE: Any = {  # matplotlib types its keys one by one
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "lcr",
-}
-
-
-def write_figure(draw: Callable[[Figure], None], out: Path, name: str, *, size: Any) -> list[Path]:  # noqa: ANN401 - matplotlib's
-    """Draw once and write `name`.png and .svg into `out`; equal input gives equal bytes.
+def write_figure(
+    draw: Callable[[Figure], None], out: Path, name: str, *, size: tuple[float, float]
+) -> list[Path]:
+    """Draw once and write `name`.png and .svg into `out`.
 
     `size` is (width, height) in inches. Raises ConfigError without matplotlib, OutputError.
     """
     try:
-        import matplotlib
-        from matplotlib.figure import Figure
+        from experiments.comparison.drawing import draw_figure
     except ModuleNotFoundError as error:
         raise ConfigError("figures need matplotlib: pip install -e '.[figures]'") from error
     paths = []
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        metadata = {"png": {"Software": None}, "svg": {"Date": None}}
-        for kind in ("png", "svg"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=160, metadata=metadata[kind])
-            paths.append(out / f"{name}.{kind}")
-            write_atomic(paths[-1], buffer.getvalue())
+    for kind, content in draw_figure(draw, size=size, kinds=("png", "svg")).items():
+        paths.append(out / f"{name}.{kind}")
+        write_atomic(paths[-1], content)
     return paths
 
 

@@ -19,7 +19,7 @@ from experiments.comparison.records import NOT_DEFINED as NOT_RUN
 from experiments.comparison.records import Record, locked
 from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import load_suite
-from experiments.comparison.summary import MEASURE, Value, mean_interval
+from experiments.comparison.summary import mean_interval, values_of, without_ovc
 from experiments.comparison.systems import ReadySystem, build_system
 from experiments.paper.published import NOT_DEFINED, Cell, PaperTable, write
 from lcr.errors import LcrError
@@ -206,31 +206,17 @@ def _not_run(error: LcrError) -> str:
     return f"not run: {text if len(text) <= _REASON_CHARS else text[: _REASON_CHARS - 1] + '…'}"
 
 
-def values_of(found: Recorded, measure: str = MEASURE) -> list[Value]:
-    """Every defined figure, in the records' order."""
-    return [
-        Value(
-            index=record["index"],
-            task=record["task"],
-            clips=tuple(source["clip"] for source in record["sources"]),
-            value=record["metrics"][measure],
-        )
-        for record in found.records
-        if record["metrics"][measure] is not None
-    ]
-
-
 def cells(found: Recorded, rows: Sequence[str] = (*TASKS, AVERAGE, WITHOUT_OVC)) -> dict[str, Cell]:
     """One cell a task, and the averages over tasks where the system does all that there are."""
     if found.why:
         return {row: Cell(why=found.why) for row in rows}
-    values = values_of(found)
+    values = values_of(found.records)
     there = {record["task"] for record in found.records}
     does = {record["task"] for record in found.records if record["status"] != NOT_RUN}
     made: dict[str, Cell] = {}
     for row in rows:
         if row in (AVERAGE, WITHOUT_OVC):
-            some = [v for v in values if row == AVERAGE or v.task != Task.OVC.value]
+            some = values if row == AVERAGE else without_ovc(values)
             defined = does == there
         else:
             some = [v for v in values if v.task == row]

@@ -7,10 +7,10 @@ mixtures: `--weights 'LCR-T 2.8 h finetuned=DIR'`.
 
 from __future__ import annotations
 
-from experiments.comparison.summary import mean_interval
+from experiments.comparison.summary import mean_interval, values_of
 from experiments.paper.enrolled import enrol
 from experiments.paper.published import Block, Cell, Column, PaperTable, paper_numbers
-from experiments.paper.runs import Options, Recorded, recorded, table_command, values_of
+from experiments.paper.runs import Options, Recorded, recorded, table_command
 from experiments.paper.table_4 import suite_of
 from lcr.instruction import Task
 
@@ -58,7 +58,7 @@ def table(options: Options) -> PaperTable:
 def _cell(found: Recorded) -> Cell:
     if found.why:
         return Cell(why=found.why)
-    values = [v for v in values_of(found, "si_sdr_db") if v.task == Task.TSE.value]
+    values = [v for v in values_of(found.records, "si_sdr_db") if v.task == Task.TSE.value]
     return Cell(interval=mean_interval(values))
 
 

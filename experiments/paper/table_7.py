@@ -109,8 +109,9 @@ def _mean(seeds: Sequence[Recorded]) -> Recorded:
 
 def _merge(records: Sequence[Record]) -> Record:
     scores = [record["metrics"][MEASURE] for record in records]
-    mean = None if None in scores else fmean(scores)
-    return records[0] | {"metrics": records[0]["metrics"] | {MEASURE: mean}}
+    known = [score for score in scores if score is not None]
+    mean = fmean(known) if len(known) == len(scores) else None
+    return {**records[0], "metrics": {**records[0]["metrics"], MEASURE: mean}}
 
 
 def table(options: Options) -> PaperTable:

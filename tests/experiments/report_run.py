@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.comparison.examples import keep_sound, sound_path
-from experiments.comparison.records import SCHEMA, Record, RecordsFile, read_records
+from experiments.comparison.records import Record, RecordsFile, read_records
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import SuiteConfig
 from experiments.comparison.summary import summarize
@@ -20,6 +20,7 @@ from experiments.comparison.systems import ReadySystem
 from lcr.evaluation.metrics import score
 from lcr.instruction import Action, Task, parse_pattern, patterns_by_task
 from lcr.remixer import Remix, SystemCard
+from tests.experiments.record_factory import make_record
 
 RATE = 16_000
 DIGEST = "d" * 64
@@ -150,41 +151,28 @@ def _record(
         keep_sound(folder, sound_path(DIGEST, index, "target"), target, RATE)
         if status == "ok":
             path = sound_path(DIGEST, index, system.stem)
-            sound = asdict(keep_sound(folder, path, estimate, RATE))
+            sound = keep_sound(folder, path, estimate, RATE)
     scores = score(estimate=estimate, reference=target, mixture=mixture)
     step = {"name": "listen", "detail": contender.detail, "seconds": 0.012, "data": {"z": [1, 2]}}
-    return {
-        "schema": SCHEMA,
-        "suite": "made",
-        "system": system.name,
-        "data_digest": DIGEST,
-        "index": index,
-        "example_id": f"made-0-{index:05d}",
-        "task": task.value,
-        "pattern": pattern,
-        "sources": _sources(actions, index, label=label, clip=clip),
-        "prompt": prompt,
-        "status": status,
-        "error": error,
-        "metrics": scores.metrics,
-        "input_metrics": scores.input_metrics,
-        "undefined": dict(scores.undefined),
-        "cost": {
-            "wall_s": 0.05,
-            "real_time_factor": 0.05 / seconds,
-            "peak_bytes": 3 << 20,
-            "peak_device_bytes": None,
-            "llm_calls": 0,
-            "tokens_in": 0,
-            "tokens_out": 0,
-        },
-        "trace": [step] if status == "ok" else [],
-        "audio": sound,
-        "code": {"commit": "c0ffee" * 6, "dirty": True},
-        "env": {"python": "3.11", "torch": "2.11", "device": "cpu", "threads": 1},
-        "started": "2026-01-01T00:00:00.000+00:00",
-        "finished": "2026-01-01T00:00:01.000+00:00",
-    }
+    return make_record(
+        index,
+        system=system.name,
+        data_digest=DIGEST,
+        task=task.value,
+        pattern=pattern,
+        sources=_sources(actions, index, label=label, clip=clip),
+        prompt=prompt,
+        status=status,
+        error=error,
+        metrics=scores.metrics,
+        input_metrics=scores.input_metrics,
+        undefined=dict(scores.undefined),
+        cost=make_record()["cost"] | {"real_time_factor": 0.05 / seconds, "peak_bytes": 3 << 20},
+        trace=[step] if status == "ok" else [],
+        audio=sound,
+        code={"commit": "c0ffee" * 6, "dirty": True},
+        env={"python": "3.11", "torch": "2.11", "device": "cpu", "threads": 1},
+    )
 
 
 def _sources(

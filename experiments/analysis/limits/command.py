@@ -20,7 +20,14 @@ from experiments.analysis.limits.figure import Curve, draw, read_curves
 from experiments.analysis.limits.measure import Answer, Finding, Subject, examine
 from experiments.analysis.limits.report import to_csv, to_markdown
 from experiments.analysis.limits.summary import summarize_findings
-from experiments.command import command, device_option, mixture_options, option, suite_of
+from experiments.command import (
+    command,
+    device_option,
+    mixture_options,
+    named_path,
+    option,
+    suite_of,
+)
 from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
@@ -112,13 +119,6 @@ def write(
     write_atomic(folder / "limits.svg", draw(summary, curves))
 
 
-def _name_and_file(text: str) -> tuple[str, Path]:
-    name, _, path = text.partition("=")
-    if not name or not path:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FILE")
-    return name, Path(path)
-
-
 @command(
     "Split what a joint model loses to the ideal ratio mask into its errors.",
     *mixture_options(per_task=16),
@@ -128,7 +128,7 @@ def _name_and_file(text: str) -> tuple[str, Path]:
         "--curve",
         action="append",
         default=[],
-        type=_name_and_file,
+        type=named_path,
         metavar="NAME=FILE",
         help="a log.csv or curve.csv to show beside; may be repeated",
     ),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from experiments.comparison.report.plots import MARKERS, Panel, Row, Spread, Style, panel, scale_for
+from experiments.comparison.drawing import COLOURS, GREY
+from experiments.comparison.report.plots import Panel, Row, Spread, draw_panel, limits_of
 from experiments.comparison.report.run import RunFolder
+from experiments.comparison.summary import values_of
 from lcr.instruction import Task
 
-COLOURS = 8
 OWN_SCALE = frozenset({Task.OVC.value})
 """Tasks whose improvements are of another order (one gain on everything, up to 52 dB)."""
 
@@ -26,38 +27,31 @@ class Figures:
     quartiles: tuple[Panel, ...]
 
 
-def styles(run: RunFolder) -> dict[str, Style]:
-    """One look a system: colour and shape together tell it apart; bounds are grey and hollow."""
-    found: dict[str, Style] = {}
+def make_figures(run: RunFolder, printable: Callable[[str], str]) -> Figures:
+    """All panels of a run. `printable` takes from a name what a picture cannot hold."""
     ranked = [s["name"] for s in run.systems if not s["bound"]]
-    bounds = [s["name"] for s in run.systems if s["bound"]]
-    for i, name in enumerate(ranked):
-        # The shape moves on when colours come round again: 64 systems stay distinct.
-        marker = MARKERS[(i + i // COLOURS) % len(MARKERS)]
-        found[name] = Style(colour=str(i % COLOURS), marker=marker, bound=False)
-    for i, name in enumerate(bounds):
-        found[name] = Style(colour="b", marker=MARKERS[i % len(MARKERS)], bound=True)
-    return found
 
+    def rows(spread: Callable[[Mapping[str, Any]], Spread | None]) -> list[Row]:
+        return [
+            Row(
+                name=printable(s["name"]),
+                colour=GREY if s["bound"] else COLOURS[ranked.index(s["name"]) % len(COLOURS)],
+                bound=s["bound"],
+                spread=spread(s),
+            )
+            for s in run.systems
+        ]
 
-def make_figures(run: RunFolder, looks: Mapping[str, Style]) -> Figures:
+    averages = {
+        "Average without OVC": rows(lambda s: _interval(s["average_without_ovc"])),
+        "Average of all tasks": rows(lambda s: _interval(s["average"])),
+    }
     tasks: Sequence[str] = run.summary["tasks"]
-    means = {
-        task: _rows(run, looks, {s["name"]: _interval(s["tasks"][task]) for s in run.systems})
-        for task in tasks
-    }
-    quartiles = {
-        task: _rows(run, looks, {name: _five(run, name, task) for name in run.records})
-        for task in tasks
-    }
-    averages = (
-        ("Average without OVC", "average_without_ovc"),
-        ("Average of all tasks", "average"),
-    )
+    means = {t: rows(lambda s, t=t: _interval(s["tasks"][t])) for t in tasks}  # type: ignore[misc]
+    quartiles = {t: rows(lambda s, t=t: _five(run, s["name"], t)) for t in tasks}  # type: ignore[misc]
     return Figures(
         averages=tuple(
-            _alone(title, _rows(run, looks, {s["name"]: _interval(s[key]) for s in run.systems}))
-            for title, key in averages
+            draw_panel(title, found, limits_of(found)) for title, found in averages.items()
         ),
         means=_panels(means),
         quartiles=_panels(quartiles),
@@ -65,31 +59,16 @@ def make_figures(run: RunFolder, looks: Mapping[str, Style]) -> Figures:
 
 
 def _panels(rows: Mapping[str, list[Row]]) -> tuple[Panel, ...]:
-    shared = scale_for(
-        _spreads([r for t, found in rows.items() if t not in OWN_SCALE for r in found])
+    """A panel a task, all on one scale but those of `OWN_SCALE`."""
+    shared = limits_of(
+        [row for task, found in rows.items() if task not in OWN_SCALE for row in found]
     )
     return tuple(
-        panel(task, found, scale_for(_spreads(found)), note="own scale")
+        draw_panel(task, found, limits_of(found), note="own scale")
         if task in OWN_SCALE
-        else panel(task, found, shared)
+        else draw_panel(task, found, shared)
         for task, found in rows.items()
     )
-
-
-def _alone(title: str, rows: list[Row]) -> Panel:
-    return panel(title, rows, scale_for(_spreads(rows)))
-
-
-def _spreads(rows: Sequence[Row]) -> list[Spread]:
-    return [row.spread for row in rows if row.spread is not None]
-
-
-def _rows(
-    run: RunFolder, looks: Mapping[str, Style], spreads: Mapping[str, Spread | None]
-) -> list[Row]:
-    return [
-        Row(name=s["name"], style=looks[s["name"]], spread=spreads[s["name"]]) for s in run.systems
-    ]
 
 
 def _interval(value: Mapping[str, Any]) -> Spread | None:
@@ -103,12 +82,8 @@ def _interval(value: Mapping[str, Any]) -> Spread | None:
 
 def _five(run: RunFolder, name: str, task: str) -> Spread | None:
     """Median, quartiles and the 5th and 95th percentile of a system's scores on one task."""
-    measure = run.summary["measure"]
-    values = [
-        record["metrics"][measure]
-        for record in run.records[name].values()
-        if record["task"] == task and record["metrics"][measure] is not None
-    ]
+    records = [r for r in run.records[name].values() if r["task"] == task]
+    values = [v.value for v in values_of(records, run.summary["measure"])]
     if not values:
         return None
     low, box_low, centre, box_high, high = map(float, np.percentile(values, (5, 25, 50, 75, 95)))

@@ -16,10 +16,10 @@ from markupsafe import Markup
 
 from experiments.comparison.records import NOT_DEFINED, write_atomic
 from experiments.comparison.report.examples import make_cards
-from experiments.comparison.report.figures import make_figures, styles
+from experiments.comparison.report.figures import make_figures
 from experiments.comparison.report.media import RANGE_DB
 from experiments.comparison.report.plots import signed
-from experiments.comparison.report.run import RunFolder, read_run
+from experiments.comparison.report.run import RunFolder
 from experiments.comparison.table import p_value_text, percent_text
 
 _HERE = Path(__file__).parent
@@ -39,21 +39,20 @@ class Failure:
     example_id: str
 
 
-def write_report(run_dir: Path) -> Path:
-    """Write `run_dir/report.html`, whole or not at all, from the run's summary, records and sound.
+def write_report(run: RunFolder) -> Path:
+    """Write report.html into the run's folder, whole or not at all.
 
-    Raises RecordsError when the run is incomplete or not readable, OutputError when the page
-    cannot be written.
+    Raises RecordsError when the summary names a sound outside of the folder, OutputError when the
+    page cannot be written.
     """
-    path = run_dir / "report.html"
-    write_atomic(path, render(read_run(run_dir)).encode())
+    path = run.folder / "report.html"
+    write_atomic(path, render(run).encode())
     return path
 
 
 def render(run: RunFolder) -> str:
     """The page as text. Everything from the run is escaped by the template engine."""
     style, script = ((_HERE / name).read_text("utf-8") for name in ("style.css", "filter.js"))
-    looks = styles(run)
     failures = list(_failures(run))
     return (
         _environment()
@@ -61,8 +60,7 @@ def render(run: RunFolder) -> str:
         .render(
             summary=run.summary,
             systems=run.systems,
-            styles=looks,
-            figures=make_figures(run, looks),
+            figures=make_figures(run, lambda text: str(_printable(text))),
             cards=make_cards(run),
             failures=failures[:_MAX_FAILURES],
             more_failures=len(failures[_MAX_FAILURES:]),

@@ -1,39 +1,21 @@
-"""Geometry of the page's plots: numbers to positions. The template draws it, so it is escaped."""
+"""The page's plots: small panels, a row a system, drawn as pictures."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH = 300
-LABEL_WIDTH = 104
-VALUE_WIDTH = 44
-ROW_HEIGHT = 17
-TOP = 6
-AXIS_HEIGHT = 18
-_LABEL_CHARACTERS = 18
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-# Unit shapes around (0, 0): a system is told by its shape as well as by its colour.
-MARKERS: tuple[str, ...] = (
-    "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0Z",
-    "M-3.6,-3.6h7.2v7.2h-7.2Z",
-    "M0,-4.6L4.4,3.4H-4.4Z",
-    "M0,-5L4.4,0L0,5L-4.4,0Z",
-    "M0,4.6L4.4,-3.4H-4.4Z",
-    "M-1.5,-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3Z",
-    "M-4.6,0L3.4,-4.4V4.4Z",
-    "M4.6,0L-3.4,-4.4V4.4Z",
-)
+from experiments.comparison.drawing import draw_figure
+from experiments.comparison.report.media import data_uri
 
-
-@dataclass(frozen=True, kw_only=True)
-class Style:
-    """How a system looks in every plot of the page."""
-
-    colour: str
-    marker: str
-    bound: bool
+_DOTS = 100
+_WIDTH, _LABELS, _VALUES, _ROW, _TOP, _AXIS = 300, 104, 44, 17, 6, 20
+"""Of a panel, in hundredths of an inch."""
+_LABEL_CHARACTERS = 17
+_FONT = 7.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,86 +31,34 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One system in a panel; `spread` None where there is no figure."""
+    """One system in a panel, hollow for a bound; `spread` None where there is no figure."""
 
     name: str
-    style: Style
+    colour: str
+    bound: bool
     spread: Spread | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tick:
-    x: float
-    text: str
-    zero: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """A spread's place on the x axis, in SVG user units; `box` is (x, width)."""
-
-    x: float
-    low: float
-    high: float
-    box: tuple[float, float] | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mark:
-    """One drawn row, in SVG user units."""
-
-    name: str
-    label: str
-    style: Style
-    y: float
-    value: str
-    drawn: Drawn | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One small plot: a task, or an average."""
+    """One plot: a task, or an average. `summary` says in words what the picture shows."""
 
     title: str
     note: str
     summary: str
-    width: int
-    height: int
-    plot_left: float
-    plot_right: float
-    axis_y: float
-    ticks: tuple[Tick, ...]
-    marks: tuple[Mark, ...]
+    picture: str
+    """A data URI."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """A linear axis from `low` to `high` dB with round ticks."""
-
-    low: float
-    high: float
-    step: float
-
-    @property
-    def ticks(self) -> list[float]:
-        count = round((self.high - self.low) / self.step)
-        return [self.low + i * self.step for i in range(count + 1)]
-
-
-def scale_for(spreads: Sequence[Spread]) -> Scale:
-    """A scale that holds zero and every spread, with 2 to 6 round steps."""
+def limits_of(rows: Sequence[Row]) -> tuple[float, float]:
+    """The ends of an axis that holds zero and every row."""
+    spreads = [row.spread for row in rows if row.spread is not None]
     low = min([0.0, *(s.low for s in spreads), *(s.centre for s in spreads)])
     high = max([0.0, *(s.high for s in spreads), *(s.centre for s in spreads)])
     if high - low < 1e-9:
-        low, high = -1.0, 1.0
-    rough = (high - low) / 4
-    magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= rough)
-    return Scale(
-        low=math.floor(low / step + 1e-9) * step,
-        high=math.ceil(high / step - 1e-9) * step,
-        step=step,
-    )
+        return -1.0, 1.0
+    margin = 0.04 * (high - low)
+    return low - margin, high + margin
 
 
 def signed(value: float | None, digits: int = 1) -> str:
@@ -141,62 +71,54 @@ def signed(value: float | None, digits: int = 1) -> str:
     return text.replace("-", "−")
 
 
-def shorten(name: str) -> str:
-    if len(name) <= _LABEL_CHARACTERS:
-        return name
-    return name[: _LABEL_CHARACTERS - 1] + "…"
+def draw_panel(
+    title: str, rows: Sequence[Row], limits: tuple[float, float], *, note: str = ""
+) -> Panel:
+    """A row a system over one axis in dB."""
+    height = _TOP + _ROW * len(rows) + _AXIS
 
-
-def panel(title: str, rows: Sequence[Row], scale: Scale, *, note: str = "") -> Panel:
-    """Lay out one panel: a row a system, shared axis below."""
-    left, right = float(LABEL_WIDTH), float(WIDTH - VALUE_WIDTH)
-
-    def x_of(value: float) -> float:
-        unit = (value - scale.low) / (scale.high - scale.low)
-        return round(left + unit * (right - left), 2)
-
-    marks = []
-    for index, row in enumerate(rows):
-        y = TOP + (index + 0.5) * ROW_HEIGHT
-        marks.append(
-            Mark(
-                name=row.name,
-                label=shorten(row.name),
-                style=row.style,
-                y=y,
-                value=signed(row.spread.centre if row.spread else None),
-                drawn=_drawn(row.spread, x_of) if row.spread else None,
-            )
+    def draw(figure: Figure) -> None:
+        plot = _WIDTH - _LABELS - _VALUES
+        axes = figure.add_axes(
+            (_LABELS / _WIDTH, _AXIS / height, plot / _WIDTH, _ROW * len(rows) / height)
         )
-    axis_y = TOP + len(rows) * ROW_HEIGHT + 2
-    ticks = tuple(
-        Tick(x=x_of(t), text=_tick_text(t, scale.step), zero=abs(t) < scale.step / 1e6)
-        for t in scale.ticks
+        axes.set(xlim=limits, ylim=(len(rows) - 0.5, -0.5))
+        axes.set_yticks(range(len(rows)), [_shorten(row.name) for row in rows])
+        axes.tick_params(length=0, labelsize=_FONT)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x", color="#dddddd", lw=0.6)
+        axes.set_axisbelow(True)
+        axes.axvline(0, color="#767676", lw=0.8)
+        for y, row in enumerate(rows):
+            value = signed(row.spread.centre if row.spread else None)
+            place = axes.get_yaxis_transform()
+            axes.text(1.03, y, value, transform=place, va="center", fontsize=_FONT)
+            if row.spread is None:
+                continue
+            s, colour = row.spread, row.colour
+            axes.hlines(y, s.low, s.high, color=colour, lw=1.4)
+            if s.box_low is not None and s.box_high is not None:
+                width = s.box_high - s.box_low
+                axes.barh(y, width, left=s.box_low, height=0.6, color=colour, alpha=0.3)
+                axes.vlines(s.centre, y - 0.35, y + 0.35, color=colour, lw=2)
+            else:
+                face = "white" if row.bound else colour
+                axes.plot(s.centre, y, "o", ms=5, color=colour, markerfacecolor=face)
+
+    picture = draw_figure(
+        draw, size=(_WIDTH / _DOTS, height / _DOTS), layout=None, text_as_text=True
     )
     return Panel(
         title=title,
         note=note,
-        summary="; ".join(_spoken(row) for row in rows),
-        width=WIDTH,
-        height=axis_y + AXIS_HEIGHT,
-        plot_left=left,
-        plot_right=right,
-        axis_y=axis_y,
-        ticks=ticks,
-        marks=tuple(marks),
+        summary="; ".join(map(_spoken, rows)),
+        picture=data_uri("image/svg+xml", picture["svg"]),
     )
 
 
-def _drawn(spread: Spread, x_of: Callable[[float], float]) -> Drawn:
-    box = None
-    if spread.box_low is not None and spread.box_high is not None:
-        start = x_of(spread.box_low)
-        box = (start, round(max(x_of(spread.box_high) - start, 1.0), 2))
-    return Drawn(x=x_of(spread.centre), low=x_of(spread.low), high=x_of(spread.high), box=box)
-
-
-def _tick_text(value: float, step: float) -> str:
-    return f"{value:.{max(0, -math.floor(math.log10(step)))}f}".replace("-", "−")
+def _shorten(name: str) -> str:
+    return name if len(name) <= _LABEL_CHARACTERS else f"{name[: _LABEL_CHARACTERS - 1]}…"
 
 
 def _spoken(row: Row) -> str:

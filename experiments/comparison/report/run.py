@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.comparison.errors import RecordsError
 from experiments.comparison.records import Record, read_records
+from experiments.comparison.runner import Run
 
 SUMMARY_SCHEMA = 1
 """Version of summary.json this page is made from; another one is refused."""
@@ -31,6 +32,12 @@ class RunFolder:
             self.summary["systems"],
             key=lambda s: (s["bound"], s["rank"] is None, s["rank"] or 0),
         )
+
+
+def run_just_made(run: Run, summary: Mapping[str, Any]) -> RunFolder:
+    """A run as its comparison has it in memory."""
+    records = {entry.system.name: {r["index"]: r for r in entry.records} for entry in run.systems}
+    return RunFolder(folder=run.folder, summary=summary, records=records)
 
 
 def read_run(folder: Path) -> RunFolder:

@@ -12,8 +12,8 @@ import pytest
 
 from experiments.analysis import oracle_order
 from experiments.analysis.oracle_order import ORDER, report
-from experiments.comparison.records import SCHEMA
 from lcr.instruction import Task
+from tests.experiments.record_factory import make_record
 
 TASKS = (Task.TSE.value, Task.TAR.value, Task.OVC.value)
 N = 48
@@ -26,18 +26,19 @@ def record(name: str, index: int, score: float | None, **changes: Any) -> dict[s
         {"name": "separate", "detail": "", "seconds": 0, "data": {}},
         {"name": "match", "detail": "", "seconds": 0, "data": {"source_of_output": [[0, 1, 2, 3]]}},
     ]
-    return {
-        "schema": SCHEMA,
-        "system": name,
-        "data_digest": "d",
-        "index": index,
-        "task": TASKS[index % len(TASKS)],
-        "status": "ok",
-        "sources": [{"clip": f"clip{(index * k) % 17}"} for k in (1, 3, 5, 7)],
-        "metrics": {"snr_improvement_db": score},
-        "weights": [{"id": "separator", "sha256": "a" * 64}],
-        "trace": trace,
-    } | changes
+    (source,) = make_record()["sources"]
+    return (
+        make_record(
+            index,
+            system=name,
+            task=TASKS[index % len(TASKS)],
+            sources=[source | {"clip": f"clip{(index * k) % 17}"} for k in (1, 3, 5, 7)],
+            metrics={"snr_improvement_db": score},
+            weights=[{"id": "separator", "sha256": "a" * 64}],
+            trace=trace,
+        )
+        | changes
+    )
 
 
 Scores = Mapping[str, Callable[[int], float | None]]

@@ -20,10 +20,11 @@ from experiments.comparison.records import (
     read_records,
     write_atomic,
 )
+from tests.experiments.record_factory import make_record
 
 
 def record(index: int, **more: Any) -> dict[str, Any]:
-    return {"schema": SCHEMA, "data_digest": "d", "index": index, "prompt": "Träne\n\u2028", **more}
+    return make_record(index, prompt="Träne\n\u2028", **more)
 
 
 def write(path: Path, *records: dict[str, Any]) -> None:
@@ -50,7 +51,7 @@ def test_a_last_line_cut_at_any_byte_is_dropped_and_counted(tmp_path: Path) -> N
     write(path, record(0), record(1))
     whole = path.read_bytes()
     first = whole.index(b"\n") + 1
-    for cut in range(first, len(whole)):
+    for cut in (*range(first, len(whole), 50), len(whole) - 1):
         path.write_bytes(whole[:cut])
         read = read_records(path)
         assert [r["index"] for r in read.records] == [0]
@@ -103,26 +104,27 @@ def test_a_full_disk_leaves_the_file_as_it_was(
 
 def test_nan_never_gets_into_a_record(tmp_path: Path) -> None:
     with RecordsFile(tmp_path / "a.jsonl", size=0) as file, pytest.raises(ValueError, match="JSON"):
-        file.append(record(0, value=float("nan")))
+        file.append(record(0, metrics={"snr_db": float("nan")}))
     assert (tmp_path / "a.jsonl").read_bytes() == b""
 
 
-def test_comparable_drops_times_and_nothing_else() -> None:
-    one = record(
-        3,
-        started="a",
-        finished="b",
-        cost={"wall_s": 1.0, "real_time_factor": 2.0, "peak_bytes": 3, "llm_calls": 4},
-        trace=[{"name": "x", "seconds": 0.5, "detail": "", "data": {}}],
-        metrics={"snr_db": 1.0},
-    )
-    expected = record(
-        3,
-        cost={"llm_calls": 4},
-        trace=[{"name": "x", "detail": "", "data": {}}],
-        metrics={"snr_db": 1.0},
-    )
-    assert comparable(one) == expected
+def test_an_unknown_key_or_a_wrong_type_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for change, key in (({"mood": 1}, "mood"), ({"index": "1"}, "index"), ({"audio": {}}, "audio")):
+        path.write_text(json.dumps(record(0) | change) + "\n")
+        with pytest.raises(RecordsError, match=rf"line 1 .*{key}"):
+            read_records(path)
+
+
+def test_comparable_drops_times_and_memory_and_nothing_else() -> None:
+    step = {"name": "x", "seconds": 0.5, "detail": "", "data": {}}
+    one, other = record(3, trace=[step]), record(3, trace=[step | {"seconds": 1.5}])
+    other["started"], other["finished"] = "later", "later still"
+    for cost in ("wall_s", "real_time_factor", "peak_bytes", "peak_device_bytes"):
+        other["cost"][cost] = 9
+    assert comparable(one) == comparable(other)
+    for changed in ({"metrics": {}}, {"status": "error"}, {"trace": []}, {"seed": 1}):
+        assert comparable(one) != comparable(other | changed)
     assert "started" in one
 
 

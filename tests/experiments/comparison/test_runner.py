@@ -34,7 +34,7 @@ def run(
 ) -> Callable[..., dict[str, Any]]:
     """Run the command into one folder; gives its summary."""
     monkeypatch.setattr(
-        "experiments.comparison.report.write_report", lambda folder: folder / "report.html"
+        "experiments.comparison.report.write_report", lambda run: run.folder / "report.html"
     )
 
     def ran(*arguments: object, status: int = 0, out: str = "out") -> dict[str, Any]:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ import soundfile
 from PIL import Image
 
 from experiments.comparison.errors import RecordsError
-from experiments.comparison.report import write_report
+from experiments.comparison.report import read_run, write_report
 from experiments.comparison.report.examples import make_cards
 from experiments.comparison.report.media import (
     Clip,
@@ -29,8 +30,7 @@ from experiments.comparison.report.media import (
     read_clip,
     spectrogram_uri,
 )
-from experiments.comparison.report.plots import Spread, scale_for, signed
-from experiments.comparison.report.run import read_run
+from experiments.comparison.report.plots import Row, Spread, draw_panel, limits_of, signed
 from lcr.instruction import Task
 from tests.browser import chromium
 from tests.experiments.report_run import Contender, Sound, blend, build_run
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(folder: Path) -> Path:
-    return write_report(folder)
+    return write_report(read_run(folder))
 
 
 class Reader(html.parser.HTMLParser):
@@ -106,7 +106,8 @@ def page(report: Path) -> Reader:
 
 def test_hostile_text_is_shown_as_text(page: Reader, report: Path) -> None:
     assert len(page.all("script")) == 1
-    assert all(image["src"].startswith("data:image/png;") for image in page.all("img"))
+    kinds = ("data:image/png;", "data:image/svg+xml;")
+    assert all(image["src"].startswith(kinds) for image in page.all("img"))
     assert not [a for _, attrs in page.elements for a in attrs if a.startswith("on")]
     shown = " ".join(page.texts)
     for text in HOSTILE:
@@ -135,7 +136,8 @@ def test_the_page_loads_nothing_and_its_policy_allows_nothing_else(page: Reader)
 def test_every_example_has_every_sound_that_exists(page: Reader) -> None:
     # 3 examples of mixture, target and 5 systems; the failing system has no sound on two.
     assert len(page.all("audio")) == 3 * 7 - 2
-    assert len(page.all("img")) == 3 * 7 - 2
+    pictures = [image for image in page.all("img") if image["src"].startswith("data:image/png;")]
+    assert len(pictures) == 3 * 7 - 2
     assert all(image["alt"] for image in page.all("img"))
     for player in page.all("audio"):
         head, content = player["src"].split(",", 1)
@@ -179,7 +181,7 @@ def test_a_lost_sound_is_said_and_not_fatal(folder: Path, tmp_path: Path) -> Non
     lost.unlink()
     (broken,) = copy.glob("audio/*/00000/half-way@*.wav")
     broken.write_bytes(b"RIFF nonsense")
-    text = write_report(copy).read_text(encoding="utf-8")
+    text = write_report(read_run(copy)).read_text(encoding="utf-8")
     assert "no audio file target.wav" in text
     assert "cannot read half-way@" in text
 
@@ -190,7 +192,7 @@ def test_a_path_out_of_the_folder_is_not_read(folder: Path, tmp_path: Path) -> N
     summary["systems"][0]["records"] = "../secret.jsonl"
     (tmp_path / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     with pytest.raises(RecordsError, match="outside the run's folder"):
-        write_report(tmp_path)
+        write_report(read_run(tmp_path))
     run = read_run(folder)
     examples = [dict(run.summary["examples"][0], estimates={"half-way": "../../secret.wav"})]
     with pytest.raises(RecordsError, match="outside the run's folder"):
@@ -199,11 +201,11 @@ def test_a_path_out_of_the_folder_is_not_read(folder: Path, tmp_path: Path) -> N
 
 def test_a_folder_without_a_finished_run_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RecordsError, match=r"cannot read .*summary\.json"):
-        write_report(tmp_path)
+        write_report(read_run(tmp_path))
     assert not (tmp_path / "report.html").exists()
     shutil.copy(folder / "summary.json", tmp_path)
     with pytest.raises(RecordsError, match="holds 0 of the summary's 6 examples"):
-        write_report(tmp_path)
+        write_report(read_run(tmp_path))
 
 
 def test_encoding_refuses_what_it_would_clip() -> None:
@@ -237,12 +239,29 @@ def test_clips_that_cannot_be_heard_say_why(tmp_path: Path) -> None:
         read_clip(path)
 
 
+def row(low: float, high: float) -> Row:
+    spread = Spread(low=low, high=high, centre=(low + high) / 2)
+    return Row(name="a", colour="#000000", bound=False, spread=spread)
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 0), (-0.01, 0.02), (-31, 12), (3, 60), (-8, -2)])
-def test_scales_hold_zero_and_all_they_show(low: float, high: float) -> None:
-    scale = scale_for([Spread(low=low, high=high, centre=(low + high) / 2)])
-    assert scale.low <= min(low, 0)
-    assert scale.high >= max(high, 0)
-    assert 2 <= len(scale.ticks) <= 7
+def test_axes_hold_zero_and_all_they_show(low: float, high: float) -> None:
+    least, most = limits_of([row(low, high)])
+    assert least <= min(low, 0) <= max(high, 0) <= most
+    assert least < most
+
+
+def test_panels_are_pictures_with_every_row_in_words(page: Reader, folder: Path) -> None:
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    panels = [image for image in page.all("img") if image["src"].startswith("data:image/svg")]
+    assert len(panels) == 2 + 2 * len(summary["tasks"])
+    for panel in panels:
+        text = base64.b64decode(panel["src"].split(",", 1)[1]).decode()
+        assert ElementTree.fromstring(text).tag.endswith("svg")
+        assert "half-way: " in panel["alt"]
+        assert "<script" not in text
+    one = draw_panel("TSE", [row(1, 3)], (0, 4))
+    assert one == draw_panel("TSE", [row(1, 3)], (0, 4))
 
 
 @pytest.mark.parametrize(
