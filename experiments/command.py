@@ -29,7 +29,7 @@ Work: TypeAlias = Callable[[argparse.Namespace], "int | None"]
 
 
 def option(*flags: str, **settings: Any) -> Option:  # noqa: ANN401 (as add_argument takes them)
-    """One argument of `ArgumentParser.add_argument`."""
+    """Describe one argument, as `ArgumentParser.add_argument` takes it."""
     return lambda parser: parser.add_argument(*flags, **settings)
 
 
@@ -46,7 +46,7 @@ def set_option(help: str | None = None) -> Option:
 
 
 def suite_options(*, per_task: int | None) -> tuple[Option, ...]:
-    """Which suite, of which recordings, and how much of it."""
+    """Options that say which suite, of which recordings, and how much of it."""
     return (
         option("--suite", default="studio", metavar="NAME|FILE.toml", help="default: studio"),
         option("--bank", metavar="DIR", help="folder with manifest.csv, for folder suites"),
@@ -55,19 +55,19 @@ def suite_options(*, per_task: int | None) -> tuple[Option, ...]:
 
 
 def mixture_options(*, per_task: int) -> tuple[Option, ...]:
-    """On which mixtures a program measures; `suite_of` reads these options."""
+    """Options that say on which mixtures to measure; `suite_of` reads them."""
     split = option("--split", choices=SPLITS, default="valid", help="default: valid")
     return (*suite_options(per_task=per_task), split, set_option())
 
 
 def suite_of(options: argparse.Namespace) -> SuiteConfig:
-    """The suite that `mixture_options` name. Raises ConfigError."""
+    """Load the suite that `mixture_options` name. Raises ConfigError."""
     changes = {"split": options.split, "per_task": options.per_task, "bank.path": options.bank}
     return load_suite(options.suite, overrides=options.overrides, changes=changes)
 
 
 def named_path(text: str) -> tuple[str, Path]:
-    """NAME=PATH as a pair, for an option's `type`."""
+    """Read NAME=PATH, as an option's `type`."""
     name, _, path = text.partition("=")
     if not name or not path:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")

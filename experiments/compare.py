@@ -84,7 +84,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def resolve_config(options: argparse.Namespace) -> SuiteConfig:
-    """The suite with the command's options on top. Raises ConfigError, UnknownSystemError."""
+    """Load the suite and apply the command's options. Raises ConfigError, UnknownSystemError."""
     changes: dict[str, object] = {
         "bank.path": options.bank,
         "bank.manifest": options.manifest,
@@ -149,7 +149,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _report_writer() -> Callable[[Run, Mapping[str, Any]], Path]:
-    """Imported only here: the light core lacks what pages need. Raises ConfigError."""
+    """Import the report only when it is needed: the light core lacks its libraries. Raises
+    ConfigError."""
     try:
         from experiments.comparison.report import run_just_made, write_report
     except ModuleNotFoundError as error:
@@ -163,7 +164,7 @@ def _report_writer() -> Callable[[Run, Mapping[str, Any]], Path]:
 def _build(
     config: SuiteConfig, *, device: str, leave_out: bool
 ) -> tuple[list[ReadySystem], dict[str, str]]:
-    """The systems; with `leave_out`, those that cannot be built here are named with why."""
+    """Build the systems; with `leave_out`, say why some cannot be built instead of failing."""
     systems: list[ReadySystem] = []
     not_run: dict[str, str] = {}
     for name in config.systems:

@@ -58,13 +58,13 @@ def join_processes(rank: int, world: int, port: int, threads: int) -> None:
 
 
 def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) -> None:
-    """One process of several on this machine."""
+    """Run one of several processes on this machine."""
     join_processes(rank, options.processes, port, options.threads)
     work(options, recipe)
 
 
 def work(options: argparse.Namespace, recipe: Recipe) -> None:
-    """This process's part. What a person can put right ends it with one line and status 2."""
+    """Do this process's part; end with one line and status 2 on what a person can put right."""
     try:
         _work(options, recipe)
     except LcrError as error:
@@ -139,7 +139,8 @@ def _train(loop: Loop, options: argparse.Namespace, rank: int) -> dict[str, floa
 
 
 def export(loop: Loop, path: Path) -> None:
-    """What training changed, averaged, in one safetensors file with module names as prefixes."""
+    """Write the averaged weights that training changed to one safetensors file, with module
+    names as prefixes."""
     tensors: dict[str, torch.Tensor] = {}
     for name, state in loop.averaged().items():
         module = loop.stage.modules[name]

@@ -72,8 +72,8 @@ _RIGHT: dict[str, Callable[[Finding], bool | None]] = {
 
 
 def summarise(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Means with intervals, by variant, of paired differences, and of what went right, without
-    OVC. Raises ConfigError where nothing is left."""
+    """Summarise all examples but OVC: means by variant, paired differences, shares that went
+    right. Raises ConfigError where nothing is left."""
     without = [f for f in findings if f.task != Task.OVC.value]
     if not without:
         raise ConfigError("no example but those of OVC has a defined score; nothing to analyse")
@@ -99,7 +99,7 @@ def summarise(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def share_json(interval: dict[str, Any]) -> dict[str, Any]:
-    """Within 0 and 1: stratifying spreads values a little beyond them."""
+    """Clip a share's bounds to 0 and 1, which stratifying exceeds a little."""
     bounds = {key: interval[key] for key in ("low", "high") if interval[key] is not None}
     return interval | {key: min(max(bound, 0.0), 1.0) for key, bound in bounds.items()}
 
@@ -122,7 +122,7 @@ def _mean(findings: Sequence[Finding], of: Callable[[Finding], float | None]) ->
 
 
 def to_markdown(whole: dict[str, Any]) -> str:
-    """The tables, and where they come from."""
+    """Write the tables and their sources as Markdown."""
     facts = whole["run"]
     words = f"Where the agent fails on {facts['suite']}, {facts['split']}"
     parts = [f"# {escape(words)}", ""]
@@ -152,7 +152,7 @@ def to_markdown(whole: dict[str, Any]) -> str:
 
 
 def to_csv(findings: Sequence[Finding]) -> str:
-    """One line an example."""
+    """Write one line an example."""
     names = list(findings[0].snri_db)
     columns = ("id", "task", "read", "heard", "matched", "missing", "failed", "refused")
     return csv_text(

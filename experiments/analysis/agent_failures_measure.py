@@ -66,8 +66,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Parts:
-    """A mixture taken apart, what is heard of the parts, and the number of the source that each
-    truly is, NONE where it is none."""
+    """What the separator made of a mixture, with the true source (its number, NONE for none) of
+    each part."""
 
     inventory: Inventory
     truth: tuple[int, ...]
@@ -75,8 +75,8 @@ class Parts:
 
 @dataclass
 class Examiner:
-    """Runs the variants with the agent's own listener and planner, and, where there is an
-    extractor, those of the query form too."""
+    """Runs an agent's listener and planner on examples, with the truth in place of one stage
+    after another; also the query form, where there is an extractor."""
 
     listener: Listener
     planner: Planner
@@ -92,7 +92,7 @@ class Examiner:
         """
         self.refused = ""
         asked, mixture = example.instruction, example.mixture[None]
-        told = self._plan(example.prompt, asked.descriptions)
+        with_descriptions = self._plan(example.prompt, asked.descriptions)
         true = Plan(
             descriptions=asked.descriptions,
             gains=asked.gains,
@@ -108,7 +108,7 @@ class Examiner:
             matched = self.listener.match(parts.inventory, asked.descriptions)
             for name, plan, entries in (
                 (AGENT, heard, everyone),
-                (TRUE_DESCRIPTIONS, told, parts.truth),
+                (TRUE_DESCRIPTIONS, with_descriptions, parts.truth),
                 (TRUE_PLAN, true, matched),
                 (TRUE_MATCHING, true, parts.truth),
             ):
@@ -132,7 +132,7 @@ class Examiner:
         defined = {name: value for name, value in scores.items() if value is not None}
         if len(defined) < len(scores):
             return None
-        read = told is not None and _close(told.gains, asked.gains)
+        read = with_descriptions is not None and _close(with_descriptions.gains, asked.gains)
         heard_right = self._right(gains[AGENT], own.truth, asked)
         matched_right = self._right(gains[TRUE_PLAN], own.truth, asked)
         failed = "" if heard_right else ("listening" if read else "reading")
@@ -151,7 +151,7 @@ class Examiner:
         )
 
     def _plan(self, prompt: str, described: Sequence[Description]) -> Plan | None:
-        """None where the planner refuses, or nothing is heard."""
+        """Plan for the described sources; None where the planner refuses or there are none."""
         if not described:
             return None
         try:
@@ -167,7 +167,7 @@ class Examiner:
 
     @staticmethod
     def _right(gains: Sequence[float], truth: Sequence[int], asked: Instruction) -> bool:
-        """Whether every part that is a source has that source's gain."""
+        """Whether every part that is a source gets the gain asked for."""
         pairs = [(g, asked.gains[e]) for g, e in zip(gains, truth, strict=True) if e != NONE]
         return _close([g for g, _ in pairs], [g for _, g in pairs])
 
@@ -177,7 +177,8 @@ def _close(gains: Sequence[float], asked: Sequence[float]) -> bool:
 
 
 def parts_of(inventory: Inventory, sources: NDArray[np.float32]) -> Parts:
-    """With the true assignment of the parts to `sources` (n, samples): that of highest SNR."""
+    """Assign each part to the source that it matches with the highest SNR; `sources` is (n,
+    samples)."""
     if not inventory.heard:
         return Parts(inventory, ())
     cost = pairwise_cost(
@@ -188,7 +189,8 @@ def parts_of(inventory: Inventory, sources: NDArray[np.float32]) -> Parts:
 
 
 def ideal_parts(listener: Listener, example: Example) -> Parts:
-    """The sources by the ideal ratio mask in place of the separator, as the listener hears them."""
+    """Make the parts by the ideal ratio mask instead of the separator, and let the listener
+    describe them."""
     count = len(example.sources)
     ideal = ideal_ratio_mask()
     stems = [

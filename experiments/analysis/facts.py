@@ -14,7 +14,7 @@ from lcr.catalogue.machine import cpu_model
 def facts_of(
     config: SuiteConfig, examples: Examples, weights: Mapping[str, str], *, device: str = "cpu"
 ) -> dict[str, Any]:
-    """Data, weights, code and machine, as JSON values."""
+    """Say which data, weights, code and machine figures come from, as JSON values."""
     return {
         "suite": config.name,
         "split": config.split,

@@ -64,7 +64,7 @@ class Verdict:
 
 
 def cases_of(path: Path | None, limit: int) -> list[Case]:
-    """The first `limit` mixtures of a manifest, or as many instructions of our own."""
+    """Read the first `limit` mixtures of a manifest, or write as many prompts of our own."""
     if path is None:
         return list(_own(limit))
     mixtures = list(read_paper_set(path))[:limit]
@@ -83,7 +83,7 @@ def _own(count: int) -> Iterator[Case]:
 
 
 def judge_ids(written: Written, asked: Instruction) -> Verdict:
-    """Of a plan that was to name ids of the true inventory."""
+    """Judge a plan that names sources by their ids in the true inventory."""
     inventory = inventory_of(asked.descriptions)
     try:
         gains = in_gains(read_plan(written.text, inventory), inventory).gains
@@ -95,8 +95,8 @@ def judge_ids(written: Written, asked: Instruction) -> Verdict:
 
 
 def judge_words(written: Written, asked: Instruction) -> Verdict:
-    """Of a plan that was to describe sources: does an audio model that knows `LABELS`, and hears
-    everything rightly, know what is meant?"""
+    """Judge a plan that describes sources in words: would a perfect audio model of `LABELS` know
+    which are meant?"""
     try:
         planned = read_plan(written.text, ())
     except PlanError as error:
@@ -139,7 +139,7 @@ def _compared(gains: Sequence[float], asked: Instruction) -> Verdict:
 def answers(
     planner: GenerativePlanner, cases: Sequence[Case], *, ids: bool, batch: int
 ) -> list[Written]:
-    """Written in batches of prompts of about one length, in the cases' order."""
+    """Ask the planner in batches of prompts of like length; answers come in the cases' order."""
     order = sorted(range(len(cases)), key=lambda i: len(cases[i].prompt))
     found: dict[int, Written] = {}
     for start in range(0, len(order), batch):
@@ -151,7 +151,7 @@ def answers(
 
 
 def summary(cases: Sequence[Case], written: Sequence[Written], *, ids: bool) -> dict[str, Any]:
-    """Shares of all prompts, the two main ones with 95 % intervals over mixtures."""
+    """Summarise how answers ended, with 95 % intervals over mixtures for the two main shares."""
     judge = judge_ids if ids else judge_words
     verdicts = [judge(one, case.asked) for one, case in zip(written, cases, strict=True)]
     mixture = np.array([case.mixture for case in cases])

@@ -59,7 +59,7 @@ class Answer:
 
 
 def answers_of(listener: Listener, example: Example) -> Iterator[Answer]:
-    """All questions about one mixture's sources."""
+    """Ask all questions about the sources of one mixture."""
     heard = parts_of(listener.listen(example.mixture[None], example.sample_rate), example.sources)
     for source, clip in enumerate(example.clips):
         found = source in heard.truth
@@ -114,7 +114,7 @@ def _judged(
 
 
 def _choices(beliefs: Beliefs, description: object) -> Iterator[tuple[str, dict[str, float], str]]:
-    """What could be said of the source, and what is true of it."""
+    """List each question's candidates with their probabilities, and the true one."""
     if isinstance(description, AudioDescription):
         yield "label", dict(beliefs.labels), description.label
         return
@@ -125,8 +125,8 @@ def _choices(beliefs: Beliefs, description: object) -> Iterator[tuple[str, dict[
 
 
 def best_nats(answers: Sequence[Answer]) -> tuple[float, float]:
-    """What to add to `ListenerConfig.speech_nats` so that most of these sources get their kind
-    (the middle of the best range), and the share that then do."""
+    """Find what to add to `ListenerConfig.speech_nats` so that most sources get their kind; also
+    the share that then do. Of equally good values it is the middle."""
     odds = np.array([a.odds for a in answers if a.odds is not None])
     speech = np.array([a.speech for a in answers if a.odds is not None])
     edges = np.concatenate([[odds.min() - 1], np.sort(odds), [odds.max() + 1]])
@@ -138,7 +138,8 @@ def best_nats(answers: Sequence[Answer]) -> tuple[float, float]:
 
 
 def table(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    """One row a question and input: share right with its interval, clustered by clip."""
+    """Compute a row for each question and input: the share right, with an interval clustered by
+    clip."""
     rows: list[dict[str, Any]] = []
     for question in ("found", KIND, KIND_BY_CLAPS, *STYLE_VALUES, "label"):
         for of in (SEPARATED, APART):
@@ -163,7 +164,7 @@ def table(answers: Sequence[Answer]) -> list[dict[str, Any]]:
 
 
 def to_markdown(whole: dict[str, Any]) -> str:
-    """The table, and where it comes from."""
+    """Write the table and its sources as Markdown."""
 
     def share(value: float | None) -> str:
         return "–" if value is None else f"{100 * value:.1f} %"

@@ -70,7 +70,7 @@ class Agreement:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderReport:
-    """Of one run: the steps down, and how often gains agree."""
+    """What one run says about the order: each step down, and how often gains agree."""
 
     suite: str
     steps: tuple[StepDown, ...]
@@ -83,8 +83,8 @@ class OrderReport:
 
 
 def report(folder: Path, order: Sequence[str] = ORDER) -> OrderReport:
-    """Of a suite's folder that `compare.py` has written. Raises ConfigError where the run or a
-    system in it is missing, RecordsError."""
+    """Test the order on a folder that `compare.py` has written. Raises ConfigError where the run
+    or a system in it is missing, RecordsError."""
     records, suite = _read(folder, order)
     return OrderReport(
         suite=suite,
@@ -155,17 +155,17 @@ def _weights(record: Record) -> set[str]:
 
 
 def _gains(record: Record) -> list[float]:
-    """Of each output of each chunk and channel; [] where the trace does not tell."""
-    told: dict[str, list[Any]] = {"plan": [], "match": []}
+    """Read from a trace the gain of each separated output; [] where the trace does not tell."""
+    steps: dict[str, list[Any]] = {"plan": [], "match": []}
     for step in record["trace"]:
-        if step["name"] in told:
-            told[step["name"]].append(step["data"])
-    if len(told["plan"]) != 1 or not {"gains", "rest"} <= set(told["plan"][0]):
+        if step["name"] in steps:
+            steps[step["name"]].append(step["data"])
+    if len(steps["plan"]) != 1 or not {"gains", "rest"} <= set(steps["plan"][0]):
         return []
-    gains = [*told["plan"][0]["gains"], told["plan"][0]["rest"]]  # -1, no source, is the last
+    gains = [*steps["plan"][0]["gains"], steps["plan"][0]["rest"]]  # -1, no source, is the last
     return [
         gains[source]
-        for data in told["match"]
+        for data in steps["match"]
         for row in data["source_of_output"]
         for source in row
     ]
@@ -173,21 +173,21 @@ def _gains(record: Record) -> list[float]:
 
 def lines(found: OrderReport) -> list[str]:
     """The report in words."""
-    told = [f"{found.suite}: SNR improvement in dB, paired, mean over tasks [95 % interval]"]
+    words = [f"{found.suite}: SNR improvement in dB, paired, mean over tasks [95 % interval]"]
     for step in found.steps:
-        told.append(
+        words.append(
             f"  {step.better} less {step.worse}: {_words(step.without_ovc)} without OVC, "
             f"{_words(step.difference)} with it ({step.n} of {step.of} mixtures): {step.verdict}"
         )
     for agreement in found.agreements:
         share = agreement.reason if agreement.share is None else _words(agreement.share, 100, " %")
-        told.append(f"  outputs of {agreement.system} with their true gain: {share}")
+        words.append(f"  outputs of {agreement.system} with their true gain: {share}")
     endings = {
         "holds": "the paper's order holds",
         "reversed": "the paper's order does not hold",
         "undecided": "the intervals do not decide the paper's order",
     }
-    return [*told, f"  {endings[found.verdict]}"]
+    return [*words, f"  {endings[found.verdict]}"]
 
 
 def _words(interval: Interval, scale: float = 1, unit: str = "") -> str:

@@ -81,7 +81,7 @@ class Reading:
 
 
 def read_all(planner: Planner, mixtures: Sequence[PaperMixture]) -> Reading:
-    """A prompt that the planner refuses counts as wrong in every source.
+    """Let a planner read all prompts; a prompt that it refuses counts as wrong in every source.
 
     A planner that can reads in batches; its times are then those of `_TIMED` prompts, spread over
     all, that are also read one by one.
@@ -140,12 +140,12 @@ def interval(
 
 
 def groups_of(mixture: PaperMixture) -> list[str]:
-    """The rows of the table that a mixture counts in."""
+    """Name the groups (rows of the table) that a mixture belongs to."""
     found = ["all", f"task {mixture.instruction.task.value}"]
     speakers = [d for d in mixture.instruction.descriptions if isinstance(d, SpeechDescription)]
     if len(speakers) == 2:
-        told = speakers[0].distinguishing(speakers[1])
-        found += [f"speakers differ in {name}" for name in STYLE_ATTRIBUTES if name in told]
+        styles = speakers[0].distinguishing(speakers[1])
+        found += [f"speakers differ in {name}" for name in STYLE_ATTRIBUTES if name in styles]
     return found
 
 
@@ -168,7 +168,7 @@ def table(
     mixtures: Sequence[PaperMixture],
     verdicts: Mapping[tuple[str, int], str] | None = None,
 ) -> list[Row]:
-    """One row a planner and group; those of the prompts that were judged by hand come last."""
+    """Score each planner in each group; the groups judged by hand come last."""
     groups: dict[str, list[int]] = {}
     for number, mixture in enumerate(mixtures):
         for name in groups_of(mixture):
@@ -185,7 +185,7 @@ def table(
 def _judged(
     reading: Reading, mixtures: Sequence[PaperMixture], verdicts: Mapping[tuple[str, int], str]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Which prompts were judged, and how."""
+    """Select the prompts judged by hand: all of them, and by verdict."""
     places = zip(reading.mixture.tolist(), reading.wording.tolist(), strict=True)
     given = [verdicts.get((mixtures[m].id, w), "") for m, w in places]
     said = np.array(given)
@@ -213,7 +213,7 @@ def _row(planner: str, group: str, reading: Reading, inside: NDArray[np.bool_]) 
 def ceiling(
     mixtures: Sequence[PaperMixture], verdicts: Mapping[tuple[str, int], str]
 ) -> str | None:
-    """One line on the share of the judged prompts that say their pattern; None if none is here."""
+    """Say which share of the prompts judged by hand state their pattern; None if none is here."""
     here = {(m.id, w) for m in mixtures for w in range(len(m.prompts))}
     given = [verdict for place, verdict in verdicts.items() if place in here]
     share = share_improved([float(verdict == "c") for verdict in given])
@@ -227,7 +227,7 @@ def ceiling(
 
 
 def show(rows: Sequence[Row]) -> str:
-    """Markdown."""
+    """Write the rows as a Markdown table."""
 
     def share(row: Row, name: str) -> str:
         keys = {"mean": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
@@ -244,7 +244,7 @@ def show(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], folder: Path) -> None:
-    """accuracy.json and accuracy.csv. Raises OutputError."""
+    """Write accuracy.json and accuracy.csv. Raises OutputError."""
     write_json(folder / "accuracy.json", rows)
     text = csv_text(list(rows[0]), (row.values() for row in rows))
     write_atomic(folder / "accuracy.csv", text.encode())

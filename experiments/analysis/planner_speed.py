@@ -33,7 +33,7 @@ READER, GENERATIVE = "LCR's PromptReader", "generative"
 
 
 def readers() -> dict[str, Callable[[Case], object]]:
-    """Every way to read a prompt that can be loaded here."""
+    """Load every prompt reader that can be loaded here."""
     generative = load_planner()
     joint = load_default()
     chat = load_local(str(WEIGHTS / "generative-planner"), budget=Budget())
@@ -65,7 +65,7 @@ def _planning(planner: Planner) -> Callable[[Case], object]:
 
 
 def decoding(planner: GenerativePlanner, cases: Sequence[Case]) -> tuple[float, float]:
-    """Mean tokens written a prompt, and tokens a second."""
+    """Measure the mean tokens written a prompt, and tokens a second."""
     written = [
         planner.write([case.prompt], [inventory_of(case.asked.descriptions)])[0] for case in cases
     ]

@@ -65,14 +65,16 @@ class Proxy:
 
 
 class ClapSimilarity:
-    """`models` by the kind of source that each judges."""
+    """Compares a remix with what the prompt keeps and removes, by one CLAP for each kind of
+    source."""
 
     def __init__(self, models: Mapping[Kind, TextAudioModel]) -> None:
         self._models = models
 
     @torch.inference_mode()
     def __call__(self, audio: Audio, sample_rate: int, example: Example) -> float:
-        """Of a mono remix (1, samples) with what is kept, less that with what is removed."""
+        """Similarity of a mono remix (1, samples) with what is kept, less that with what is
+        removed."""
         instruction = example.instruction
         found: dict[bool, list[float]] = {True: [], False: []}
         for kind, model in self._models.items():
@@ -83,15 +85,15 @@ class ClapSimilarity:
             ]
             if pairs:
                 clip = torch.from_numpy(resample(audio, sample_rate, model.sample_rate))
-                heard = model.embed_audio(clip)
+                embedded = model.embed_audio(clip)
                 texts = embed_descriptions(model, [d for d, _ in pairs])
-                for value, (_, kept) in zip((texts @ heard[0]).tolist(), pairs, strict=True):
+                for value, (_, kept) in zip((texts @ embedded[0]).tolist(), pairs, strict=True):
                     found[kept].append(value)
         return float(np.mean(found[True]) - np.mean(found[False]))
 
 
 def judged(example: Example) -> bool:
-    """Whether something is kept and something removed."""
+    """Whether the prompt keeps something and removes something."""
     removed = [action is Action.REMOVE for action in example.instruction.actions]
     return any(removed) and not all(removed)
 
@@ -99,8 +101,8 @@ def judged(example: Example) -> bool:
 def measure(
     names: Sequence[str], examples: Examples, similarity: ClapSimilarity, *, device: str = "cpu"
 ) -> dict[str, Proxy]:
-    """On the mixtures whose SNR improvement is defined. Raises LcrError where a system cannot be
-    built or a mixture not be made."""
+    """Measure each system on the mixtures whose SNR improvement is defined. Raises LcrError
+    where a system cannot be built or a mixture not be made."""
     some = [examples[i] for i in examples.indices]
     rows = [(i, one) for i, one in enumerate(some) if judged(one)]
     records: list[dict[str, Any]] = [

@@ -38,7 +38,7 @@ Prompts = Sequence[tuple[str, Sequence[Description]]]
 
 
 def garbled(text: str, slips: int, rng: np.random.Generator) -> str:
-    """`text` with a slip in each of `slips` of its words, or in all that are long enough."""
+    """Put a slip into `slips` words of `text`, or into all that are long enough."""
     words = list(_WORD.finditer(text))
     chosen = rng.choice(len(words), min(slips, len(words)), replace=False)
     for match in sorted((words[i] for i in chosen), key=lambda m: -m.start()):
@@ -67,7 +67,7 @@ def own_prompts(count: int, seed: int) -> list[tuple[str, Sequence[Description]]
 
 
 def changed(texts: Sequence[str]) -> tuple[int, Counter[str]]:
-    """How many texts correction changes, and how often it makes which word of which."""
+    """Count the texts that correction changes, and each word it replaces by which."""
     count, pairs = 0, Counter[str]()
     for text in texts:
         better = corrected(text)
@@ -83,7 +83,7 @@ def changed(texts: Sequence[str]) -> tuple[int, Counter[str]]:
 def plans(
     planner: Planner, texts: Sequence[str], prompts: Prompts
 ) -> list[tuple[float, ...] | None]:
-    """The gains of all sources; None where the planner refuses."""
+    """Plan each text; the gains of all sources, None where the planner refuses."""
     found: list[tuple[float, ...] | None] = []
     for text, (_, sources) in zip(texts, prompts, strict=True):
         try:
@@ -94,13 +94,13 @@ def plans(
 
 
 def share(kept: Sequence[bool]) -> str:
-    told = share_improved([1.0 if one else -1.0 for one in kept])
-    interval = {"mean": told.share, "low": told.low, "high": told.high}
+    found = share_improved([1.0 if one else -1.0 for one in kept])
+    interval = {"mean": found.share, "low": found.low, "high": found.high}
     return interval_text(interval, scale=100, unit=" %")
 
 
 def robustness(planner: Planner, prompts: Prompts, seed: int) -> list[str]:
-    """Lines of a Markdown table: slips, plans that stay, without and with correction."""
+    """Measure how many plans survive slips, with and without correction, as a Markdown table."""
     clean = plans(planner, [text for text, _ in prompts], prompts)
     rows = []
     for slips in (1, 2):
@@ -116,9 +116,9 @@ def robustness(planner: Planner, prompts: Prompts, seed: int) -> list[str]:
 
 def false_alarms(name: str, texts: Sequence[str]) -> str:
     count, pairs = changed(texts)
-    told = share([i < count for i in range(len(texts))])
+    found = share([i < count for i in range(len(texts))])
     words = ", ".join(f"{pair} ({n})" for pair, n in pairs.most_common(_SHOWN))
-    return f"{name}: correction changes {told} of {len(texts)} prompts as written; {words or '-'}"
+    return f"{name}: correction changes {found} of {len(texts)} prompts as written; {words or '-'}"
 
 
 @command(

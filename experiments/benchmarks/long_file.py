@@ -67,9 +67,11 @@ def main(options: argparse.Namespace) -> None:
         long = remix("long")
         source = AudioFile.open(path / "long.wav")
         made = AudioFile.open(path / "long.out.wav")
-    told = [(f.samples, f.sample_rate, f.channels, f.container, f.subtype) for f in (source, made)]
-    if told[0] != told[1]:
-        raise RuntimeError(f"the output is {told[1]}, the input {told[0]}")
+    formats = [
+        (f.samples, f.sample_rate, f.channels, f.container, f.subtype) for f in (source, made)
+    ]
+    if formats[0] != formats[1]:
+        raise RuntimeError(f"the output is {formats[1]}, the input {formats[0]}")
     for name, costs in (("lcr --help", helps), ("lcr remix, 5 s, cold", starts)):
         wall, cpu = (summary([getattr(c, k) for c in costs], ".2f") for k in ("wall_s", "cpu_s"))
         print(f"{name}: {wall} s, {cpu} s of processor time, {options.starts} rounds")

@@ -43,7 +43,7 @@ class Taken:
 
 
 def by_chunks(step: Callable[[Audio], object], audio: Audio, chunk: int) -> Taken:
-    """One chunk after another."""
+    """Feed the audio chunk by chunk, and time each."""
     taken = Taken([], [])
     for start in range(0, audio.shape[1] - chunk + 1, chunk):
         began, used = time.perf_counter(), time.thread_time()
@@ -73,7 +73,7 @@ class SlidingWindow:
 
 
 def race(options: argparse.Namespace) -> None:
-    """Times a chunk, ours and the peer's."""
+    """Time a chunk in our streaming remixer and in the peer."""
     rate, seconds = options.rate, options.seconds
     chunk = round(options.chunk_ms * rate / 1000)
     audio = _sound(rate, seconds)
@@ -97,7 +97,7 @@ def race(options: argparse.Namespace) -> None:
 
 
 def endure(options: argparse.Namespace) -> None:
-    """Memory and drift over minutes."""
+    """Measure memory and drift over minutes of audio."""
     rate = options.rate
     stream = StreamingRemixer(load_live(options.model), PROMPT, sample_rate=rate)
     period = _sound(rate, _PERIOD_S)
@@ -122,7 +122,7 @@ def endure(options: argparse.Namespace) -> None:
 
 
 def _sound(rate: int, seconds: float) -> Audio:
-    """Bursts of noise over a chord, the same for all."""
+    """Make bursts of noise over a chord, equal in every run."""
     rng = np.random.default_rng(0)
     t = np.arange(round(seconds * rate)) / rate
     chord = sum(np.sin(2 * np.pi * f * t) for f in (200.0, 300.0, 500.0))

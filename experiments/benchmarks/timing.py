@@ -10,7 +10,7 @@ import torch
 
 
 def interleaved(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each peer in each round, one after another within a round, after one warm-up."""
+    """Time each peer once a round, in turns, after one warm-up; seconds by peer."""
     times: dict[str, list[float]] = {name: [] for name in peers}
     for run in peers.values():
         run()
@@ -23,7 +23,7 @@ def interleaved(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[
 
 
 def print_race(title: str, times: Mapping[str, Sequence[float]], ours: str) -> None:
-    """Each peer's time and its ratio to `ours`, medians with the range over the rounds."""
+    """Print each peer's time and its ratio to `ours`: medians, with the range over the rounds."""
     rounds = len(times[ours])
     print(
         f"\n{title}, {torch.get_num_threads()} thread(s), {rounds} interleaved rounds: "

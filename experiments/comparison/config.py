@@ -42,7 +42,7 @@ def read_config(
     what: str = "file",
     changes: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
-    """A TOML file's table. Raises ConfigError.
+    """Read a TOML file into a table. Raises ConfigError.
 
     `changes` maps keys such as "bank.path" to values, of which None changes nothing; `overrides`,
     "key.sub=value" each, go on top of them.
@@ -82,7 +82,7 @@ def _put(table: dict[str, Any], key: str, value: object, override: str) -> None:
 
 
 def build(cls: type[T], table: Mapping[str, object], *, where: str) -> T:
-    """A dataclass from a table of the same keys.
+    """Make a dataclass of a table with the same keys.
 
     Raises ConfigError on an unknown key (with a suggestion), a value of a wrong type, and values
     that the dataclass refuses.
@@ -97,7 +97,7 @@ def build(cls: type[T], table: Mapping[str, object], *, where: str) -> T:
 
 
 def _words(cls: type, error: ValidationError) -> str:
-    """The first problem, in the words of whoever wrote the file."""
+    """Describe the first problem in the words of TOML."""
     problems = error.errors(include_url=False)
     unknown = [one for one in problems if one["type"] == "unexpected_keyword_argument"]
     first = (unknown or problems)[0]
@@ -121,7 +121,7 @@ def _keys(cls: type, path: Sequence[int | str]) -> list[str]:
 
 
 def _type_at(cls: type, path: Sequence[int | str]) -> Any:  # noqa: ANN401 (a type hint)
-    """The type of a field, of an item or of a mapping's value, as deep as the path goes."""
+    """Find the type of a field, an item or a mapping's value, by its path."""
     found: Any = cls
     for part in path:
         if dataclasses.is_dataclass(found):
@@ -134,7 +134,7 @@ def _type_at(cls: type, path: Sequence[int | str]) -> Any:  # noqa: ANN401 (a ty
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Words to put after "unknown x": the closest name, or the names there are."""
+    """Text to put after "unknown x": the closest name, or all names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"

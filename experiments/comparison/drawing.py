@@ -33,7 +33,7 @@ def draw_figure(
     layout: Literal["constrained"] | None = "constrained",
     text_as_text: bool = False,
 ) -> dict[str, bytes]:
-    """A figure of `size` inches in each of the file formats `kinds`, drawn once.
+    """Draw a figure of `size` inches once, and save it in each of the formats `kinds`.
 
     With `text_as_text` an SVG holds letters instead of their outlines.
     """

@@ -43,7 +43,8 @@ def resolve_device(wanted: str) -> str:
 
 
 def code_state() -> CodeRecord:
-    """Commit of this checkout and whether tracked files differ from it; null outside of git."""
+    """Say which commit this checkout is at, and whether tracked files differ from it; None
+    outside of git."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no") if commit else None
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
@@ -60,7 +61,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def environment(device: str) -> EnvRecord:
-    """Versions of Python and torch, the device, and how many threads torch or numpy may use."""
+    """Say which Python, torch, device and number of threads a run has."""
     try:
         torch_version = version("torch")
     except PackageNotFoundError:

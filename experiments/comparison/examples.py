@@ -132,7 +132,8 @@ def _size(example: Example) -> int:
 
 
 def shown_indices(wanted: int, *, per_task: int, tasks: int) -> tuple[int, ...]:
-    """Which examples' audio is kept: spread over the tasks first, then over the rounds."""
+    """Choose the examples whose audio is kept: from as many tasks as possible, then more of
+    each."""
     wanted = min(wanted, per_task * tasks)
     found: list[int] = []
     while len(found) < wanted:
@@ -142,7 +143,7 @@ def shown_indices(wanted: int, *, per_task: int, tasks: int) -> tuple[int, ...]:
 
 
 def build_bank(config: BankConfig) -> Bank | PaperBank:
-    """The bank of sources. Raises ConfigError, ManifestError, DataRootError."""
+    """Open the bank of sources. Raises ConfigError, ManifestError, DataRootError."""
     if config.kind == "paper":
         if not config.manifest:
             raise ConfigError("this suite needs the authors' manifest; say which with --manifest")
@@ -173,7 +174,7 @@ def _bank_of_sources(config: BankConfig) -> Bank:
 
 
 def source_rows(example: Example) -> list[SourceRecord]:
-    """Each source of an example as JSON values: clip, group, action and description."""
+    """Describe each source of an example as JSON values."""
     instruction = example.instruction
     rows = zip(
         example.clips, example.groups, instruction.actions, instruction.descriptions, strict=True
@@ -193,7 +194,8 @@ def source_rows(example: Example) -> list[SourceRecord]:
 
 
 def sound_path(data_digest: str, index: int, name: str) -> str:
-    """Where a sound of an example is kept; `name` is mixture, target or a system's file stem."""
+    """Say where a sound of an example is kept; `name` is mixture, target or a system's file
+    stem."""
     return f"audio/{data_digest[:12]}/{index:05d}/{name}.wav"
 
 

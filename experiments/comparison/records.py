@@ -145,7 +145,7 @@ _RECORDS = TypeAdapter(list[Record], config=ConfigDict(extra="forbid", strict=Tr
 
 
 def key_of(record: Record) -> Key:
-    """What a record is about."""
+    """Say what a record is about: its data and its example."""
     return record["data_digest"], record["index"]
 
 

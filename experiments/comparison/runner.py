@@ -219,7 +219,7 @@ class _Job:
     env: EnvRecord
 
     def run(self, meter: MemoryMeter, advance: Callable[[], None]) -> dict[Key, Record]:
-        """Append what is missing; the new records."""
+        """Run and record what is missing; the new records by key."""
         plan, missing = self.plan, set(self.plan.missing)
         made: dict[Key, Record] = {}
         with RecordsFile(plan.path, size=plan.size) as file:

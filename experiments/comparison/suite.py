@@ -78,13 +78,13 @@ class SuiteConfig:
 
 
 def digest_of(value: object) -> str:
-    """sha256 hex of a value's canonical JSON."""
+    """Compute the sha256 (hex) of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_table(config: object) -> dict[str, Any]:
-    """A config as plain JSON values."""
+    """Turn a config into plain JSON values."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))  # type: ignore[call-overload]
     return plain
 
@@ -99,7 +99,7 @@ def load_suite(
     overrides: Sequence[str] = (),
     changes: Mapping[str, object] | None = None,
 ) -> SuiteConfig:
-    """The suite of that name, or of that TOML file.
+    """Load the suite of that name, or that TOML file.
 
     `changes` maps keys such as "bank.path" to values, of which None changes nothing; `overrides`,
     "key.sub=value" each, go on top of them.

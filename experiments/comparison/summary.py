@@ -44,7 +44,7 @@ class Value:
 
 
 def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
-    """The summary as JSON values; see `experiments/report` and `tables` for its readers."""
+    """Summarise a run as JSON values, which `tables` and `report` print."""
     values = {entry.system.name: values_of(entry.records) for entry in run.systems}
     tasks = [t.value for t in Task if any(v.task == t.value for vs in values.values() for v in vs)]
     systems = [_system(entry, values[entry.system.name], tasks) for entry in run.systems]
@@ -74,19 +74,19 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
 
 
 def value_of(record: Mapping[str, Any], value: float) -> Value:
-    """A figure about a record's example."""
+    """Attach a figure to the example of a record."""
     clips = tuple(source["clip"] for source in record["sources"])
     return Value(index=record["index"], task=record["task"], clips=clips, value=value)
 
 
 def values_of(records: Iterable[Record], measure: str = MEASURE) -> list[Value]:
-    """Every defined score, in the records' order."""
+    """Collect every defined score, in the records' order."""
     pairs = [(record, record["metrics"][measure]) for record in records]
     return [value_of(record, score) for record, score in pairs if score is not None]
 
 
 def paired_differences(better: Iterable[Record], worse: Iterable[Record]) -> list[Value]:
-    """`better` less `worse`, on the examples that have a score in both."""
+    """Subtract `worse` from `better` on the examples that have a score in both."""
     return _differences(values_of(better), values_of(worse))
 
 
@@ -148,7 +148,7 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
 
 
 def without_ovc(values: Sequence[Value]) -> list[Value]:
-    """Values of all tasks but overall volume control."""
+    """Leave out overall volume control."""
     return [v for v in values if v.task != Task.OVC.value]
 
 
@@ -159,7 +159,7 @@ def _input_mean(records: Sequence[Record], task: str) -> float | None:
 
 
 def interval_json(interval: Interval) -> dict[str, Any]:
-    """An interval as summary.json holds it."""
+    """Write an interval as summary.json holds it."""
     return {
         "mean": interval.mean,
         "low": interval.low,
@@ -174,13 +174,13 @@ def _share(share: Any) -> dict[str, Any]:  # noqa: ANN401 (Proportion or WinRate
 
 
 def _weighted(values: Sequence[Value]) -> list[float]:
-    """Numbers whose mean is the mean of the tasks' means."""
+    """Weight values so that their mean is the mean of the tasks' means."""
     counts = _counts(values)
     return [v.value * len(values) / (len(counts) * counts[v.task]) for v in values]
 
 
 def _stratified(values: Sequence[Value]) -> list[float]:
-    """As `_weighted`, but spread only as each task's values spread around their own mean."""
+    """Weight values as `_weighted` does, but let each spread only around its own task's mean."""
     counts = _counts(values)
     if not counts or min(counts.values()) < 2:
         return _weighted(values)
@@ -206,12 +206,12 @@ def _counts(values: Sequence[Value]) -> dict[str, int]:
 
 
 def _by_slot(values: Sequence[Value]) -> list[list[str]]:
-    """Cluster ids by each source slot in turn."""
+    """List the cluster of each value, for each source slot in turn."""
     return [list(slot) for slot in zip(*(v.clips for v in values), strict=True)]
 
 
 def mean_interval(values: Sequence[Value]) -> Interval:
-    """The average with the widest of the intervals by source slot."""
+    """Average the tasks' means; of the intervals by source slot take the widest."""
     numbers = _stratified(values)
     found = [bootstrap_mean(numbers, clusters=slot) for slot in _by_slot(values)]
     return max(found, key=_width) if found else bootstrap_mean([])
@@ -226,7 +226,7 @@ def _width(interval: Interval) -> float:
 def _add_comparison(
     systems: list[dict[str, Any]], values: Mapping[str, Sequence[Value]], *, wanted: str
 ) -> str | None:
-    """Ranks, and wins and p-values against one system, without OVC; bounds take no part."""
+    """Rank the systems, and test each against one of them, without OVC; bounds take no part."""
     key: Callable[[dict[str, Any]], float] = lambda s: s["average_without_ovc"]["mean"]  # noqa: E731
     ranked = sorted(
         (s for s in systems if not s["bound"] and key(s) is not None), key=key, reverse=True
@@ -262,7 +262,7 @@ def _differences(mine: Sequence[Value], theirs: Sequence[Value]) -> list[Value]:
 
 
 def _shown(run: Run) -> list[dict[str, Any]]:
-    """The examples whose audio is kept, in order, with paths in the suite's folder."""
+    """List the examples whose audio is kept, with paths in the suite's folder."""
     rows: list[dict[str, Any]] = []
     for index in run.shown:
         record = run.systems[0].records[index]
@@ -287,7 +287,7 @@ def _shown(run: Run) -> list[dict[str, Any]]:
 
 
 def _notes(run: Run, records: Sequence[Record]) -> list[str]:
-    """What a reader of the figures should know, one sentence each."""
+    """Write what a reader of the figures should know, one sentence each."""
     notes: list[str] = []
     if run.config.bank.kind == "folder":
         notes.append(

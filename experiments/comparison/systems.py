@@ -78,8 +78,9 @@ class Outcome:
 def resolve_names(
     wanted: Sequence[str], options: Mapping[str, Mapping[str, object]] | None = None
 ) -> tuple[str, ...]:
-    """The names to run; `all` stands for every registered one. A name that is not registered may
-    be another form of one that is: `options.NAME.system`. Raises UnknownSystemError."""
+    """Resolve the names of systems to run; `all` stands for every registered one. A name that is
+    not registered may be another form of one that is: `options.NAME.system`. Raises
+    UnknownSystemError."""
     names = tuple(system.name for system in registry.available())
     if tuple(wanted) == ("all",):
         return names
@@ -141,7 +142,7 @@ def build_system(name: str, options: Mapping[str, object], *, device: str) -> Re
 def run_batch(
     system: ReadySystem, examples: Sequence[Example], meter: MemoryMeter, *, timeout_s: float
 ) -> list[Outcome]:
-    """One outcome an example, in order.
+    """Run a system on examples; one outcome each, in order.
 
     Examples of tasks that the system does not define are not handed over. A system that batches
     gets the others all at once; when that fails, one by one, so that only the examples at fault
@@ -231,7 +232,7 @@ def _status_of(error: Exception) -> Status:
 
 
 def _trace_of(error: Exception) -> tuple[Step, ...]:
-    """What a system did before it failed, where its error tells."""
+    """Read what a system did before it failed from its error, where that tells."""
     steps = getattr(error, "trace", ())
     usable = isinstance(steps, tuple) and all(isinstance(step, Step) for step in steps)
     return steps if usable else ()
@@ -247,7 +248,7 @@ def _ask(remixer: Remixer, requests: Sequence[RemixRequest]) -> list[Remix]:
 
 
 def request_of(example: Example, card: SystemCard) -> RemixRequest:
-    """What a system with this card is given: the truth only as far as the card names it."""
+    """Make what a system is given: the truth only as far as its card names it."""
     oracle = Oracle(
         instruction=example.instruction,
         sources=_read_only(example.sources[:, None, :]),
@@ -268,7 +269,7 @@ def _read_only(array: Audio) -> Audio:
 
 
 def what_is_wrong(remix: object, mixture: Audio) -> str | None:
-    """Why this is no valid answer to the mixture, or None."""
+    """Say why this is no valid answer to the mixture; None where it is one."""
     if not isinstance(remix, Remix):
         return f"expected a Remix; got {type(remix).__name__}"
     audio: object = remix.audio
@@ -282,7 +283,7 @@ def what_is_wrong(remix: object, mixture: Audio) -> str | None:
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 (JSON)
-    """The nearest JSON value; numbers that are not finite become null, other objects text."""
+    """Turn a value into JSON: numbers that are not finite become null, unknown objects text."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):
@@ -301,7 +302,7 @@ def plain(value: object) -> Any:  # noqa: ANN401 (JSON)
 
 
 def plain_trace(steps: Sequence[Step]) -> list[StepRecord]:
-    """A trace as JSON values."""
+    """Turn a trace into JSON values."""
     return [
         {
             "name": step.name,
@@ -314,7 +315,7 @@ def plain_trace(steps: Sequence[Step]) -> list[StepRecord]:
 
 
 def llm_cost(steps: Sequence[Step]) -> LlmCost:
-    """Language-model calls and tokens, added up from `data` of the trace's steps."""
+    """Add up language-model calls and tokens over the steps of a trace."""
 
     def total(key: str) -> int:
         numbers = (step.data.get(key, 0) for step in steps)

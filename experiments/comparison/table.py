@@ -27,7 +27,8 @@ class Table:
     title: str = ""
 
     def markdown(self) -> list[str]:
-        """Lines: the title as a heading where there is one, the table, an empty line."""
+        """Lines of Markdown: the title as a heading where there is one, the table, an empty
+        line."""
         rule = "|" + " --- |" + " ---: |" * (len(self.heads) - 1)
         heading = [f"## {escape(self.title)}", ""] if self.title else []
         return [*heading, _line(self.heads), rule, *map(_line, self.rows), ""]
@@ -56,7 +57,7 @@ class Table:
 
 
 def csv_text(heads: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """Comma-separated values; None is an empty cell."""
+    """Write rows as comma-separated values; None is an empty cell."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(heads)
@@ -65,14 +66,14 @@ def csv_text(heads: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text as one line in which Markdown finds nothing to mark up."""
+    """Make text one line in which Markdown finds nothing to mark up."""
     for sign in "\\|<>*_`":
         text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())
 
 
 def escape_latex(text: str) -> str:
-    """Text in which LaTeX finds nothing to mark up; brackets are no optional arguments."""
+    """Make text in which LaTeX finds nothing to mark up; brackets are no optional arguments."""
     return "".join(_LATEX.get(sign, sign) for sign in text)
 
 
@@ -81,7 +82,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def fact_lines(facts: Mapping[str, object]) -> list[str]:
-    """A Markdown list of where figures come from."""
+    """List where figures come from, in Markdown."""
     return [f"- {escape(name)}: {escape(_fact(value))}" for name, value in facts.items()]
 
 
@@ -99,7 +100,7 @@ def interval_text(
     unit: str = "",
     bounds: bool = True,
 ) -> str:
-    """ "mean [low, high]" of an interval as JSON; a dash where there is no mean."""
+    """Write an interval (as JSON) as "mean [low, high]"; a dash where there is no mean."""
     if value is None or value["mean"] is None:
         return "–"
     mean = number_text(scale * value["mean"], form) + unit
@@ -110,18 +111,18 @@ def interval_text(
 
 
 def number_text(value: float, form: str) -> str:
-    """A number in a format; what rounds to zero has no minus."""
+    """Format a number; what rounds to zero has no minus."""
     text = format(value, form)
     return format(0.0, form) if float(text) == 0 else text
 
 
 def percent_text(share: float | None) -> str:
-    """A share in whole per cent."""
+    """Write a share in whole per cent."""
     return "–" if share is None else f"{100 * share:.0f} %"
 
 
 def p_value_text(p: float) -> str:
-    """A p-value with three decimals."""
+    """Write a p-value with three decimals."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -139,7 +140,7 @@ def print_table(table: Table, console: Console) -> None:
 
 
 def fitted(table: Table, width: int) -> list[tuple[Table, tuple[int, ...]]]:
-    """The table as parts at most `width` characters wide, each with its columns' widths.
+    """Cut a table into parts at most `width` characters wide, each with its columns' widths.
 
     Every part repeats the first column. Heads wrap between words when the whole would not fit
     otherwise; cells do only where one would not fit beside the first column.
@@ -168,5 +169,5 @@ def fitted(table: Table, width: int) -> list[tuple[Table, tuple[int, ...]]]:
 
 
 def _printed_width(widths: Sequence[int]) -> int:
-    """With a blank on both sides of each column and lines between and around them."""
+    """Add up columns, a blank on both sides of each, and the lines between and around them."""
     return sum(widths) + 3 * len(widths) + 1

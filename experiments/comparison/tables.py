@@ -25,7 +25,7 @@ AVERAGES = (("average", "Average"), ("average_without_ovc", "Average without OVC
 
 
 def grids(summary: Summary) -> tuple[Table, Table]:
-    """Tasks by systems, then systems by everything else."""
+    """Make the two tables: tasks by systems, then systems by all other figures."""
     return _tasks_grid(summary), _systems_grid(summary)
 
 
@@ -93,7 +93,7 @@ def _over_all(system: Mapping[str, Any], key: str) -> str:
 
 
 def remarks(summary: Summary) -> list[str]:
-    """One sentence for everything the tables need said: failures, what was not run, notes."""
+    """Write one sentence for everything the tables need said: failures, what was not run, notes."""
     found = [
         "Systems marked (bound) know the truth and are never ranked; tests against "
         f"{summary['compare_to']} are paired, without OVC, Holm-corrected."
@@ -131,7 +131,7 @@ def print_tables(summary: Summary, console: Console) -> None:
 
 
 def to_markdown(summary: Summary) -> str:
-    """The tables and remarks as Markdown."""
+    """Write the tables and remarks as Markdown."""
     parts = [f"# {escape(summary['suite'])}", ""]
     for table in grids(summary):
         parts += table.markdown()
@@ -165,7 +165,8 @@ CSV_COLUMNS = (
 
 
 def to_csv(summary: Summary) -> str:
-    """One line for each system and each task or average; figures of the whole system repeat."""
+    """Write one line for each system and each task or average; figures of the whole system
+    repeat."""
     return csv_text(CSV_COLUMNS, (row for s in summary["systems"] for row in _csv_rows(summary, s)))
 
 

@@ -37,8 +37,8 @@ class Attended:
 
 
 def readers_of(weights: str = "lcr-g") -> tuple[PromptReader, PromptReader]:
-    """The language model of a checkpoint (its name, or a folder) as it was before training, and as
-    it ships. Raises ConfigError for one whose language model was not adapted by LoRA."""
+    """Load the reader of a checkpoint (its name, or a folder) twice: before training, and as
+    shipped. Raises ConfigError where LoRA did not adapt it."""
     checkpoint = Checkpoint.read(find_checkpoint(weights))
     config = ReaderConfig.from_dict(checkpoint.config["reader"])
     if config.lora is None:
@@ -51,7 +51,8 @@ def readers_of(weights: str = "lcr-g") -> tuple[PromptReader, PromptReader]:
 
 @torch.inference_mode()
 def attend(reader: PromptReader, prompt: str) -> Attended:
-    """Raises ConfigError for a prompt of which a reader sees no word."""
+    """Measure which words a reader attends to. Raises ConfigError for a prompt of which it sees
+    no word."""
     model: Any = reader.encoder
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     base.set_attn_implementation("eager")  # others do not give weights
@@ -79,7 +80,7 @@ def attend(reader: PromptReader, prompt: str) -> Attended:
 
 
 def named_words(prompt: Prompt) -> list[bool]:
-    """Of each word of the prompt, whether it names a source: articles and the like do not."""
+    """Say of each word of the prompt whether it names a source; articles and the like do not."""
     marks = np.zeros(len(prompt.text), bool)
     for phrase in prompt.phrases:
         start = prompt.text.lower().find(phrase.words.lower())

@@ -103,15 +103,15 @@ _READING = (
 
 
 def findings(options: Options) -> list[Finding]:
-    """Every claim. Raises RecordsError, OutputError."""
+    """Test every claim. Raises RecordsError, OutputError."""
     wanted = {name for pair in _BLOCKS for name in (pair.better, pair.worse)}
     found = recorded({name: ROWS.get(name, name) for name in sorted(wanted)}, options)
     arms = {setting: one.mean for setting, one in measured(options).items()}
-    told = [_compare(pair, found) for pair in _BLOCKS]
-    told += [_compare(pair, arms) for pair in _ABLATIONS]
+    found_claims = [_compare(pair, found) for pair in _BLOCKS]
+    found_claims += [_compare(pair, arms) for pair in _ABLATIONS]
     readers = {n: one.mean for n, one in measured(options, READERS, plan="readers").items()}
-    told += [_compare(pair, readers) for pair in _READING]
-    told.append(
+    found_claims += [_compare(pair, readers) for pair in _READING]
+    found_claims.append(
         _from(
             "SNRi does not fall as input SNR falls (lcr)",
             "dB lost per dB of input SNR gained, within tasks",
@@ -120,7 +120,7 @@ def findings(options: Options) -> list[Finding]:
             margin=-0.1,
         )
     )
-    told.append(
+    found_claims.append(
         _from(
             "The cost of remixing does not grow with sources (within 10 %)",
             "1 less the ratio of time, 8 sources to 2",
@@ -129,14 +129,14 @@ def findings(options: Options) -> list[Finding]:
             margin=-0.1,
         )
     )
-    told.append(
+    found_claims.append(
         Finding(
             claim="The cost of PIT grows with sources",
             unit="ratio of time, 8 sources to 2, less 1",
             effect=pit_cost(),
         )
     )
-    return told
+    return found_claims
 
 
 def _compare(pair: _Pair, found: Mapping[str, Recorded]) -> Finding:
@@ -179,13 +179,13 @@ def _effect(finding: Finding) -> str:
 
 
 def write_claims(options: Options) -> Path:
-    """claims.md and claims.json under OUT/tables; returns the first. Raises LcrError."""
+    """Write claims.md and claims.json under OUT/tables; the path of the first. Raises LcrError."""
     found = findings(options)
     folder = options.out / "tables"
     path = folder / "claims.md"
     write_atomic(path, to_markdown(found, options).encode())
-    told = [{**asdict(f), "verdict": f.verdict} for f in found]
-    write_json(folder / "claims.json", told)
+    found_claims = [{**asdict(f), "verdict": f.verdict} for f in found]
+    write_json(folder / "claims.json", found_claims)
     return path
 
 

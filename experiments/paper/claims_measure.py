@@ -32,7 +32,8 @@ _SAMPLES = 32_000
 def paired(
     better: Sequence[Record], worse: Sequence[Record], *, tasks: Sequence[str] | None
 ) -> Interval:
-    """`better` less `worse` in dB on the mixtures of `tasks` (None: all but OVC) scored in both."""
+    """Average `better` less `worse` in dB over mixtures of `tasks` (None: all but OVC) scored in
+    both."""
     found = paired_differences(better, worse)
     return mean_interval(
         without_ovc(found) if tasks is None else [v for v in found if v.task in tasks]
@@ -70,7 +71,7 @@ def _centred(values: Sequence[float]) -> list[float]:
 
 
 def joint_cost() -> Interval:
-    """1 less the ratio of the time that `lcr` takes for a mixture of 8 sources to that for 2."""
+    """Time `lcr` on mixtures of 8 sources and of 2: 1 less the ratio."""
     from lcr import registry
 
     model = registry.create("lcr", device="cpu")
@@ -86,7 +87,7 @@ def joint_cost() -> Interval:
 
 
 def pit_cost() -> Interval:
-    """The ratio, less 1, of the times of the permutation-invariant loss for 8 sources and 2."""
+    """Time the permutation-invariant loss on 8 sources and on 2: the ratio less 1."""
 
     def loss(sources: int) -> Callable[[], object]:
         estimate, reference = _pit_inputs(sources)
@@ -98,7 +99,8 @@ def pit_cost() -> Interval:
 
 
 def _pit_inputs(sources: int) -> tuple[Tensor, Tensor]:
-    """Estimates (a leaf that requires gradients) about 10 dB from references in another order."""
+    """Make references, and estimates (a leaf that requires gradients) about 10 dB from them in
+    another order."""
     random = torch.Generator().manual_seed(sources)
     reference = 0.1 * torch.randn(1, sources, _SAMPLES, generator=random)
     noise = 0.03 * torch.randn(1, sources, _SAMPLES, generator=random)
@@ -107,7 +109,7 @@ def _pit_inputs(sources: int) -> tuple[Tensor, Tensor]:
 
 
 def _ratios(many: Callable[[], object], few: Callable[[], object]) -> list[float]:
-    """Processor time of `many` over that of `few`, a round each, taking turns."""
+    """Divide the processor time of `many` by that of `few`, once a round, in turns."""
     found = []
     for turn in range(_ROUNDS + 1):
         times = []

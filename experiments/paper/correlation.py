@@ -31,8 +31,9 @@ class Correlation:
 
 
 def correlate(x: ArrayLike, y: ArrayLike, records: Sequence[Mapping[str, Any]]) -> Correlation:
-    """Of x (n,) with y (n,), a pair for each of `records`. The interval is that of r's influence
-    values, clustered by source clip: mixtures that share a recording are no independent witnesses.
+    """Correlate x (n,) with y (n,), a pair for each of `records`. The interval is that of r's
+    influence values, clustered by source clip: mixtures that share a recording are no independent
+    witnesses.
 
     Raises ValueError on lengths that differ.
     """

@@ -44,8 +44,8 @@ class Enrolled:
 
 
 def enrol(system: ReadySystem, examples: Examples) -> ReadySystem:
-    """The system with a recording for each TSE mixture of the suite. Raises ConfigError where the
-    system takes none, or the bank has one recording only of a speaker."""
+    """Give a system a recording of the speaker for each TSE mixture of the suite. Raises
+    ConfigError where the system takes none, or the bank has one recording only of a speaker."""
     mixtures = examples.mixtures
     if not isinstance(system.remixer, LlmTse) or not isinstance(mixtures, MixtureSet):
         raise ConfigError("only LLM-TSE takes a recording of the speaker, from a bank of sources")
@@ -63,7 +63,8 @@ def enrol(system: ReadySystem, examples: Examples) -> ReadySystem:
 
 
 def choose(example: Example, by_speaker: dict[str, list[Entry]]) -> Entry:
-    """Another recording of the one speaker that the example keeps, the same in any process."""
+    """Choose another recording of the one speaker that the example keeps, the same in any
+    process."""
     kept = example.instruction.actions.index(Action.KEEP)
     others = [e for e in by_speaker[example.groups[kept]] if e.id != example.clips[kept]]
     if not others:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 def choose(run: RunFolder) -> tuple[Path, tuple[str, ...]]:
-    """The first kept mixture with speech and two kinds of other sounds, and six prompts for it.
+    """Choose the first kept mixture with speech and two kinds of other sounds, and write six
+    prompts for it.
 
     Raises ConfigError when the run kept no such mixture.
     """

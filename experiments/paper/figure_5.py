@@ -39,7 +39,7 @@ class TaskSpread:
 
 
 def spreads(records: Sequence[Record]) -> list[TaskSpread]:
-    """One a task, in the records' order."""
+    """Compute the spread of each task, in the records' order."""
     found = []
     for task, rows in by_task(records).items():
         before = np.array([r["input_metrics"]["snr_db"] for r in rows], dtype=np.float64)

@@ -49,7 +49,8 @@ class Masks:
 
 
 def masks_of(run: RunFolder, system: str) -> tuple[str, Masks]:
-    """The prompt and the masks of the first kept example. Raises ConfigError without one."""
+    """Compute the masks of the first kept example, and give its prompt. Raises ConfigError
+    without one."""
     for row in run.summary["examples"]:
         estimates: Mapping[str, str] = row["estimates"]
         if system in estimates:
@@ -60,22 +61,23 @@ def masks_of(run: RunFolder, system: str) -> tuple[str, Masks]:
 
 
 def masks(mixture: Mask, remix: Mask, target: Mask) -> Masks:
-    """From mel powers (bands, frames) of the same mixture, its remix and the true target."""
-    heard = mixture > mixture.max() * 10 ** (-_FLOOR_DB / 10)
+    """Compute masks from mel powers (bands, frames) of the same mixture, its remix and the true
+    target."""
+    audible = mixture > mixture.max() * 10 ** (-_FLOOR_DB / 10)
     ours, ideal = (
-        np.sqrt(np.divide(one, mixture, out=np.zeros_like(mixture), where=heard))
+        np.sqrt(np.divide(one, mixture, out=np.zeros_like(mixture), where=audible))
         for one in (remix, target)
     )
     ours, ideal = np.minimum(ours, _LOUDEST), np.minimum(ideal, _LOUDEST)
-    if not heard.any() or np.ptp(ours[heard]) == 0 or np.ptp(ideal[heard]) == 0:
+    if not audible.any() or np.ptp(ours[audible]) == 0 or np.ptp(ideal[audible]) == 0:
         return Masks(ours, ideal, float("nan"))
-    return Masks(ours, ideal, float(np.corrcoef(ours[heard], ideal[heard])[0, 1]))
+    return Masks(ours, ideal, float(np.corrcoef(ours[audible], ideal[audible])[0, 1]))
 
 
 def write(
     system: str, read: Mapping[str, Attended], shares: Shares, found: Masks, count: int, out: Path
 ) -> list[Path]:
-    """figure_7.png and .svg, and the numbers in figure_7.json."""
+    """Write figure_7.png and .svg, and the numbers as figure_7.json."""
 
     def draw(figure: Figure) -> None:
         rows: Any = figure.subfigures(2, 1, height_ratios=(1, 1.6))  # an array of two
@@ -100,19 +102,19 @@ def write(
         rows[1].colorbar(image, ax=panels, label="gain")
         rows[1].suptitle(f"correlation of the two: {found.correlation:.2f}", fontsize=8)
 
-    told = {
+    numbers = {
         "prompts": count,
         **{name: asdict(value) for name, value in vars(shares).items()},
         "read": {name: asdict(one) for name, one in read.items()},
         "mask_correlation": None if np.isnan(found.correlation) else found.correlation,
     }
     path = out / "figure_7.json"
-    write_json(path, told)
+    write_json(path, numbers)
     return [*write_figure(draw, out, "figure_7", size=(9, 5.2)), path]
 
 
 def _words(panel: Axes, name: str, one: Attended) -> None:
-    """The prompt in lines, each word on a ground the darker the more attention it gets."""
+    """Write the prompt in lines; the more attention a word gets, the darker its ground."""
     panel.set_axis_off()
     panel.set_title(name, loc="left", fontsize=8)
     most = max(one.shares)

@@ -36,7 +36,8 @@ def write_figure(
 
 
 def scored(run: RunFolder, system: str) -> list[Record]:
-    """A system's records with SNR before and after. Raises ConfigError when there are none.
+    """Select a system's records that have SNR before and after. Raises ConfigError when there are
+    none.
 
     Failed examples and undefined scores have no place on an axis: the figure counts them.
     """
@@ -55,7 +56,7 @@ def scored(run: RunFolder, system: str) -> list[Record]:
 
 
 def by_task(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Records by task, in order of first appearance, which is the paper's."""
+    """Group records by task, in order of first appearance, which is the paper's."""
     found: dict[str, list[Record]] = {}
     for record in records:
         found.setdefault(record["task"], []).append(record)

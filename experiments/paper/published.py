@@ -96,14 +96,14 @@ class PaperTable:
 
 
 def paper_numbers() -> dict[str, Any]:
-    """The paper's tables, every value as printed there (`source` says where)."""
+    """Load the paper's tables, every value as printed there (`source` says where)."""
     text = (Path(__file__).parent / "paper_tables.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
 
 
 def grids(table: PaperTable) -> Iterator[Table]:
-    """The blocks as text, a few columns at a time."""
+    """Turn the blocks into text, a few columns at a time."""
     for block in table.blocks:
         for first in range(0, len(block.columns), _WIDE):
             columns = block.columns[first : first + _WIDE]
@@ -122,7 +122,7 @@ def grids(table: PaperTable) -> Iterator[Table]:
 
 
 def _printed(value: float) -> str:
-    """As the paper prints it: MOS have two decimals, dB one."""
+    """Write a number as the paper prints it: MOS with two decimals, dB with one."""
     return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
 
 
@@ -135,7 +135,7 @@ def to_markdown(table: PaperTable) -> str:
 
 
 def to_latex(table: PaperTable) -> str:
-    """One `table` a grid; needs nothing but LaTeX itself."""
+    """Write one LaTeX `table` for each grid."""
     parts = [f"% Table {table.number}. Here: {table.here}. Paper: {paper_numbers()['source']}."]
     for grid in grids(table):
         caption = f"Table {table.number}, {table.title}: {grid.title}. Here: {table.here}."
@@ -144,7 +144,7 @@ def to_latex(table: PaperTable) -> str:
 
 
 def to_csv(table: PaperTable) -> str:
-    """One line a cell."""
+    """Write one line a cell."""
     return csv_text(CSV_COLUMNS, _csv_rows(table))
 
 
@@ -160,7 +160,7 @@ def _csv_rows(table: PaperTable) -> Iterator[tuple[object, ...]]:
 
 
 def write(table: PaperTable, folder: Path) -> Sequence[Path]:
-    """The table in all three forms under `folder`. Raises OutputError."""
+    """Write the table in all three forms under `folder`. Raises OutputError."""
     made = {"md": to_markdown(table), "csv": to_csv(table), "tex": to_latex(table)}
     paths = [folder / f"{table.stem}.{ending}" for ending in made]
     for path, text in zip(paths, made.values(), strict=True):

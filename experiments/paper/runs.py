@@ -87,7 +87,8 @@ TABLE_OPTIONS = (
 
 
 def table_command(doc: str | None, make: Callable[[Options], PaperTable]) -> Command:
-    """A table's command: run what is missing, write the table to OUT/tables, print where."""
+    """Make a table's command: it runs what is missing, writes the table to OUT/tables and prints
+    where."""
 
     def work(given: argparse.Namespace) -> None:
         options = options_of(given)
@@ -98,7 +99,7 @@ def table_command(doc: str | None, make: Callable[[Options], PaperTable]) -> Com
 
 
 def options_of(given: argparse.Namespace) -> Options:
-    """Raises ConfigError."""
+    """Check the options of a table's command. Raises ConfigError."""
     weights: dict[str, str] = {}
     for text in given.weights:
         row, equals, folder = text.partition("=")
@@ -152,7 +153,7 @@ def recorded(
 
 
 def _base(system: str | None) -> str:
-    """Joint models are read by one loader whatever block they have."""
+    """Name the loader of a row's weights: joint models have one, whatever their block."""
     return "lcr" if system is None or system.startswith("lcr") else system
 
 
@@ -207,7 +208,7 @@ def _not_run(error: LcrError) -> str:
 
 
 def cells(found: Recorded, rows: Sequence[str] = (*TASKS, AVERAGE, WITHOUT_OVC)) -> dict[str, Cell]:
-    """One cell a task, and the averages over tasks where the system does all that there are."""
+    """Fill one cell a task, and the averages where the system does all tasks that there are."""
     if found.why:
         return {row: Cell(why=found.why) for row in rows}
     values = values_of(found.records)

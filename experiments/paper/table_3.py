@@ -51,8 +51,8 @@ def table(options: Options) -> PaperTable:
                     paper=theirs,
                 )
             )
-        told = f"{title}; here suite {suite or options.suite}"
-        blocks.append(Block(title=told, rows=TASKS, columns=tuple(columns)))
+        heading = f"{title}; here suite {suite or options.suite}"
+        blocks.append(Block(title=heading, rows=TASKS, columns=tuple(columns)))
     return PaperTable(
         number="III",
         title="zero-shot SNR improvement in dB",

@@ -24,7 +24,7 @@ _NOT_ASKED = Cell(why="not asked")
 
 
 def _cells(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Cell]]:
-    """Title of a column -> row -> opinion score."""
+    """Arrange the opinions as title of a column -> row -> score."""
     return {
         SYSTEMS.get(system, system): {
             f"{group}, MOS-{LETTERS[scale]}": _cell(Opinion(**opinion))

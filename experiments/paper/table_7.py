@@ -48,7 +48,7 @@ READERS = {
 
 
 def seeds_of(arm: str, folder: Path | None) -> list[Path]:
-    """The checkpoints of an arm that are shipped, a seed each."""
+    """Find the shipped checkpoints of an arm, one a seed."""
     if folder is None:
         return []
     found = [folder / arm, *sorted(folder.glob(f"{arm}-seed*"))]
@@ -63,7 +63,7 @@ class Setting:
     seeds: tuple[Recorded, ...] = ()
 
     @property
-    def told(self) -> str:
+    def per_seed(self) -> str:
         """Each seed's mean over tasks without OVC."""
         if self.mean.why:
             return "none"
@@ -78,8 +78,8 @@ class Setting:
 def measured(
     options: Options, arms: Mapping[str, str] = ARMS, *, plan: str = "table_7"
 ) -> dict[str, Setting]:
-    """Every setting; `arms` maps settings to arms of the plan experiments/ablations/PLAN.toml.
-    Raises LcrError."""
+    """Measure every setting; `arms` maps settings to arms of the plan
+    experiments/ablations/PLAN.toml. Raises LcrError."""
     rows: dict[str, str | None] = {}
     weights: dict[str, str] = {}
     seeds = {setting: seeds_of(arm, options.arms) for setting, arm in arms.items()}
@@ -98,7 +98,7 @@ def measured(
 
 
 def _mean(seeds: Sequence[Recorded]) -> Recorded:
-    """One record a mixture with the mean score of all seeds; undefined where it is in any."""
+    """Average the scores of all seeds, mixture by mixture; undefined where one is."""
     broken = next((one for one in seeds if one.why), None)
     if broken is not None:
         return broken
@@ -127,7 +127,7 @@ def table(options: Options) -> PaperTable:
     of_readers = tuple(
         Column(title=name, cells=cells(one.mean, rows)) for name, one in readers.items()
     )
-    seeds = "; ".join(f"{name} {one.told}" for name, one in (found | readers).items())
+    seeds = "; ".join(f"{name} {one.per_seed}" for name, one in (found | readers).items())
     return PaperTable(
         number="VII",
         title="ablations, SNR improvement in dB",

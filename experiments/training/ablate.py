@@ -60,23 +60,24 @@ class Training:
 
 
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> list[Training]:
-    """Every training of a plan, all arms of a seed one after another, so that a plan cut short has
-    whole comparisons. Raises ConfigError for a plan or an arm that could not be trained."""
+    """List every training of a plan, all arms of a seed before the next seed, so that a plan cut
+    short has whole comparisons. Raises ConfigError for a plan or an arm that could not be
+    trained."""
     plan = build(Plan, read_config(path, what="plan"), where=str(path))
     if not plan.arms or not plan.seeds:
         raise ConfigError(f"{path}: a plan needs at least one arm and one seed")
     trainings = []
     for seed in plan.seeds:
         for name, arm in plan.arms.items():
-            told = name if len(plan.seeds) == 1 else f"{name}-seed{seed}"
+            label = name if len(plan.seeds) == 1 else f"{name}-seed{seed}"
             reader = None
             if plan.reader:
                 chosen = (*plan.reader_set, *arm.reader_set, f"loop.seed={seed}")
-                reader = _training(f"{told}-reader", plan.reader, chosen)
+                reader = _training(f"{label}-reader", plan.reader, chosen)
             elif arm.reader_set:
                 raise ConfigError(f"{path}: arm {name} has reader_set, but the plan no reader")
             chosen = (*plan.set, *arm.set, *overrides, f"loop.seed={seed}")
-            trainings.append(replace(_training(told, plan.recipe, chosen), reader=reader))
+            trainings.append(replace(_training(label, plan.recipe, chosen), reader=reader))
     return trainings
 
 
@@ -103,7 +104,7 @@ def train(training: Training, out: Path, arguments: Sequence[str]) -> Path:
 
 
 def _run(training: Training, out: Path, overrides: Sequence[str], arguments: Sequence[str]) -> Path:
-    """The folder of a finished training."""
+    """Train once in a process of its own; the folder of the finished run."""
     run = out / "runs" / training.name
     sets = [word for override in overrides for word in ("--set", override)]
     command = [
@@ -121,7 +122,7 @@ def _run(training: Training, out: Path, overrides: Sequence[str], arguments: Seq
 
 
 def comparison(models: Mapping[str, Path]) -> str:
-    """The command that compares the arms; the first is the one that others are tested against."""
+    """Write the command that compares the arms; the others are tested against the first."""
     words = ["python", "experiments/compare.py", "--systems", ",".join(models)]
     for name, model in models.items():
         words += ["--set", f'options.{name}={{system="lcr",weights="{model}"}}']

@@ -78,7 +78,7 @@ class LlmTseSettings:
 
 
 def build(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
-    """The recipe's stage, untrained. Raises ConfigError for settings that make none,
+    """Build the recipe's stage, untrained. Raises ConfigError for settings that make none,
     MissingWeightsError for weights that it builds on."""
     with _settings():
         return SYSTEMS[recipe.stage].build(recipe, mixtures)
@@ -104,7 +104,7 @@ class _System(NamedTuple):
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """What the builders say of wrong settings, as one line."""
+    """Turn what the builders say of wrong settings into a ConfigError of one line."""
     try:
         yield
     except KeyError as error:
@@ -122,7 +122,7 @@ def _fits_half(value: Tensor) -> bool:
 
 
 def _filled(module: Module, tensors: Tensors, name: str) -> Module:
-    """With what training exported under `name`, in 16-bit floats."""
+    """Load what training exported under `name` into a module, as 16-bit floats."""
     try:
         load_tensors(module, tensors, f"{name}.")
     except (ValueError, RuntimeError) as error:

@@ -6,7 +6,7 @@ from lcr.training.loop import Loop
 
 
 def start_line(loop: Loop) -> str:
-    """Resume a run where there is one; the line that says so, and how large the model is."""
+    """Resume a run where there is one, and say so with the number of trained parameters."""
     start = f"resumed at step {loop.step}" if loop.resume() else "from the start"
     count = sum(parameter.numel() for parameter in loop.state.trained)
     return f"{count / 1e6:.2f} M trained parameters, {start}"

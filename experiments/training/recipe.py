@@ -57,7 +57,8 @@ _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
 
 
 def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
-    """ "field" needs --field DIR; "studio" uses the pack of --studio DIR or renders it anew."""
+    """Open a bank: "field" needs --field DIR; "studio" uses the pack of --studio DIR or renders
+    anew."""
     if name in ("field", "real"):
         if name not in paths:
             raise ConfigError(f"this recipe trains on {name} recordings: give --{name} DIR")
@@ -72,7 +73,7 @@ def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split
 
 
 def build_stage(recipe: Recipe, mixtures: TrainingMixtures | QueryMixtures) -> Stage:
-    """The recipe's stage, on `mixtures` as `open_mixtures` gives them. Raises ConfigError."""
+    """Build the recipe's stage on `mixtures`, which `open_mixtures` makes. Raises ConfigError."""
     if isinstance(mixtures, QueryMixtures):
         return _build_query_stage(recipe, mixtures)
     vocabulary = SlotVocabulary(LABELS)
@@ -137,7 +138,8 @@ def _build_baseline(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
 
 
 def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """What LCR-G listens with, into a band-split network of the same sizes. Raises ConfigError."""
+    """Copy LCR-G's features and stem into a band-split network of the same sizes. Raises
+    ConfigError."""
     for module in modules.values():
         blocks = _BLOCKS_OF.get(type(module))
         if blocks is None:
@@ -153,7 +155,7 @@ def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torc
 
 
 def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
-    """The recipe's remixer, untrained, and its objective. Raises ConfigError."""
+    """Build the recipe's remixer, untrained, and its objective. Raises ConfigError."""
     if recipe.sound is None:
         columns = len(SlotVocabulary(LABELS).columns)
         model = recipe.live or recipe.model
@@ -173,7 +175,7 @@ def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
 
 
 def remixer_settings(recipe: Recipe) -> dict[str, Any]:
-    """The remixer in words that `lcr.joint.remixer` reads back from a checkpoint's config.json."""
+    """Describe the remixer as `lcr.joint.remixer` reads it back from a checkpoint's config.json."""
     if recipe.query is not None:
         return {"kind": "query", **asdict(recipe.query.model)}
     if recipe.sound is None:
@@ -196,7 +198,7 @@ def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
 
 
 def _initial(recipe: Recipe, name: str) -> tuple[Path, dict[str, torch.Tensor]]:
-    """The file that [init] names, of a run or of what ships, and its tensors."""
+    """Load the file that [init] names, of a run or of what ships."""
     folder = Path(recipe.init[name])
     choices = (folder / "weights.safetensors", folder / WEIGHTS_FILE)
     path = next((choice for choice in choices if choice.exists()), None)
@@ -211,7 +213,7 @@ def _initial(recipe: Recipe, name: str) -> tuple[Path, dict[str, torch.Tensor]]:
 def _grown(
     remixer: GroundedRemixer, tensors: dict[str, torch.Tensor], prefix: str
 ) -> dict[str, torch.Tensor]:
-    """A recipe may deepen the stem that it starts from (`model.blocks`)."""
+    """Fit tensors to a remixer whose recipe deepens the stem (`model.blocks`)."""
     own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     return {prefix + key: value for key, value in remixer.grow_from(own).items()}
 
@@ -223,7 +225,7 @@ def open_mixtures(
     workers: int = 0,
     device: torch.device | None = None,
 ) -> TrainingMixtures | QueryMixtures:
-    """What the recipe's stage learns from; each bank is opened once."""
+    """Open what the recipe's stage learns from; each bank is opened once."""
     banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}
     if recipe.query is not None:
         labels = {_label(e) for bank in banks.values() for e in bank.entries("train")} - {""}
@@ -242,7 +244,7 @@ def _label(entry: Entry) -> str:
 
 
 def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:
-    """Validation examples by bank, the same in every run."""
+    """Draw validation examples by bank, the same in every run."""
     n_audio = 0 if recipe.stage == "llm-tse" else recipe.training.n_audio
     config = MixtureConfig(n_speech=recipe.training.n_speech, n_audio=n_audio)
     found = {}

@@ -75,8 +75,8 @@ def _check(recipe: Recipe, tensors: dict[str, Tensor], source: Path, recipe_path
 
 
 def rounded(values: Tensor, bits: int) -> Tensor:
-    """16-bit floats with `bits` significant bits, 1 to 11, ties away from zero: the fewer, the
-    smaller an archive of them is. Raises ValueError for others."""
+    """Round to 16-bit floats with `bits` significant bits, 1 to 11, ties away from zero: fewer
+    bits make a smaller archive. Raises ValueError for others."""
     if not 1 <= bits <= FLOAT16_BITS:
         raise ValueError(f"16-bit floats have 1 to {FLOAT16_BITS} significant bits; got {bits}")
     half = values.to(torch.float16)
@@ -128,7 +128,7 @@ def _write_query(
 
 
 def _reader(recipe: Recipe) -> dict[str, Any]:
-    """What config.json says of the reader: its settings, or in which shipped weights it is."""
+    """Describe the reader in config.json: its settings, or which shipped weights hold it."""
     if not recipe.reader_from:
         return {"reader": asdict(recipe.reader.build())}
     digest = Checkpoint.read(WEIGHTS / recipe.reader_from).sha256
@@ -136,7 +136,7 @@ def _reader(recipe: Recipe) -> dict[str, Any]:
 
 
 def _last_scores(run: Path) -> dict[str, float]:
-    """Figures of the run's last validation; {} where there was none."""
+    """Read the figures of the run's last validation; {} where there was none."""
     if not (run / "log.csv").exists():
         return {}
     row = read_curve([("", run)])[-1]
@@ -144,7 +144,7 @@ def _last_scores(run: Path) -> dict[str, float]:
 
 
 def read_curve(runs: Sequence[tuple[str, Path]]) -> list[dict[str, str]]:
-    """What the logs of some runs (stage name, folder) say of each validation, tasks apart. Raises
+    """Read each validation (tasks apart) from the logs of some runs (stage name, folder). Raises
     ConfigError for a run without a log."""
     rows: list[dict[str, str]] = []
     for stage, run in runs:

@@ -41,7 +41,8 @@ _COMMON = 12_000
 
 
 def open_stage(run: Path, config: GenerativeConfig) -> GenerativeStage:
-    """The stage of a run, with the tokenizer that it began with. Raises MissingWeightsError."""
+    """Open the stage of a run, with the tokenizer that it began with. Raises
+    MissingWeightsError."""
     words = plain_words((minilm_folder() / "vocab.txt").read_text(encoding="utf-8").split("\n"))
     words = words[:_COMMON]
     tokenizer = _tokenizer(run / "tokenizer", words, config)

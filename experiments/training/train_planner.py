@@ -26,7 +26,7 @@ from lcr.training.loop import Loop
 
 
 def loop_config(steps: int, processor_minutes: float | None = None) -> LoopConfig:
-    """The recipe: AdamW on LoRA, learnt tokens and head, the rate falling over the last 60 %."""
+    """Set the loop: AdamW on LoRA, learnt tokens and head, the rate falling over the last 60 %."""
     return LoopConfig(
         steps=steps,
         minutes=processor_minutes,

@@ -47,7 +47,7 @@ _TOLD = 0.5
 
 
 class JointSubject:
-    """The joint model of a checkpoint folder, by its text and by the truth in its slots."""
+    """A joint model, run once by its prompts and once with the true slots."""
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
         """Raises MissingWeightsError or WeightsError."""
@@ -67,8 +67,8 @@ class JointSubject:
         right = ((z[:, :slots] > _TOLD) == (truth > _TOLD)).all(-1).tolist()
         by_truth = self._remix(examples, torch.cat([truth, z[:, slots:]], -1))
         return [
-            Answer(by_text=text, by_truth=told, read_right=sure)
-            for text, told, sure in zip(by_text, by_truth, right, strict=True)
+            Answer(by_text=text, by_truth=truth, read_right=sure)
+            for text, truth, sure in zip(by_text, by_truth, right, strict=True)
         ]
 
     def _remix(self, examples: Sequence[Example], z: torch.Tensor) -> list[NDArray[np.float32]]:
@@ -80,7 +80,7 @@ class JointSubject:
 
 
 def collect(subject: Subject, examples: Examples) -> list[Finding]:
-    """Findings of all examples that have a defined score. Raises LcrError."""
+    """Examine every example; leave out those without a defined score. Raises LcrError."""
     ideal = ideal_ratio_mask()
     mixture = examples.mixtures.config
     every = tuple(patterns(mixture.n_speech, mixture.n_audio))
@@ -111,7 +111,7 @@ def write(
     facts: dict[str, Any],
     curves: Sequence[Curve],
 ) -> None:
-    """limits.json, limits.md, limits.csv and limits.svg. Raises OutputError."""
+    """Write limits.json, limits.md, limits.csv and limits.svg. Raises OutputError."""
     whole = {"schema": SCHEMA, "run": facts, **summary, "curves": [c.summary for c in curves]}
     write_json(folder / "limits.json", whole)
     write_atomic(folder / "limits.md", to_markdown(whole).encode())

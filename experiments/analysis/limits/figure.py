@@ -37,7 +37,7 @@ class Curve:
 
     @property
     def late_gain_db(self) -> float:
-        """What the second half of the time brought: above 0, and the curve still rises."""
+        """The gain in the second half of the time; above 0 the curve still rises."""
         half = float(np.interp(self.minutes[-1] / 2, self.minutes, self.snri_db))
         return self.snri_db[-1] - half
 
@@ -54,7 +54,7 @@ class Curve:
 
 
 def read_curves(name: str, path: Path) -> list[Curve]:
-    """The curves in a run's log.csv or a checkpoint's curve.csv, one a stage and bank.
+    """Read the learning curves of a log.csv or curve.csv, one for each stage and bank.
 
     Raises ConfigError for a file that cannot be read or holds no validation of a remixer.
     """
@@ -83,7 +83,7 @@ def read_curves(name: str, path: Path) -> list[Curve]:
 
 
 def draw(summary: Mapping[str, Any], curves: Sequence[Curve]) -> bytes:
-    """The split of every task, and the learning curves if there are any, as one SVG file."""
+    """Draw what each task loses to which error, and the learning curves, as one SVG file."""
     rows = {OVERALL: summary["overall"]}
     rows |= {task: row for task, row in summary["tasks"].items() if task != Task.OVC.value}
     split_height = 1.4 + 0.24 * len(rows)
@@ -100,7 +100,7 @@ def draw(summary: Mapping[str, Any], curves: Sequence[Curve]) -> bytes:
 
 
 def _draw_split(axes: Axes, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """A bar a row: what is reached, then what is lost to each error, up to the ideal ratio mask."""
+    """Draw a bar a task: what is reached, then each loss, up to the ideal ratio mask."""
     start = np.zeros(len(rows))
     for name, (words, colour) in _PARTS.items():
         # A part that is unknown has no width.

@@ -148,8 +148,8 @@ def examine(
     swapped, best = best_of(swaps), best_of(every)
     reached = min(fits[swapped], ceiling)
     apart = tell_apart(gains, example.instruction)
-    told = judged + (apart.missing @ example.sources.astype(np.float64))
-    told_db, _ = scored(told)
+    distinct = judged + (apart.missing @ example.sources.astype(np.float64))
+    distinct_db, _ = scored(distinct)
     return Finding(
         index=example.index,
         id=example.id,
@@ -171,16 +171,15 @@ def examine(
         gains=gains,
         speech_apart=apart.speech,
         audio_apart=apart.audio,
-        apart_db=max(0.0, min(own if told_db is None else told_db, ceiling) - own),
+        apart_db=max(0.0, min(own if distinct_db is None else distinct_db, ceiling) - own),
     )
 
 
 def fits_db(
     *, estimate: NDArray[np.floating], sources: NDArray[np.floating], patterns: Sequence[str]
 ) -> list[float]:
-    """SNRi of `estimate` (samples,) towards the target of each pattern on `sources` (n, samples):
-    `lcr.evaluation.metrics.snr_improvement_db` for hundreds of targets at once, from inner
-    products."""
+    """SNRi of `estimate` (samples,) towards the target of each pattern, computed from inner
+    products with `sources` (n, samples), for hundreds of patterns at once."""
     gains = np.array([[a.gain for a in parse_pattern(p)] for p in patterns])
     gram, cross = _products(estimate, sources)
     own = np.asarray(estimate, dtype=np.float64)
@@ -199,7 +198,7 @@ def fits_db(
 def realised_gains(
     *, estimate: NDArray[np.floating], sources: NDArray[np.floating]
 ) -> tuple[float, ...]:
-    """The gains (n,) with which `sources` (n, samples) come nearest to `estimate` (samples,)."""
+    """Fit `estimate` (samples,) by `sources` (n, samples); the least-squares gains (n,)."""
     gram, cross = _products(estimate, sources)
     found: list[float] = np.linalg.lstsq(gram, cross, rcond=None)[0].tolist()
     return tuple(found)
@@ -216,8 +215,8 @@ class Apart:
 
 
 def tell_apart(gains: Sequence[float], instruction: Instruction) -> Apart:
-    """The part of the asked contrast between sources of a kind that realised `gains` (n,) hold:
-    with d how each asked gain differs from its kind's mean, <gains, d> / <d, d>."""
+    """Measure how much of the asked contrast between sources of a kind the realised `gains` (n,)
+    hold: with d an asked gain less its kind's mean, <gains, d> / <d, d>."""
     n_speech = instruction.n_speech
     asked, got = np.array(instruction.gains), np.array(gains)
     missing, found = np.zeros(len(asked)), []
@@ -231,7 +230,7 @@ def tell_apart(gains: Sequence[float], instruction: Instruction) -> Apart:
 
 
 def exchanged(pattern: str, *, n_speech: int) -> tuple[str, ...]:
-    """The other patterns that give the same actions to the same kinds, to other sources of them."""
+    """List the patterns that exchange the asked actions among sources of one kind."""
     orders = itertools.product(
         itertools.permutations(pattern[:n_speech]), itertools.permutations(pattern[n_speech:])
     )
@@ -239,7 +238,7 @@ def exchanged(pattern: str, *, n_speech: int) -> tuple[str, ...]:
 
 
 def factors(example: Example, input_snr_db: float) -> tuple[Factor, ...]:
-    """What could explain the score of an example: its input SNR and what its prompt names."""
+    """List what might explain an example's score: its input SNR, and what its prompt names."""
     prompt = example.written
     styles = sorted({name for phrase in prompt.phrases for name, _ in phrase.attributes})
     named = {phrase.label for phrase in prompt.phrases if phrase.label is not None}

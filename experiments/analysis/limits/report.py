@@ -40,7 +40,7 @@ _NOTES = (
 
 
 def to_markdown(summary: Mapping[str, Any]) -> str:
-    """All tables, the verdict and where the figures come from."""
+    """Write all tables, the verdict and the sources as Markdown."""
     facts = summary["run"]
     parts = [
         f"# What limits {escape(facts['system'])} on {escape(facts['suite'])}, {facts['split']}"
@@ -90,7 +90,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
 
 
 def to_csv(findings: Sequence[Finding]) -> str:
-    """One line an example."""
+    """Write one line an example."""
     columns = ["example_id", "task", "pattern", "fits", "prompt", "input_snr_db", "ideal_db"]
     columns += ["snri_db", "truth_db", "reading_db", "source_db", "action_db", "separation_db"]
     columns += ["read_right", "wrong_source", "wrong_actions", "speech_apart"]
@@ -111,7 +111,7 @@ def to_csv(findings: Sequence[Finding]) -> str:
 
 
 def _task_table(summary: Mapping[str, Any], title: str, **columns: str) -> Table:
-    """A row a task; each column is a key of the summary's rows, under its head."""
+    """Make a table with a row a task; `columns` maps keys of the summary's rows to column heads."""
     rows = []
     for name, row in {**summary["tasks"], OVERALL: summary["overall"]}.items():
         cells = (_decibels(row[k]) if k.endswith("_db") else _percent(row[k]) for k in columns)
@@ -153,7 +153,7 @@ def _gains_table(summary: Mapping[str, Any]) -> Table:
 
 
 def _factor_tables(summary: Mapping[str, Any]) -> list[Table]:
-    """Factors with few levels whole; of all levels seen often enough, the worst and the best."""
+    """Show whole the factors that have few levels, then the worst and the best levels of all."""
     rows = [row for row in summary["factors"] if row["n"] >= SEEN_AT_LEAST]
     few = ("input SNR", "style named", "things named", "groups (actions asked for)", "form")
     whole = [row for name in few for row in rows if row["factor"] == name]

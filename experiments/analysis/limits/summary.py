@@ -50,7 +50,8 @@ ERRORS = {
 
 
 def summarize_findings(findings: Sequence[Finding]) -> dict[str, Any]:
-    """All tables as JSON values. Raises ConfigError when there is nothing but OVC, or nothing."""
+    """Compute all tables as JSON values. Raises ConfigError when no example but OVC's has a
+    score."""
     without = [f for f in findings if f.task != Task.OVC.value]
     if not without:
         raise ConfigError("no example but those of OVC has a defined score; nothing to analyse")
@@ -66,7 +67,7 @@ def summarize_findings(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def average(findings: Sequence[Finding], measure: Measure) -> Interval:
-    """The mean over tasks of what `measure` says, leaving out where it says nothing."""
+    """Average a measure over tasks; examples where it is None do not count."""
     return mean_interval(_values(findings, measure))
 
 
@@ -89,7 +90,7 @@ def _row(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _within(name: str, interval: dict[str, Any]) -> dict[str, Any]:
-    """Bounds that a measure cannot pass: stratifying spreads values a little beyond them."""
+    """Clip an interval to the values its measure can have: stratifying exceeds them a little."""
     least = 0.0 if name in (*_AT_LEAST_0, *_SHARES) else -math.inf
     most = 1.0 if name in _SHARES else math.inf
     bounds = {key: interval[key] for key in ("low", "high") if interval[key] is not None}
@@ -109,7 +110,7 @@ def _share_reached(
 
 
 def confusion(findings: Sequence[Finding]) -> dict[str, dict[str, dict[str, int]]]:
-    """Kind of source -> asked action -> action in the pattern the output fits best -> sources."""
+    """Count sources by kind, asked action, and action in the best-fitting pattern."""
     letters = [action.value for action in Action]
     found = {
         kind: {asked: dict.fromkeys(letters, 0) for asked in letters}
@@ -122,8 +123,8 @@ def confusion(findings: Sequence[Finding]) -> dict[str, dict[str, dict[str, int]
 
 
 def _gains(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Least-squares gains of sources, by kind, asked action, and whether another source of the
-    kind has another action, so that the two must be told apart."""
+    """Average the realised gains by kind and asked action, apart for sources whose neighbour of
+    the kind has another action."""
     rows: list[dict[str, Any]] = []
     for kind in ("speech", "audio"):
         for action in Action:
@@ -148,8 +149,8 @@ def _mean_gain(kind: str, action: str, apart: bool) -> Measure:
 
 
 def _factors(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """One row a level of a factor, worst first: scores, and how far they lie from the average of
-    their own tasks, which takes away that some things are asked for in hard tasks only."""
+    """Score every level of every factor, worst first, also relative to the averages of the tasks
+    it occurs in."""
     levels: dict[Factor, list[Finding]] = {}
     for f in findings:
         for factor in f.factors:
@@ -173,7 +174,7 @@ def _factors(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def _pooled(findings: Sequence[Finding], measure: Measure) -> dict[str, Any]:
-    """The mean over examples, tasks counting as often as they occur."""
+    """Average over examples, so that tasks weigh as often as they occur."""
     return interval_json(mean_interval(_values(findings, measure, one_task=True)))
 
 
@@ -186,7 +187,7 @@ def _tasks(findings: Sequence[Finding]) -> list[str]:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """Which of the three errors is largest, in words, from figures alone."""
+    """Say in words which of the three errors is largest."""
     gap = average(findings, lambda f: f.gap_db)
     system = average(findings, lambda f: f.snri_db)
     ideal = average(findings, lambda f: f.ideal_db)

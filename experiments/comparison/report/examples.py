@@ -89,7 +89,7 @@ class Cards:
 
 
 def make_cards(run: RunFolder, *, limit_characters: int = PAGE_LIMIT_CHARACTERS) -> Cards:
-    """A card for each example whose sound was kept, in order, while they fit the limit.
+    """Make a card for each example whose sound was kept, in order, while they fit the limit.
 
     Raises RecordsError when the summary names a sound outside of the run's folder.
     """
@@ -107,14 +107,14 @@ def make_cards(run: RunFolder, *, limit_characters: int = PAGE_LIMIT_CHARACTERS)
 
 
 def _pcm_bytes(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> int:
-    """About how long the sounds are as 16-bit PCM; a run keeps them as 32-bit float."""
+    """Estimate the size of the sounds as 16-bit PCM; a run keeps them as 32-bit float."""
     names = [n for r in rows for n in (r["mixture"], r["target"], *r["estimates"].values())]
     paths = [inside(run.folder, name) for name in names]
     return sum(path.stat().st_size for path in paths if path.is_file()) // 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Heard:
+class _Sound:
     """A sound before it is encoded; `clip` None when there is none, and why."""
 
     name: str
@@ -125,13 +125,13 @@ class _Heard:
 
 
 def _card(run: RunFolder, row: Mapping[str, Any], *, number: int, encoding: Encoding) -> Card:
-    heard = [
+    sounds = [
         _read("input mixture", "mixture", run.folder, row["mixture"], None),
         _read("target", "target", run.folder, row["target"], None),
     ]
     for system in run.systems:
         name = system["name"]
-        heard.append(
+        sounds.append(
             _read(
                 name,
                 "bound" if system["bound"] else "system",
@@ -140,15 +140,15 @@ def _card(run: RunFolder, row: Mapping[str, Any], *, number: int, encoding: Enco
                 run.records[name][row["index"]],
             )
         )
-    clips = [h.clip for h in heard if h.clip is not None]
-    limit = _LOUD * max((h.clip.peak for h in heard[:2] if h.clip is not None), default=1.0)
+    clips = [h.clip for h in sounds if h.clip is not None]
+    limit = _LOUD * max((h.clip.peak for h in sounds[:2] if h.clip is not None), default=1.0)
     gain = min((_fitting(clip.peak) for clip in clips if clip.peak <= limit), default=1.0)
-    powers = [None if h.clip is None else mel_power(h.clip) for h in heard]
-    pairs = zip(heard, powers, strict=True)
+    powers = [None if h.clip is None else mel_power(h.clip) for h in sounds]
+    pairs = zip(sounds, powers, strict=True)
     top_db = peak_db([p for h, p in pairs if h.clip and p is not None and h.clip.peak <= limit])
     measure = run.summary["measure"]
     players = []
-    for sound, power in zip(heard, powers, strict=True):
+    for sound, power in zip(sounds, powers, strict=True):
         own = gain if sound.clip is None else min(gain, _fitting(sound.clip.peak))
         lowered = db_of(own / gain)
         players.append(
@@ -180,7 +180,7 @@ def _card(run: RunFolder, row: Mapping[str, Any], *, number: int, encoding: Enco
     )
 
 
-def _read(name: str, role: str, folder: Path, file: str | None, record: Record | None) -> _Heard:
+def _read(name: str, role: str, folder: Path, file: str | None, record: Record | None) -> _Sound:
     clip, problem = None, ""
     if record is not None and record["status"] != "ok":
         error = record["error"] or {"type": "no reason", "message": "none recorded"}
@@ -192,7 +192,7 @@ def _read(name: str, role: str, folder: Path, file: str | None, record: Record |
             clip = read_clip(inside(folder, file))
         except ClipError as error:
             problem = str(error)
-    return _Heard(name=name, role=role, clip=clip, problem=problem, record=record)
+    return _Sound(name=name, role=role, clip=clip, problem=problem, record=record)
 
 
 def _fitting(peak: float) -> float:

@@ -28,7 +28,7 @@ class Figures:
 
 
 def make_figures(run: RunFolder, printable: Callable[[str], str]) -> Figures:
-    """All panels of a run. `printable` takes from a name what a picture cannot hold."""
+    """Draw all panels. `printable` removes from a name what a picture cannot hold."""
     ranked = [s["name"] for s in run.systems if not s["bound"]]
 
     def rows(spread: Callable[[Mapping[str, Any]], Spread | None]) -> list[Row]:
@@ -59,7 +59,7 @@ def make_figures(run: RunFolder, printable: Callable[[str], str]) -> Figures:
 
 
 def _panels(rows: Mapping[str, list[Row]]) -> tuple[Panel, ...]:
-    """A panel a task, all on one scale but those of `OWN_SCALE`."""
+    """Draw a panel a task, all on one scale but those of `OWN_SCALE`."""
     shared = limits_of(
         [row for task, found in rows.items() if task not in OWN_SCALE for row in found]
     )
@@ -81,7 +81,7 @@ def _interval(value: Mapping[str, Any]) -> Spread | None:
 
 
 def _five(run: RunFolder, name: str, task: str) -> Spread | None:
-    """Median, quartiles and the 5th and 95th percentile of a system's scores on one task."""
+    """Compute median, quartiles, and 5th and 95th percentile of a system's scores on one task."""
     records = [r for r in run.records[name].values() if r["task"] == task]
     values = [v.value for v in values_of(records, run.summary["measure"])]
     if not values:

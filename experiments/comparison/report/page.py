@@ -108,14 +108,14 @@ def _environment() -> jinja2.Environment:
 
 
 def _printable(value: object) -> object:
-    """Control characters and lone surrogates, which HTML cannot hold, as U+FFFD."""
+    """Replace by U+FFFD what HTML cannot hold: control characters and lone surrogates."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return _CONTROLS.sub("�", value)
     return value
 
 
 def _failures(run: RunFolder) -> Iterator[Failure]:
-    """Failed records, those that failed alike counted together."""
+    """Group failed records that failed alike."""
     for system in run.systems:
         alike: dict[tuple[str, str, str], list[str]] = {}
         for record in run.records[system["name"]].values():
@@ -135,7 +135,7 @@ def _failures(run: RunFolder) -> Iterator[Failure]:
 
 
 def _best(systems: Sequence[Mapping[str, Any]], *path: str) -> frozenset[str]:
-    """Names of the ranked systems with the highest mean under `path`; none without a contest."""
+    """Find the ranked systems with the highest mean under `path`; none where there is only one."""
     means: dict[str, float] = {}
     for system in systems:
         if not system["bound"]:

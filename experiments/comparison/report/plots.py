@@ -51,7 +51,7 @@ class Panel:
 
 
 def limits_of(rows: Sequence[Row]) -> tuple[float, float]:
-    """The ends of an axis that holds zero and every row."""
+    """Choose the ends of an axis that shows zero and every row."""
     spreads = [row.spread for row in rows if row.spread is not None]
     low = min([0.0, *(s.low for s in spreads), *(s.centre for s in spreads)])
     high = max([0.0, *(s.high for s in spreads), *(s.centre for s in spreads)])
@@ -74,7 +74,7 @@ def signed(value: float | None, digits: int = 1) -> str:
 def draw_panel(
     title: str, rows: Sequence[Row], limits: tuple[float, float], *, note: str = ""
 ) -> Panel:
-    """A row a system over one axis in dB."""
+    """Draw a row a system over one axis in dB."""
     height = _TOP + _ROW * len(rows) + _AXIS
 
     def draw(figure: Figure) -> None:
@@ -122,7 +122,7 @@ def _shorten(name: str) -> str:
 
 
 def _spoken(row: Row) -> str:
-    """A row in words, for people who do not see the plot."""
+    """Say a row in words, for people who do not see the plot."""
     if row.spread is None:
         return f"{row.name}: no figure"
     spread = row.spread

@@ -35,7 +35,7 @@ class RunFolder:
 
 
 def run_just_made(run: Run, summary: Mapping[str, Any]) -> RunFolder:
-    """A run as its comparison has it in memory."""
+    """Take a run from its comparison, without reading files again."""
     records = {entry.system.name: {r["index"]: r for r in entry.records} for entry in run.systems}
     return RunFolder(folder=run.folder, summary=summary, records=records)
 
@@ -60,7 +60,8 @@ def read_run(folder: Path) -> RunFolder:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """A file named in a run's own files. Raises RecordsError when it lies outside the folder."""
+    """Resolve a file name found in a run's own files. Raises RecordsError when it lies outside
+    the folder."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise RecordsError(f"{name!r} lies outside the run's folder {folder}")

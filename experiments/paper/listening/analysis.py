@@ -126,7 +126,8 @@ def _variance(rest: np.ndarray[Any, np.dtype[np.float64]], clusters: Sequence[st
 def opinions(
     results: Sequence[Result], key: Mapping[str, Any]
 ) -> dict[str, dict[str, dict[str, Opinion]]]:
-    """Opinion by system (reference and anchor too), group of tasks (and `ALL`) and scale."""
+    """Compute the mean opinion of each system (reference and anchor too), group of tasks (and
+    `ALL`) and scale."""
     found: dict[tuple[str, str, str], list[tuple[float, str, str]]] = {}
     for result in results:
         scores = {r.stimulus: r for r in result.ratings}

@@ -31,7 +31,7 @@ def read_paper(path: Path | None) -> Mapping[str, Any]:
 
 
 def analyse(key: Mapping[str, Any], folder: Path, *, paper: Mapping[str, Any]) -> dict[str, Any]:
-    """The table as JSON values. Raises ConfigError when no rater's answers are left."""
+    """Compute the table as JSON values. Raises ConfigError when no rater's answers are left."""
     results, problems = read_results(folder, key)
     screened = screen(results, key)
     if not screened.kept:
@@ -68,7 +68,7 @@ def write_table(table: Mapping[str, Any], out: Path) -> None:
 
 
 def read_table(folder: Path) -> Mapping[str, Any]:
-    """What `write_table` wrote into `folder`, its scores in order. Raises ConfigError."""
+    """Read what `write_table` wrote into `folder`, its scores in order. Raises ConfigError."""
     path = folder / "table_6.json"
     try:
         table: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def _check(opinion: Opinion, where: str) -> None:
 
 
 def to_markdown(table: Mapping[str, Any]) -> str:
-    """The table, and whose answers were left out."""
+    """Write the table, and whose answers were left out, as Markdown."""
     heads = [f"{group} {LETTERS[scale]}" for group in COLUMNS for scale in SCALES]
     rows = [
         (name, *(_cell(groups.get(g, {}).get(s)) for g in COLUMNS for s in SCALES))
@@ -128,7 +128,7 @@ def to_markdown(table: Mapping[str, Any]) -> str:
 
 
 def to_csv(table: Mapping[str, Any]) -> str:
-    """One line a score."""
+    """Write one line a score."""
     names = [f for f in Opinion.__dataclass_fields__ if f != "reason"]
     rows: list[tuple[object, ...]] = [
         ("survey", system, group, scale, *(opinion[n] for n in names))

@@ -74,7 +74,7 @@ def test_a_cell_is_the_mean_of_its_task_with_an_interval() -> None:
     found = records()
     ours = cells(found)
     for task in TASKS:
-        scores = [v.value for v in values_of(found) if v.task == task]
+        scores = [v.value for v in values_of(found.records) if v.task == task]
         interval = ours[task].interval
         assert interval is not None
         assert interval.mean == pytest.approx(np.mean(scores))
@@ -83,7 +83,7 @@ def test_a_cell_is_the_mean_of_its_task_with_an_interval() -> None:
         assert interval.low < np.mean(scores) < interval.high
     average = ours[AVERAGE].interval
     assert average is not None
-    assert average.mean == pytest.approx(np.mean([v.value for v in values_of(found)]))
+    assert average.mean == pytest.approx(np.mean([v.value for v in values_of(found.records)]))
 
 
 def test_tasks_that_do_not_exist_are_not_numbers() -> None:
@@ -209,9 +209,9 @@ def test_a_setting_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     )
     assert [r["metrics"]["snr_improvement_db"] for r in mean.records] == [2.0, None]
     seeds = (records(), records(shift=2.0))
-    means = [float(word) for word in Setting(mean=_mean(seeds), seeds=seeds).told.split()]
+    means = [float(word) for word in Setting(mean=_mean(seeds), seeds=seeds).per_seed.split()]
     assert means[1] - means[0] == pytest.approx(2.0, abs=0.011)
-    assert Setting(mean=Recorded(why="not run: x")).told == "none"
+    assert Setting(mean=Recorded(why="not run: x")).per_seed == "none"
 
 
 @pytest.mark.parametrize(
