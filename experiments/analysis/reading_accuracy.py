@@ -5,7 +5,8 @@ Reading is judged apart from hearing: what was read is applied to the true sourc
 (`lcr.prompts.reading.applied`), and right is a prompt whose every gain is within 3 dB of the asked
 one, what shall go at -20 dB or less, and whose absences and refusals are told as such. Prompts as
 people write them lie beside this file; `--prompts` adds a manifest in the authors' format, where a
-pattern is right when each source's action is.
+pattern is right when each source's action is, given the true descriptions; `--generated N` adds
+prompts of the open generator that name rows of the lexicon kept from training.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,17 @@ if __name__ == "__main__":  # run as a file: import the package, not modules tha
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
 
-from lcr.instruction import AudioDescription, Description, SpeechDescription
-from lcr.prompts.reading import OpenReader, Reading
+import numpy as np
+
+from lcr.data.authors.set import PaperMixture, read_paper_set
+from lcr.instruction import Action, AudioDescription, Description, SpeechDescription
+from lcr.nn.reader.meanings import NameMeanings, Vectors
+from lcr.nn.reader.shipped import load_halves
+from lcr.prompts.open_generator import draw_prompt
+from lcr.prompts.reading import OpenReader, Reading, Tagging
 from lcr.prompts.reading.applied import apply_reading
 from lcr.prompts.reading.keywords import KeywordTagger
+from lcr.prompts.reading.names import content_words
 
 PEOPLE = Path(__file__).parent / "audits" / "people_60.jsonl"
 WITHIN_DB, GONE_DB = 3.0, -20.0
@@ -84,6 +92,130 @@ def _fits(gain: float, wanted_db: float | None) -> bool:
     return gain_db <= GONE_DB if wanted_db is None else abs(gain_db - wanted_db) <= WITHIN_DB
 
 
+class Likeness:
+    """How like in meaning two names are, by the reader's own encoder; each is looked at once."""
+
+    def __init__(self, meanings: NameMeanings) -> None:
+        self._meanings = meanings
+        self._known: dict[str, Vectors] = {}
+
+    def prepare(self, names: Iterable[str]) -> None:
+        new = sorted({n for n in names if n not in self._known})
+        if new:
+            self._known.update(zip(new, self._meanings.place(new), strict=True))
+
+    def __call__(self, one: str, other: str) -> float:
+        self.prepare((one, other))
+        return float(self._known[one] @ self._known[other])
+
+
+def score_patterns(
+    reader: OpenReader, mixtures: Sequence[PaperMixture], *, wrong: int = 0
+) -> dict[str, tuple[int, int]]:
+    """(right patterns, prompts) of all, by task, and "sources" of all sources."""
+    likeness = Likeness(reader.meanings) if isinstance(reader.meanings, NameMeanings) else None
+    asked = [(m, text) for m in mixtures for text in m.prompts]
+    readings = reader.read([text for _, text in asked])
+    if likeness is not None:
+        likeness.prepare(
+            " ".join(content_words(t.words))
+            for r in readings
+            for t in r.things
+            if t.kind == "sound"
+        )
+        likeness.prepare(
+            d.label
+            for m in mixtures
+            for d in m.instruction.descriptions
+            if isinstance(d, AudioDescription)
+        )
+    found: dict[str, tuple[int, int]] = {}
+
+    def count(group: str, right: int, of: int = 1) -> None:
+        before = found.get(group, (0, 0))
+        found[group] = (before[0] + right, before[1] + of)
+
+    for (mixture, text), reading in zip(asked, readings, strict=True):
+        instruction = mixture.instruction
+        applied = apply_reading(reading, instruction.descriptions, likeness=likeness, least=0.0)
+        rights = [
+            _action(gain) is action
+            for gain, action in zip(applied.gains, instruction.actions, strict=True)
+        ]
+        count("all", all(rights))
+        count(f"task {instruction.task.value}", all(rights))
+        count("sources", sum(rights), len(rights))
+        if wrong and not all(rights):
+            wrong -= 1
+            print(f"- {text}\n    {instruction.pattern}: {describe(reading)}")
+    return found
+
+
+def _action(gain: float) -> Action:
+    if gain == 0:
+        return Action.REMOVE
+    return Action.UP if gain > 1 else Action.DOWN if gain < 1 else Action.KEEP
+
+
+def score_generated(reader: OpenReader, count: int, *, wrong: int = 0) -> dict[str, float]:
+    """Shares of held-out prompts read rightly in all and but for the borders, and of their things
+    found with the right kind and action."""
+    rng = np.random.default_rng(2**20)
+    prompts = [draw_prompt(rng, held_out=True) for _ in range(count)]
+    taggings = reader.tagger.tag([p.text for p in prompts])
+    exact, things, found, requests = 0, 0, 0, 0
+    for prompt, got in zip(prompts, taggings, strict=True):
+        want = prompt.tagging
+        requests += got.is_request == want.is_request
+        right = got.is_request == want.is_request
+        if want.is_request:
+            said = {(s.start, s.stop, s.kind, s.action) for s in got.spans}
+            true = {(s.start, s.stop, s.kind, s.action) for s in want.spans}
+            things += len(true)
+            found += len(said & true)
+            right = right and said == true and got.rest == want.rest
+        exact += right
+        if wrong and not right:
+            wrong -= 1
+            told = (_tags(prompt.text, tagging) for tagging in (got, want))
+            print(f"- {prompt.text}\n    " + "\n    not ".join(told))
+    return {
+        "prompts": exact / count,
+        "things": found / max(1, things),
+        "request or not": requests / count,
+    }
+
+
+def _tags(text: str, tagging: Tagging) -> str:
+    if not tagging.is_request:
+        return "no request"
+    spans = (f"{text[s.start : s.stop]!r} {s.kind} {s.action.value}" for s in tagging.spans)
+    return f"{'; '.join(spans)} | rest {tagging.rest}"
+
+
+def score_names(reader: OpenReader, count: int = 100) -> dict[str, float]:
+    """Of names kept from the table of names: whether the nearest name shares a hypernym, and how
+    much of the variance of the attributes is predicted."""
+    meanings = reader.meanings
+    assert isinstance(meanings, NameMeanings)
+    lexicon = meanings.lexicon
+    rows = np.random.default_rng(0).choice(len(lexicon.sounds), count, replace=False)
+    names = [lexicon.sounds[i].name for i in rows]
+    rest = meanings.without(names)
+    true = lexicon.attributes(names)
+    error = ((rest.predict(names) - true) ** 2).sum()
+    mean = lexicon.attributes([s.name for s in rest.lexicon.sounds]).mean(0)
+    near = [first for first, *_ in rest.nearest(names)]
+    alike = [
+        bool({*lexicon.by_name[a].hypernyms} & {*lexicon.by_name[b].hypernyms})
+        for a, b in zip(names, near, strict=True)
+    ]
+    return {
+        "nearest name of a common hypernym": sum(alike) / count,
+        "variance of attributes predicted": float(1 - error / ((true - mean) ** 2).sum()),
+    }
+
+
 def describe(reading: Reading) -> str:
     things = "; ".join(
         f"{t.words!r} {t.kind} x{t.gain:.2g}"
@@ -98,13 +230,31 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     found.add_argument("--people", type=Path, default=PEOPLE, metavar="FILE")
     found.add_argument("--rules", action="store_true", help="the rules in place of the tagger")
-    found.add_argument("--wrong", action="store_true", help="list what was read wrongly")
+    found.add_argument("--prompts", type=Path, metavar="DIR|FILE", help="the authors' prompts too")
+    found.add_argument("--limit", type=int, metavar="N", help="only the first N mixtures of these")
+    found.add_argument("--generated", type=int, default=0, metavar="N", help="held-out prompts too")
+    found.add_argument("--names", action="store_true", help="names kept from the lexicon too")
+    found.add_argument("--weights", type=Path, metavar="DIR", help="a checkpoint in place of ours")
+    found.add_argument("--wrong", type=int, default=0, metavar="N", help="list N read wrongly")
     return found
+
+
+def _reader(rules: bool, weights: Path | None) -> OpenReader:
+    if rules:
+        return OpenReader(KeywordTagger())
+    if weights is None:
+        return OpenReader.load()
+    halves = load_halves(weights)
+    return OpenReader(halves.tagger, halves.meanings)
+
+
+def _told(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    reader = OpenReader(KeywordTagger()) if options.rules else OpenReader.load()
+    reader = _reader(options.rules, options.weights)
     people = read_people(options.people)
     readings = reader.read([said.prompt for said in people])
     groups: dict[str, list[bool]] = {}
@@ -116,6 +266,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"- {said.prompt}\n    {describe(reading)}")
     for group, rights in groups.items():
         print(f"{group}: {sum(rights)} of {len(rights)}")
+    if options.generated:
+        shares = score_generated(reader, options.generated, wrong=options.wrong)
+        print(f"{options.generated} generated prompts, sounds kept from training: {_told(shares)}")
+    if options.names:
+        print(f"100 names kept from the lexicon: {_told(score_names(reader))}")
+    if options.prompts:
+        mixtures = list(read_paper_set(options.prompts))[: options.limit]
+        found = score_patterns(reader, mixtures, wrong=options.wrong)
+        for group, (good, of) in found.items():
+            print(f"authors' prompts, {group}: {100 * good / of:.1f} % of {of}")
     return 0
 
 

@@ -14,7 +14,14 @@ import torch
 
 from lcr.catalogue.machine import cpu_model
 from lcr.catalogue.readers import Reader, find_reader
-from lcr.checkpoints import CONFIG_FILE, WEIGHTS, Checkpoint, load_tensors, must_fit
+from lcr.checkpoints import (
+    CONFIG_FILE,
+    WEIGHTS,
+    Checkpoint,
+    load_tensors,
+    must_fit,
+    read_config,
+)
 from lcr.instruction import Action
 from lcr.joint.authors import checkpoint_folder, read_remixer
 from lcr.joint.remixer import SAMPLE_RATE, build_network
@@ -156,7 +163,9 @@ def _architectures(variants: bool) -> Iterator[_Network]:
 
 
 def _shipped() -> list[Path]:
-    return sorted(path.parent for path in WEIGHTS.glob(f"*/{CONFIG_FILE}"))
+    """Remixers; a reader by itself is none."""
+    found = sorted(path.parent for path in WEIGHTS.glob(f"*/{CONFIG_FILE}"))
+    return [folder for folder in found if "remixer" in read_config(folder)]
 
 
 def _checkpoint(folder: Path) -> _Network:

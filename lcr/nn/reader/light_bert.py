@@ -23,6 +23,7 @@ from lcr.nn.reader.config import LoraConfig, ReaderConfig
 
 WEIGHTS, TOKENIZER, CONFIG = "model.safetensors", "tokenizer.json", "config.json"
 _ADAPTED = ("query", "value")
+"""Adapted where a LoraConfig names no targets; targets are the ends of layers' names."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,13 @@ class LightTokenizer:
 
 
 class LightBert(nn.Module):
-    """`forward(input_ids, attention_mask)`, (batch, tokens) int64, to `Hidden`.
+    """`forward(input_ids, attention_mask)`, (batch, tokens) int64, to `Hidden`. Layers below
+    `adapted_from` have no LoRA.
 
     Raises MissingWeightsError for a folder whose weights are damaged or do not fit its config.
     """
 
-    def __init__(self, folder: Path, lora: LoraConfig | None) -> None:
+    def __init__(self, folder: Path, lora: LoraConfig | None, *, adapted_from: int = 0) -> None:
         super().__init__()
         config = _config(folder)
         self.width = int(config["hidden_size"])
@@ -93,7 +95,8 @@ class LightBert(nn.Module):
         model.embeddings = _Embeddings(config)
         model.encoder = nn.Module()
         model.encoder.layer = nn.ModuleList(
-            _Layer(config, lora) for _ in range(int(config["num_hidden_layers"]))
+            _Layer(config, lora if i >= adapted_from else None)
+            for i in range(int(config["num_hidden_layers"]))
         )
         self._load(model, folder)
         model.requires_grad_(False)
@@ -110,6 +113,12 @@ class LightBert(nn.Module):
         for layer in own.encoder.layer:
             h = layer(h, mask)
         return Hidden(h)
+
+    def adapt(self, adapted: bool) -> None:
+        """Whether LoRA counts; without, it is the published model."""
+        for module in self.modules():
+            if isinstance(module, _Adapted):
+                module.adapted = adapted
 
     def _load(self, model: nn.Module, folder: Path) -> None:
         from safetensors.torch import load_file
@@ -154,15 +163,19 @@ def _place(name: str, model: nn.Module) -> str:
 class _Adapted(nn.Module):
     """A linear layer with low-rank adaptation beside it, named as peft names them."""
 
-    def __init__(self, width: int, lora: LoraConfig) -> None:
+    def __init__(self, inputs: int, outputs: int, lora: LoraConfig) -> None:
         super().__init__()
-        self.base_layer = nn.Linear(width, width)
-        self.lora_A = nn.ModuleDict({"default": nn.Linear(width, lora.rank, bias=False)})
-        self.lora_B = nn.ModuleDict({"default": nn.Linear(lora.rank, width, bias=False)})
+        self.base_layer = nn.Linear(inputs, outputs)
+        self.lora_A = nn.ModuleDict({"default": nn.Linear(inputs, lora.rank, bias=False)})
+        self.lora_B = nn.ModuleDict({"default": nn.Linear(lora.rank, outputs, bias=False)})
         nn.init.zeros_(self.lora_B["default"].weight)  # type: ignore[arg-type]
         self.scale = lora.alpha / lora.rank
+        self.adapted = True
 
     def forward(self, x: Tensor) -> Tensor:
+        if not self.adapted:
+            plain: Tensor = self.base_layer(x)
+            return plain
         change: Tensor = self.lora_B["default"](self.lora_A["default"](x))
         out: Tensor = self.base_layer(x)
         return out + self.scale * change
@@ -194,17 +207,17 @@ class _Layer(nn.Module):
         width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
         eps = float(config["layer_norm_eps"])
         self.heads = int(config["num_attention_heads"])
-        heard = {
-            name: _Adapted(width, lora)
-            if lora is not None and name in _ADAPTED
-            else nn.Linear(width, width)
-            for name in ("query", "key", "value")
-        }
+        heard = {name: _linear(width, width, name, lora) for name in ("query", "key", "value")}
         self.attention = nn.ModuleDict(
-            {"self": nn.ModuleDict(heard), "output": _joined(width, width, eps)}
+            {
+                "self": nn.ModuleDict(heard),
+                "output": _joined(width, width, eps, "attention.output.dense", lora),
+            }
         )
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
-        self.output = _joined(inner, width, eps)
+        self.intermediate = nn.ModuleDict(
+            {"dense": _linear(width, inner, "intermediate.dense", lora)}
+        )
+        self.output = _joined(inner, width, eps, "output.dense", lora)
 
     def forward(self, h: Tensor, mask: Tensor) -> Tensor:
         own: Any = self.attention["self"]
@@ -217,9 +230,18 @@ class _Layer(nn.Module):
         return _add(self.output, functional.gelu(self.intermediate["dense"](h)), h)
 
 
-def _joined(inputs: int, width: int, eps: float) -> nn.ModuleDict:
+def _linear(inputs: int, outputs: int, name: str, lora: LoraConfig | None) -> nn.Module:
+    """The layer of that name, adapted where `lora` says so."""
+    if lora is None or not any(name.endswith(end) for end in lora.targets or _ADAPTED):
+        return nn.Linear(inputs, outputs)
+    return _Adapted(inputs, outputs, lora)
+
+
+def _joined(
+    inputs: int, width: int, eps: float, name: str, lora: LoraConfig | None
+) -> nn.ModuleDict:
     return nn.ModuleDict(
-        {"dense": nn.Linear(inputs, width), "LayerNorm": nn.LayerNorm(width, eps=eps)}
+        {"dense": _linear(inputs, width, name, lora), "LayerNorm": nn.LayerNorm(width, eps=eps)}
     )
 
 

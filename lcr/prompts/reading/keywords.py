@@ -130,10 +130,7 @@ class KeywordTagger:
 
 def styles_of(words: str) -> dict[str, str]:
     """The speaking styles that lower-case `words` state by the commonest words for them."""
-    found: dict[str, str] = {}
-    male, female = bool(_MALE.search(words)), bool(_FEMALE.search(words))
-    if male != female:
-        found["gender"] = "M" if male else "F"
+    found = gender_of(words)
     for (name, value), said in _SAID.items():
         if said.search(words):
             found.setdefault(name, value)
@@ -142,6 +139,12 @@ def styles_of(words: str) -> dict[str, str]:
         if any(re.search(rf"(?<![\w-]){re.escape(word)}\b", words) for word in known):
             found.setdefault(name, value)
     return found
+
+
+def gender_of(words: str) -> dict[str, str]:
+    """The style "gender", where lower-case `words` are of one alone."""
+    male, female = bool(_MALE.search(words)), bool(_FEMALE.search(words))
+    return {"gender": "M" if male else "F"} if male != female else {}
 
 
 def kind_of(words: str) -> Kind:

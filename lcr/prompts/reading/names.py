@@ -27,12 +27,13 @@ _HOW_WORDS = (
     "incessant background foreground outside outdoors inside upstairs downstairs next door "
     "behind above below left right first second last entire obvious unwanted irritating harsh "
     "gentle deep shrill high low pitched sharp bright clear muffled noisy main lone single "
-    "weird strange playing going coming happening heard somewhere again"
+    "weird strange playing going coming happening heard somewhere again "
+    "played play plays being made produced"
 )
 _EMPTY = frozenset(_EMPTY_WORDS.split())
 _HEARD = frozenset(_HEARD_WORDS.split())
 _HOW = frozenset(_HOW_WORDS.split())
-_PLACES = re.compile(r"\b(?:in|on|at|from|by|behind|near|over|under|outside|during|throughout)\b.*")
+_PLACES = re.compile(r"\b(?:in|on|at|behind|near|over|under|outside|during|throughout)\b.*")
 _OF = re.compile(
     r"^(?:(?:the|a|any|all|some|that|this) )?(?:\w+ )?(?:sounds?|noises?|audio|volume|level|"
     r"loudness)"
@@ -112,6 +113,12 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] in "ey" else word
 
 
+_CALLS = frozenset(
+    map(stem, ("call", "calling", "cry", "song", "chatter", "playing", "hiss", "music", "solo"))
+)
+"""What many things do or make: it is the thing that counts."""
+
+
 class _Index:
     def __init__(self, lexicon: Lexicon) -> None:
         self.exact: dict[str, Sound] = {}
@@ -136,6 +143,8 @@ class _Index:
     def find(self, words: str) -> Found:
         text = " ".join(words.lower().replace("-", " ").split())
         content = content_words(text)
+        if not content or all(word in _HEARD for word in content):
+            return Found()
         plain = tuple(w for w in content if w not in _HOW)
         here = content_words(_PLACES.sub("", text))
         plain_here = tuple(w for w in here if w not in _HOW)
@@ -144,7 +153,12 @@ class _Index:
             for form in dict.fromkeys(forms):
                 if form and (found := look(form)):
                     return found
-        return self._part(plain_here or plain or content)
+        rest = plain_here or plain or content
+        if len(rest) > 1 and stem(rest[-1]) in _CALLS:
+            owner = " ".join(rest[:-1])
+            if found := self._exactly(owner) or self._alike(owner):
+                return Found(found.sound, found.hypernym, False)
+        return self._part(rest)
 
     def _exactly(self, form: str) -> Found | None:
         sound, kind = self.exact.get(form), self.kinds.get(form)
@@ -168,8 +182,8 @@ class _Index:
                 form = " ".join(content[start : start + size])
                 if found := self._exactly(form) or self._alike(form):
                     return Found(found.sound, found.hypernym, False)
-        head = stem(content[-1]) if content else ""
-        return Found(self.heads.get(head), None, False)
+        # Of several words that are not there together, the last may be of anything.
+        return Found(self.heads.get(stem(content[0])) if len(content) == 1 else None, None, False)
 
 
 def _bare(text: str) -> str:

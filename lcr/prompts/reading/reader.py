@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.reading.gains import gains_of
-from lcr.prompts.reading.keywords import KeywordTagger
+from lcr.prompts.reading.keywords import KeywordTagger, gender_of
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.things import (
     REST_GAINS,
@@ -31,7 +33,15 @@ _RELATIONS = re.compile(
     r"deep(?:er|est)|fast(?:er|est)|slow(?:er|est)|old(?:er|est)|young(?:er|est)|left|right|other|"
     r"near(?:er|est)|closer|closest|farther|further|farthest)\b(?: (?:to|who) (?:speaks?|talks?))?"
 )
-_SPEECH_KINDS = ("voice", "all_speech")
+_PLAIN_VERB = re.compile(
+    r"(?:please |can you |could you )*(?:remove|delete|mute|silence|get rid of|turn (?:up|down)|"
+    r"lower|raise|boost|isolate|reduce)\b"
+)
+_NO_NAMES = frozenset(
+    {"my", "the", "a", "an", "of", "all", "much", "any", "some", "that", "this", "someone", "so"}
+    | {"too", "with", "and", "or", "your", "both", "sound", "sounds", "volume", "level"}
+)
+"""Words that alone name nothing."""
 
 
 class Tagger(Protocol):
@@ -62,15 +72,18 @@ class OpenReader:
 
     @classmethod
     def load(cls) -> OpenReader:
-        """The reader that ships, loaded once."""
+        """The reader that ships, loaded once: the trained tagger, or rules where torch is not
+        installed. Raises MissingWeightsError without MiniLM, and other LcrErrors for damaged files.
+        """
         return _shipped()
 
     def read(self, prompts: Sequence[str]) -> list[Reading]:
         """One reading for each prompt, in order; any text is read, none raises."""
         texts = list(prompts)
+        taggings = self.tagger.tag(texts)
         found = [
-            _finished(text, tagging)
-            for text, tagging in zip(texts, self.tagger.tag(texts), strict=True)
+            _finished(text, tagging if _asks(tagging) else _plainly_asked(text) or tagging)
+            for text, tagging in zip(texts, taggings, strict=True)
         ]
         return self._with_meanings(found)
 
@@ -108,7 +121,11 @@ def read(prompts: Sequence[str]) -> list[Reading]:
 
 @lru_cache(maxsize=1)
 def _shipped() -> OpenReader:
-    return OpenReader(KeywordTagger())
+    """By name, since this package needs no deep-learning library; without one, rules read."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("tokenizers") is None:
+        return OpenReader(KeywordTagger())
+    halves = importlib.import_module("lcr.nn.reader.shipped").load_halves()
+    return OpenReader(halves.tagger, halves.meanings)
 
 
 def _is_strange(thing: NamedThing) -> bool:
@@ -122,10 +139,10 @@ def _is_strange(thing: NamedThing) -> bool:
 
 def _finished(text: str, tagging: Tagging) -> Reading:
     """Gains, names and exceptions for what was tagged."""
-    gains = gains_of(text, tagging.spans)
+    spans = [span for span in tagging.spans if _names_something(text, span)]
     things = [
         _thing(text, span, action, gain)
-        for span, (action, gain) in zip(tagging.spans, gains, strict=True)
+        for span, (action, gain) in zip(spans, gains_of(text, spans), strict=True)
     ]
     things = _said_again(things)
     rest_gain = REST_GAINS[tagging.rest]
@@ -146,21 +163,46 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     )
 
 
+def _asks(tagging: Tagging) -> bool:
+    return tagging.is_request and bool(tagging.spans)
+
+
+def _plainly_asked(text: str) -> Tagging | None:
+    """What rules read, where every thing is a sound of the lexicon and nothing else: "remove the
+    tuba" is a request whatever the tagger says."""
+    if not _PLAIN_VERB.match(text.lower()):
+        return None
+    (found,) = KeywordTagger().tag([text])
+    plain = all(
+        span.kind == "sound" and look_up(text[span.start : span.stop]).whole for span in found.spans
+    )
+    return found if found.is_request and plain else None
+
+
+def _names_something(text: str, span: Span) -> bool:
+    words = re.findall(r"[^\W_]+", text[span.start : span.stop].lower())
+    return span.kind in WHOLE or any(word not in _NO_NAMES for word in words)
+
+
 def _thing(text: str, span: Span, action: Action, gain: float) -> NamedThing:
     words = text[span.start : span.stop]
+    kind = span.kind
+    if kind == "everything" and look_up(words).whole:  # "the music" is not all there is
+        kind = "sound"
     thing = NamedThing(
         words=words,
         start=span.start,
         stop=span.stop,
-        kind=span.kind,
+        kind=kind,
         action=action,
         gain=gain,
         styles=dict(span.styles),
     )
-    if span.kind == "voice":
+    if kind == "voice":
         relation = _RELATIONS.search(words.lower())
-        return replace(thing, relation=relation[0] if relation else None)
-    if span.kind != "sound":
+        styles = dict(span.styles) | gender_of(words.lower())
+        return replace(thing, styles=styles, relation=relation[0] if relation else None)
+    if kind != "sound":
         return thing
     found = look_up(words)
     return replace(

