@@ -37,7 +37,8 @@ _IGNORED = -100
 
 @dataclass(frozen=True, kw_only=True)
 class OpenReaderConfig:
-    """`batch` prompts a step, of like length: some that stand together among `pool`, by length."""
+    """`batch` prompts a step, of like length: a block of them among `pool`, in order of length.
+    Raises ValueError where the pool is no whole number of blocks."""
 
     batch: int = 48
     pool: int = 144
@@ -45,6 +46,10 @@ class OpenReaderConfig:
     rest_weight: float = 0.3
     request_weight: float = 0.3
     cpu_bfloat16: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.pool < self.batch or self.pool % self.batch:
+            raise ValueError(f"pool is {self.pool}; it must be a multiple of batch, {self.batch}")
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ class OpenReaderStage:
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         config = self.config
         drawn = sorted((self.draw(rng) for _ in range(config.pool)), key=lambda p: len(p.text))
-        start = int(rng.integers(len(drawn) - config.batch + 1))
+        # Any of the blocks, so that no length is drawn more than others.
+        start = config.batch * int(rng.integers(config.pool // config.batch))
         prompts = drawn[start : start + config.batch]
         pieces = self.tagger.pieces([p.text for p in prompts])
         wanted = targets(pieces, [p.tagging for p in prompts])

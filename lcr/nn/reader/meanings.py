@@ -7,7 +7,7 @@ principal axes. Attributes of other words come from a kernel regression on all n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,8 @@ DIMENSIONS = 128
 _WIDTH, _RIDGE = 0.3, 0.3
 _SOUND_WEIGHT = 1.0
 """Of likeness in predicted sound beside likeness in meaning, for the nearest names."""
+_NEAR = 0.6
+"""The cosine to some name from which on a word of no vocabulary is thought to mean that."""
 NAMES_FILE = "names.safetensors"
 
 
@@ -35,12 +37,30 @@ class NameMeanings:
     """`vectors` (names, DIMENSIONS) of the lexicon's names, of length 1, in the axes `basis`
     (width, DIMENSIONS) of what `embed` gives."""
 
-    def __init__(self, lexicon: Lexicon, vectors: Vectors, basis: Vectors, embed: Embed) -> None:
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        vectors: Vectors,
+        basis: Vectors,
+        embed: Embed,
+        vocabulary: Collection[str] = (),
+    ) -> None:
         self.lexicon, self.basis, self.embed = lexicon, basis, embed
+        self.vocabulary = vocabulary
         self.names = tuple(sound.name for sound in lexicon.sounds)
         if len(vectors) != len(self.names):
             raise NameTableError(f"{len(vectors)} vectors for {len(self.names)} names")
         self.vectors = _unit(vectors)
+
+    def known(self, words: Sequence[str]) -> list[str]:
+        """Those of which any word is a whole word of the encoder's `vocabulary`, or that are near
+        some name: of the others, rare or made up, nothing can be told."""
+        rare = [w for w in words if not any(part in self.vocabulary for part in w.split())]
+        if not rare:
+            return list(words)
+        best = (self.place(rare) @ self.vectors.T).max(1)
+        gone = {w for w, likeness in zip(rare, best, strict=True) if likeness < _NEAR}
+        return [w for w in words if w not in gone]
 
     def predict(self, words: Sequence[str]) -> Vectors:
         """Attributes (words, attributes), 0 to 3, of how the words would sound."""
@@ -74,7 +94,7 @@ class NameMeanings:
         gone = set(names)
         kept = [i for i, name in enumerate(self.names) if name not in gone]
         lexicon = Lexicon(self.lexicon.attribute_names, tuple(self.lexicon.sounds[i] for i in kept))
-        return NameMeanings(lexicon, self.vectors[kept], self.basis, self.embed)
+        return NameMeanings(lexicon, self.vectors[kept], self.basis, self.embed, self.vocabulary)
 
     def _deviations(self, places: Vectors) -> Vectors:
         found: Vectors = (_kernel(places, self.vectors) @ self._dual).astype(np.float32)
@@ -126,7 +146,9 @@ def save_names(path: Path, lexicon: Lexicon, vectors: Vectors, basis: Vectors) -
     write_whole(path, data)
 
 
-def load_names(path: Path, lexicon: Lexicon, embed: Embed) -> NameMeanings:
+def load_names(
+    path: Path, lexicon: Lexicon, embed: Embed, vocabulary: Collection[str] = ()
+) -> NameMeanings:
     """Raises NameTableError for a table that is missing, damaged or of other names."""
     from safetensors import safe_open
 
@@ -138,7 +160,9 @@ def load_names(path: Path, lexicon: Lexicon, embed: Embed) -> NameMeanings:
         raise NameTableError(f"{path} holds no table of names: {error}") from error
     if known != digest(lexicon):
         raise NameTableError(f"{path} was made of another lexicon; make it anew")
-    return NameMeanings(lexicon, vectors.astype(np.float32), basis.astype(np.float32), embed)
+    return NameMeanings(
+        lexicon, vectors.astype(np.float32), basis.astype(np.float32), embed, vocabulary
+    )
 
 
 def digest(lexicon: Lexicon) -> str:

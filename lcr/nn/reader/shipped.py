@@ -30,4 +30,5 @@ def load_halves(folder: Path = OPEN_READER) -> Halves:
         vectors: Vectors = tagger.embed(texts).numpy()
         return vectors
 
-    return Halves(tagger, load_names(folder / NAMES_FILE, load_lexicon(), embed))
+    names = load_names(folder / NAMES_FILE, load_lexicon(), embed, tagger.vocabulary)
+    return Halves(tagger, names)

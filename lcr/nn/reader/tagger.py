@@ -4,7 +4,7 @@ stated; of the whole prompt what happens to the rest and whether it asks for a r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,12 @@ class SpanTagger(nn.Module):
         self.style = nn.Linear(width, sum(STYLE_SIZES))
         self.rest = nn.Linear(width, len(RESTS))
         self.request = nn.Linear(width, 1)
+
+    @property
+    def vocabulary(self) -> Collection[str]:
+        """The word pieces of the base; those that begin a word are whole words."""
+        found: dict[str, int] = self._tokenizer.get_vocab()
+        return found.keys()
 
     def pieces(self, texts: Sequence[str]) -> Pieces:
         """Cut texts into word pieces, as many as are read."""

@@ -119,7 +119,7 @@ class _Writer:
             for more in said[1:]:
                 body += dice.pick(_JOINS) + more
             frame = dice.pick(verbs.QUESTION_FRAMES + verbs.STATEMENT_FRAMES)
-            frame = "{vp}" if dice.chance(0.4) else frame
+            frame = "{vp}" if dice.chance(0.5) else frame
         self._fill(frame.replace("{vp}", body))
         return "goes" if isolating else "stays"
 

@@ -37,6 +37,11 @@ _PLAIN_VERB = re.compile(
     r"(?:please |can you |could you )*(?:remove|delete|mute|silence|get rid of|turn (?:up|down)|"
     r"lower|raise|boost|isolate|reduce)\b"
 )
+_CLEANED = re.compile(r"\bclean(?:ing)?\b(?: \w+)* up\b|\bclean up\b|\bdenois")
+_BALANCED = re.compile(r"\b(?:level|even|balanc)\w* out\b|\bbalanc(?:e|ing) the\b")
+_GONE_VERB = re.compile(r"(?:please |can you )*(?:remove|delete|mute|silence|get rid of)\b")
+_SHORT = 5
+"""Words."""
 _NO_NAMES = frozenset(
     {"my", "the", "a", "an", "of", "all", "much", "any", "some", "that", "this", "someone", "so"}
     | {"too", "with", "and", "or", "your", "both", "sound", "sounds", "volume", "level"}
@@ -52,6 +57,10 @@ class Tagger(Protocol):
 
 class Meanings(Protocol):
     """What is known of the sound of words that the lexicon lacks."""
+
+    def known(self, words: Sequence[str]) -> list[str]:
+        """Those that mean anything at all."""
+        ...
 
     def predict(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Attributes (words, attributes), 0 to 3."""
@@ -100,6 +109,7 @@ class OpenReader:
         )
         if not strange:
             return readings
+        strange = self.meanings.known(strange)
         rows = self.meanings.predict(strange)
         names = self.meanings.nearest(strange)
         known = dict(zip(strange, zip(rows, names, strict=True), strict=True))
@@ -107,7 +117,10 @@ class OpenReader:
         def told(thing: NamedThing) -> NamedThing:
             if not _is_strange(thing):
                 return thing
-            row, near = known[" ".join(content_words(thing.words)) or thing.words]
+            words = " ".join(content_words(thing.words)) or thing.words
+            if words not in known:
+                return thing
+            row, near = known[words]
             row = row if thing.attributes is None else thing.attributes
             return replace(thing, attributes=row, nearest=near)
 
@@ -140,6 +153,12 @@ def _is_strange(thing: NamedThing) -> bool:
 def _finished(text: str, tagging: Tagging) -> Reading:
     """Gains, names and exceptions for what was tagged."""
     spans = [span for span in tagging.spans if _names_something(text, span)]
+    if _CLEANED.search(text.lower()):  # what is cleaned loses what is not speech
+        spans = [replace(s, kind="all_sounds") if s.kind == "everything" else s for s in spans]
+    if _BALANCED.search(text.lower()):  # how loud voices are, no words can say
+        return Reading(
+            text=text, things=(), rest_gain=1.0, is_request=False, not_understood=(text,)
+        )
     things = [
         _thing(text, span, action, gain)
         for span, (action, gain) in zip(spans, gains_of(text, spans), strict=True)
@@ -168,13 +187,15 @@ def _asks(tagging: Tagging) -> bool:
 
 
 def _plainly_asked(text: str) -> Tagging | None:
-    """What rules read, where every thing is a sound of the lexicon and nothing else: "remove the
-    tuba" is a request whatever the tagger says."""
+    """What rules read, where every thing is a sound of the lexicon, or a few words say what shall
+    go: "remove the tuba" is a request whatever the tagger says."""
     if not _PLAIN_VERB.match(text.lower()):
         return None
     (found,) = KeywordTagger().tag([text])
+    short = len(text.split()) <= _SHORT and _GONE_VERB.match(text.lower()) is not None
     plain = all(
-        span.kind == "sound" and look_up(text[span.start : span.stop]).whole for span in found.spans
+        span.kind == "sound" and (short or look_up(text[span.start : span.stop]).whole)
+        for span in found.spans
     )
     return found if found.is_request and plain else None
 

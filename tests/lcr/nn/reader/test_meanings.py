@@ -61,6 +61,14 @@ def test_attributes_stay_in_their_range_and_follow_the_nearest(meanings: NameMea
     assert meanings.predict([]).shape == (0, 2)
 
 
+def test_words_far_from_all_names_are_not_known():
+    vectors, basis = embed_names(LEXICON, embed)
+    few = NameMeanings(LEXICON, vectors, basis, embed, {"far"}).without(["drum"])
+    assert few.known(["hound", "tom"]) == ["hound"]
+    few.vocabulary = {"tom"}
+    assert few.known(["hound", "tom"]) == ["hound", "tom"]
+
+
 def test_without(meanings: NameMeanings):
     rest = meanings.without(["drum"])
     assert rest.names == ("dog", "cat")

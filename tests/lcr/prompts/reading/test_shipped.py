@@ -35,12 +35,19 @@ def test_what_is_asked_for(text: str, gains: tuple[float, ...]):
 
 
 def test_names_outside_the_lexicon_have_attributes_and_neighbours():
-    (thing,) = read(["turn up the nuthatch"])[0].things
-    assert thing.words == "nuthatch"
+    (thing,) = read(["turn up the parliament"])[0].things
+    assert thing.words == "parliament"
     assert thing.sound is None
     assert thing.attributes is not None
     assert thing.attributes.shape == (80,)
     assert len(thing.nearest) == 5
+
+
+def test_words_that_mean_nothing_have_neither():
+    (thing,) = read(["remove the zorblax"])[0].things
+    assert thing.words == "zorblax"
+    assert thing.attributes is None
+    assert thing.nearest == ()
 
 
 def test_an_amount_and_a_style():
