@@ -233,19 +233,19 @@ class OpenRemixer:
     def _vector(self, thing: NamedThing) -> tuple[Tensor, Thresholds]:
         """The query vector of a thing, and from which logit on it counts as there."""
         model, sure = self.model, self.model.thresholds
-        if thing.kind == "all_speech":
+        if thing.kind == "all_speech" or (thing.kind == "voice" and not thing.styles):
             return model.of_style("all_speech"), sure.get("scope", Thresholds())
         if thing.kind == "all_sounds":
             return model.of_style("all_audio"), sure.get("scope", Thresholds())
         if thing.kind == "voice":
             told = [f"{name}={value}" for name, value in thing.styles.items()]
             return model.of_style("speech", *told), sure.get("style", Thresholds())
+        if thing.hypernym is not None:
+            return model.of_kind(thing.hypernym), sure.get("kind", Thresholds())
         if thing.sound is not None:
             recorded = model.is_recorded(thing.sound.name)
             way = "recorded" if recorded else "unrecorded"
             return model.of_name(thing.sound.name), sure.get(way, Thresholds())
-        if thing.hypernym is not None:
-            return model.of_kind(thing.hypernym), sure.get("kind", Thresholds())
         assert thing.attributes is not None
         return model.of_attributes(thing.attributes), sure.get("unrecorded", Thresholds())
 
@@ -305,7 +305,7 @@ def _warnings(request: _Request) -> list[str]:
         thing = one.thing
         name = f'"{thing.words}"'
         if one.presence == "absent":
-            found.append(f"I hear no {bare(thing.words)}; I changed nothing for it.")
+            found.append(f"I do not hear {name}; I changed nothing for it.")
         elif one.presence == "not sure":
             found.append(f"I am not sure that {name} is there; I changed what fits it best.")
         if thing.kind == "sound" and thing.sound is None and thing.hypernym is None:
@@ -314,12 +314,6 @@ def _warnings(request: _Request) -> list[str]:
     if request.changes_nothing:
         found.append("Nothing that was asked for is there: the recording is as it was.")
     return found
-
-
-def bare(words: str) -> str:
-    """Without the article: "the dog" is "dog"."""
-    first, _, rest = words.partition(" ")
-    return rest if rest and first.lower() in ("the", "a", "an", "any", "all", "that") else words
 
 
 def action_of(gain: float) -> Asked:
