@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet, place, set_level
 from lcr.evaluation.statistics import bootstrap_mean
 from lcr.instruction import AudioDescription, SpeechDescription
-from lcr.joint.query import QueryModel
+from lcr.joint.query import QueryModel, Thresholds
 from lcr.nn.query.remixer import Encoding
 
 
@@ -201,8 +201,11 @@ def equal_error(present: Sequence[float], absent: Sequence[float]) -> tuple[floa
     return float((missed[best] + taken[best]) / 2), float(values[best])
 
 
-def summary(found: Sequence[Found]) -> dict[str, object]:
-    """Means with 95 % intervals, clustered by original recording, and presence errors."""
+def summary(
+    found: Sequence[Found], sure: Mapping[str, Thresholds] | None = None
+) -> dict[str, object]:
+    """Means with 95 % intervals, clustered by original recording, and presence errors; with the
+    thresholds of a checkpoint also what it calls heard, not sure and absent."""
     table: dict[str, object] = {}
     for way in dict.fromkeys(one.way for one in found):
         mine = [one for one in found if one.way == way and one.snr_db is not None]
@@ -214,8 +217,8 @@ def summary(found: Sequence[Found]) -> dict[str, object]:
             interval = bootstrap_mean(values, clusters=groups)
             row[name] = [interval.mean, interval.low, interval.high]
         table[way] = row
-    presence: dict[str, object] = {}
-    for way in _WAY_OF.values():
+    presence: dict[str, dict[str, object]] = {}
+    for sort, way in _WAY_OF.items():
         present, absent = _logits(found, way)
         if present and absent:
             rate, threshold = equal_error(present, absent)
@@ -225,6 +228,11 @@ def summary(found: Sequence[Found]) -> dict[str, object]:
                 "equal_error": rate,
                 "at_logit": threshold,
             }
+            if sure and sort in sure:
+                presence[way] |= {
+                    "present_are": _called(present, sure[sort]),
+                    "absent_are": _called(absent, sure[sort]),
+                }
     table["presence"] = presence
     return table
 
@@ -245,6 +253,13 @@ def _logits(found: Sequence[Found], way: str) -> tuple[list[float], list[float]]
         [one.presence for one in mine if one.snr_db is not None],
         [one.presence for one in mine if one.snr_db is None],
     )
+
+
+def _called(logits: Sequence[float], sure: Thresholds) -> dict[str, float]:
+    """The shares of some queries that are called heard, not sure and absent."""
+    values = np.array(logits)
+    absent, heard = float((values < sure.absent).mean()), float((values >= sure.heard).mean())
+    return {"heard": heard, "not sure": 1 - heard - absent, "absent": absent}
 
 
 def thresholds(found: Sequence[Found]) -> dict[str, dict[str, float]]:
@@ -296,7 +311,7 @@ def main(options: argparse.Namespace) -> None:
 
     count = config.per_task * 16
     found = ask(config.mixture, count)
-    print(json.dumps(summary(found), indent=1))
+    print(json.dumps(summary(found, model.thresholds), indent=1))
     if options.calibrate:
         # What is there stands out more among two sources than among four.
         found += ask(replace(config.mixture, n_speech=1, n_audio=1), count // 2)
