@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("lcr", deadline=None, database=None, print_blob=True)
 settings.load_profile("lcr")
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers() -> Iterator[None]:
+    """A training sets faint numbers to zero in its process, which here goes on to other tests."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture
