@@ -92,6 +92,8 @@ def _queries(
         if isinstance(description, SpeechDescription):
             told = [f"{name}={value}" for name, value in description.known.items()]
             ask("voice", "", i, model.of_style("speech", *told))
+            if description.gender is not None:
+                ask("gender", "", i, model.of_style("speech", f"gender={description.gender}"))
             continue
         label = description.label
         here.add(label)
@@ -112,7 +114,7 @@ def _queries(
             ask("name, as if never recorded", name, None, model.of_name_alone(name))
     genders = {getattr(d, "gender", "") for d in example.instruction.descriptions}
     for gender in {"M", "F"} - genders:
-        ask("voice", "", None, model.of_style("speech", f"gender={gender}"))
+        ask("gender", "", None, model.of_style("speech", f"gender={gender}"))
     ask("scope", "", 0, model.of_style("all_speech"))
     ask("scope", "", len(example.sources) - 1, model.of_style("all_audio"))
     return asked
@@ -153,7 +155,7 @@ def _score(
     group = ""
     if query.source is not None:
         group = example.groups[query.source]
-        if query.way != "scope":
+        if query.way not in ("scope", "gender"):
             vector = _vector(model, encoding, query)
             out = model.remix(encoding, model.filter(0.0, [(1.0, False, vector)]))[0]
             source = example.sources[query.source]
@@ -240,7 +242,7 @@ def summary(
 _WAY_OF = {
     "recorded": "name",
     "unrecorded": "name, as if never recorded",
-    "style": "voice",
+    "style": "gender",
     "scope": "scope",
 }
 """Which queries say where the thresholds of a sort of name are."""

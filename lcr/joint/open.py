@@ -8,6 +8,7 @@ nothing; where nothing that was asked for is there, the recording comes back as 
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,13 +26,13 @@ from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.joint.query import QueryModel, Thresholds
 from lcr.joint.remixer import SAMPLE_RATE
 from lcr.prompts.pointing import (
-    STAND_IN,
     Pointed,
     PointingError,
     find_pointing,
     stand_in_for_example,
 )
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
+from lcr.prompts.reading.things import WHOLE
 from lcr.remixer import (
     Asked,
     Audio,
@@ -50,8 +51,18 @@ from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_c
 _SILENCE = 1e-5
 """RMS (-100 dBFS) below which a chunk holds nothing to find."""
 _NEAR_UNITY_DB = 0.05
+_MOST_GAIN = 100.0
+"""40 dB: more would only be noise."""
+_PERSON = re.compile(
+    r"voice|speak|speech|talk|said|say|person|people|\b(?:wo)?m[ae]n\b|male|\bguy|lad(?:y|ies)|girl|boy"
+    r"|child|kid|narrator|host|presenter|teacher|\b(?:he|him|his|she|her|they|them|everyone)\b"
+    r"|dialog|conversation|gentlem[ae]n|\bone\b|singer|announcer|commentator|interview",
+    re.IGNORECASE,
+)
+"""Words of which one is part of what names a voice."""
 _CONTEXT_S = 3.0
 """Heard before and after a stretch that is pointed at."""
+_LONGEST_EXAMPLE_S = 20.0
 ALWAYS_THERE = Thresholds(absent=-math.inf, heard=-math.inf)
 """What is pointed at is there."""
 
@@ -68,6 +79,8 @@ class _Asked:
 
     thing: NamedThing
     vector: Tensor
+    evidence: Tensor
+    """The vector by which its presence is told."""
     thresholds: Thresholds
     logit: float = -math.inf
 
@@ -85,6 +98,8 @@ class _Request:
     reading: Reading
     asked: list[_Asked]
     not_understood: tuple[str, ...]
+    energy_in: float = 0.0
+    energy_out: float = 0.0
 
     @property
     def is_whole(self) -> bool:
@@ -92,9 +107,21 @@ class _Request:
         return not self.reading.listed
 
     @property
+    def says_whole(self) -> bool:
+        """Whether it asks for a level of everything (else), and not for its removal."""
+        said = any(thing.kind in WHOLE for thing in self.reading.things)
+        return said and self.reading.rest_gain not in (0.0, 1.0)
+
+    @property
     def changes_nothing(self) -> bool:
-        """Nothing of what it lists was heard, or could be looked for."""
-        return not self.is_whole and all(one.presence == "absent" for one in self.asked)
+        """Nothing of what it lists was heard, or could be looked for; or nothing was heard surely
+        and next to nothing would be left."""
+        if self.is_whole or self.says_whole:
+            return False
+        if all(one.presence == "absent" for one in self.asked):
+            return True
+        unsure = all(one.presence != "heard" for one in self.asked)
+        return unsure and self.reading.rest_gain == 0 and self.energy_out < 0.01 * self.energy_in
 
 
 class OpenRemixer:
@@ -198,18 +225,23 @@ class OpenRemixer:
                 "that is no remix: say what to remove, keep, turn up or turn down, such as "
                 '"turn down the dog"'
             )
+        loudest = max((thing.gain for thing in reading.things), default=1.0)
+        if max(loudest, reading.rest_gain) > _MOST_GAIN:
+            raise RefusedError(f"more than {20 * math.log10(_MOST_GAIN):.0f} dB louder cannot be")
         things = [thing for thing in reading.listed if _has_vector(thing)]
         things = things[: self.model.remixer.config.items]
         unread = [thing.words for thing in reading.listed if thing not in things]
         left = list(pointed)
         asked = []
         for thing in things:
-            if left and thing.sound is not None and thing.sound.name == STAND_IN:
-                one = left.pop(0)
+            one = next((p for p in left if thing.sound and thing.sound.name == p.stand_in), None)
+            if one is not None:
+                left.remove(one)
                 vector = self._pointed_vector(one, listen, like)
-                asked.append(_Asked(replace(thing, words=one.words), vector, ALWAYS_THERE))
+                asked.append(_Asked(replace(thing, words=one.words), vector, vector, ALWAYS_THERE))
             else:
-                asked.append(_Asked(thing, *self._vector(thing)))
+                vector, sure = self._vector(thing)
+                asked.append(_Asked(thing, vector, self._evidence(thing, vector), sure))
         unread += [one.words for one in left]
         return _Request(reading, asked, (*reading.not_understood, *unread))
 
@@ -219,15 +251,19 @@ class OpenRemixer:
         """The query vector of a stretch of the recording, or of an example."""
         if pointed.start_s is None or pointed.end_s is None:
             assert like is not None
-            return self.model.of_sound(like)
+            return self.model.of_sound(_checked_example(like))
         if listen is None:
             raise PointingError(f'"{pointed.words}": there is no recording to listen to yet')
         before = min(pointed.start_s, _CONTEXT_S)
-        wave = listen(pointed.start_s - before, pointed.end_s + _CONTEXT_S)
+        end = min(pointed.end_s, pointed.start_s + _LONGEST_EXAMPLE_S)
+        wave = listen(pointed.start_s - before, end + _CONTEXT_S)
         if len(wave) <= before * SAMPLE_RATE:
             raise PointingError(f'"{pointed.words}" lies behind the end of the recording')
         encoding = self.model.encode(wave[None])
-        span = (before, before + pointed.end_s - pointed.start_s)
+        span = (before, before + end - pointed.start_s)
+        heard = wave[round(before * SAMPLE_RATE) : round(span[1] * SAMPLE_RATE)]
+        if float(np.sqrt(np.mean(np.square(heard, dtype=np.float64)))) < _SILENCE:
+            raise PointingError(f'"{pointed.words}": nothing sounds there')
         return self.model.of_span(encoding, *span)
 
     def _vector(self, thing: NamedThing) -> tuple[Tensor, Thresholds]:
@@ -239,7 +275,8 @@ class OpenRemixer:
             return model.of_style("all_audio"), sure.get("scope", Thresholds())
         if thing.kind == "voice":
             told = [f"{name}={value}" for name, value in thing.styles.items()]
-            return model.of_style("speech", *told), sure.get("style", Thresholds())
+            sort = "style" if "gender" in thing.styles else "scope"
+            return model.of_style("speech", *told), sure.get(sort, Thresholds())
         if thing.hypernym is not None:
             return model.of_kind(thing.hypernym), sure.get("kind", Thresholds())
         if thing.sound is not None:
@@ -249,14 +286,25 @@ class OpenRemixer:
         assert thing.attributes is not None
         return model.of_attributes(thing.attributes), sure.get("unrecorded", Thresholds())
 
+    def _evidence(self, thing: NamedThing, vector: Tensor) -> Tensor:
+        """What tells that a thing is there: of a voice its gender alone, or that there is speech at
+        all, for every further style makes any voice seem likelier."""
+        if thing.kind != "voice":
+            return vector
+        if "gender" in thing.styles:
+            return self.model.of_style("speech", f"gender={thing.styles['gender']}")
+        return self.model.of_style("all_speech")
+
     def _chunk(self, audio: Audio, request: _Request) -> Audio:
         """(channels, samples) at 16 kHz, one channel after another, so that memory stays small."""
         if request.is_whole:
             return (audio * np.float32(request.reading.rest_gain)).astype(np.float32)
+        if not request.asked and request.says_whole:
+            return (audio * np.float32(request.reading.rest_gain)).astype(np.float32)
         if not request.asked or float(np.sqrt(np.mean(np.square(audio)))) < _SILENCE:
             return audio
         encodings = [self.model.encode(channel[None]) for channel in audio]
-        vectors = torch.stack([one.vector for one in request.asked])
+        vectors = torch.stack([one.evidence for one in request.asked])
         logits = torch.stack([self.model.presence(e, vectors) for e in encodings]).amax(0).tolist()
         items = []
         for one, logit in zip(request.asked, logits, strict=True):
@@ -266,7 +314,10 @@ class OpenRemixer:
         if not items and request.reading.rest_gain == 1:
             return audio
         z = self.model.filter(request.reading.rest_gain, items)
-        return np.concatenate([self.model.remix(e, z) for e in encodings])
+        out = np.concatenate([self.model.remix(e, z) for e in encodings])
+        request.energy_in += float(np.square(audio, dtype=np.float64).sum())
+        request.energy_out += float(np.square(out, dtype=np.float64).sum())
+        return out
 
     def _outcome(self, request: _Request) -> RequestOutcome:
         understood = [
@@ -277,6 +328,16 @@ class OpenRemixer:
                 gain_db=20 * math.log10(one.thing.gain) if one.thing.gain > 0 else None,
             )
             for one in request.asked
+        ]
+        understood += [
+            Understood(
+                words=thing.words,
+                presence="heard",
+                action=action_of(thing.gain),
+                gain_db=20 * math.log10(thing.gain) if thing.gain > 0 else None,
+            )
+            for thing in request.reading.things
+            if thing.kind in WHOLE and not request.changes_nothing
         ]
         unread = [Understood(words=w, presence="not understood") for w in request.not_understood]
         return RequestOutcome(
@@ -294,8 +355,22 @@ def excerpt(mixture: Audio, sample_rate: int, start_s: float, end_s: float) -> N
 
 def _has_vector(thing: NamedThing) -> bool:
     """Whether there is any idea of how it sounds."""
+    if thing.kind == "voice":
+        # Which of two voices is louder, or speaks first, is not told yet.
+        return thing.relation is None and (bool(thing.styles) or bool(_PERSON.search(thing.words)))
     known = (thing.sound, thing.hypernym, thing.attributes)
     return thing.kind != "sound" or any(one is not None for one in known)
+
+
+def _checked_example(wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An example, its first `_LONGEST_EXAMPLE_S`. Raises PointingError for none, or silence."""
+    wave = np.asarray(wave, dtype=np.float32)
+    if wave.ndim != 1 or wave.size < SAMPLE_RATE // 20 or not np.isfinite(wave).all():
+        raise PointingError("an example is (samples,) of sound, 0.05 s or more of it at 16 kHz")
+    wave = wave[: round(_LONGEST_EXAMPLE_S * SAMPLE_RATE)]
+    if float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) < _SILENCE:
+        raise PointingError("the example is silent")
+    return wave
 
 
 def _warnings(request: _Request) -> list[str]:
@@ -312,7 +387,7 @@ def _warnings(request: _Request) -> list[str]:
             near = ", ".join(thing.nearest[:3])
             found.append(f"I do not know {name}; I took it for something like {near}.")
     if request.changes_nothing:
-        found.append("Nothing that was asked for is there: the recording is as it was.")
+        found.append("The recording is as it was.")
     return found
 
 

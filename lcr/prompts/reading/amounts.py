@@ -99,12 +99,15 @@ def _is_quiet(match: re.Match[str]) -> bool:
 def _decibels(match: re.Match[str], direction: Direction) -> float:
     signs = {"-": -1, "−": -1, "minus": -1, "+": 1, "plus": 1}
     sign = signs.get((match["sign"] or "").strip(), 1 if direction == "up" else -1)
-    return math.pow(10, sign * _number(match["n"]) / 20)
+    level = max(-_MOST_DB, min(_MOST_DB, sign * _number(match["n"])))
+    return math.pow(10, level / 20)
 
 
 def _times(match: re.Match[str], direction: Direction) -> float:
     number = _number(match["n"])
     less = _is_quiet(match) if match["how"] else direction == "down"
+    if number == 0:
+        return 0.0  # "0 times as loud", and as quiet, is silence
     return 1 / number if less else number
 
 
@@ -113,6 +116,8 @@ def _multiple(match: re.Match[str], _: Direction) -> float:
     return 1 / number if _is_quiet(match) else number
 
 
+_MOST_DB = 200.0
+"""More than any sound can change; it keeps numbers finite."""
 _ABOUT = r"(?:about |around |roughly )?"
 _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
     (re.compile(pattern), meaning)

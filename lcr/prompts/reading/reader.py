@@ -35,7 +35,11 @@ _RELATIONS = re.compile(
 )
 _PLAIN_VERB = re.compile(
     r"(?:please |can you |could you )*(?:remove|delete|mute|silence|get rid of|turn (?:up|down)|"
-    r"lower|raise|boost|isolate|reduce)\b"
+    r"lower|raise|boost|isolate|reduce|cut|drop|kill|take out)\b"
+)
+_MEMBER = re.compile(
+    r"(?:,|;|\band\b|\bor\b|^\w+ )\s*(?P<words>(?:the |a |an )\w+(?: \w+)?)"
+    r"(?=\s*(?:,|;|\band\b|\bor\b|[.!?]|$))"
 )
 _CLEANED = re.compile(r"\bclean(?:ing)?\b(?: \w+)* up\b|\bclean up\b|\bdenois")
 _BALANCED = re.compile(r"\b(?:level|even|balanc)\w* out\b|\bbalanc(?:e|ing) the\b")
@@ -169,8 +173,10 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         for thing in things:
             if thing.kind == kind:
                 rest_gain = thing.gain
+    things = [_spared(t, things) for t in things]
     things = [replace(t, wins=_wins(t, things, rest_gain)) for t in things]
     odd = tuple(text[start:stop] for start, stop in tagging.odd)
+    odd += tuple(words for words in _left_out(text, things) if words not in odd)
     if tagging.is_request and not things:
         odd = odd or (text,)
     return Reading(
@@ -180,6 +186,26 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         is_request=tagging.is_request and bool(things),
         not_understood=odd,
     )
+
+
+def _spared(thing: NamedThing, things: Sequence[NamedThing]) -> NamedThing:
+    """Of "everything but the dog" the dog stays: an exception cannot be asked for what everything
+    is asked for."""
+    whole = [one for one in things if one.kind == "everything" and one.stop <= thing.start]
+    if thing.kind in WHOLE or not any(one.gain == thing.gain != 1 for one in whole):
+        return thing
+    return replace(thing, action=Action.KEEP, gain=1.0)
+
+
+def _left_out(text: str, things: Sequence[NamedThing]) -> list[str]:
+    """Members of a list, between commas and "and", that name a sound and were read as no thing."""
+    found = []
+    for match in _MEMBER.finditer(text):
+        words = match["words"].strip(" .!?")
+        inside = any(t.start < match.end("words") and t.stop > match.start("words") for t in things)
+        if words and not inside and look_up(words).whole:
+            found.append(words)
+    return found
 
 
 def _asks(tagging: Tagging) -> bool:
@@ -194,7 +220,8 @@ def _plainly_asked(text: str) -> Tagging | None:
     (found,) = KeywordTagger().tag([text])
     short = len(text.split()) <= _SHORT and _GONE_VERB.match(text.lower()) is not None
     plain = all(
-        span.kind == "sound" and (short or look_up(text[span.start : span.stop]).whole)
+        span.kind in ("voice", "all_speech")
+        or (span.kind == "sound" and (short or look_up(text[span.start : span.stop]).whole))
         for span in found.spans
     )
     return found if found.is_request and plain else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -242,3 +243,44 @@ def test_a_system_that_cannot_be_pointed_says_so(mixture):
     for extra in ({"prompt": "remove the sound at 0:01"}, {"prompt": "remove it", "like": mixture}):
         with pytest.raises(LcrError):
             loaded.remix(mixture, 16_000, **extra)
+
+
+@pytest.mark.parametrize("words", ["second speaker", "louder voice", "frobnicator"])
+def test_a_voice_that_cannot_be_told_is_said_not_understood(mixture, words):
+    done = tiny_remixer().remix(mixture, 16_000, f"mute the {words}")
+    assert np.array_equal(done.audio, mixture)
+    assert done.understood[0].is_missing
+
+
+def test_everything_is_changed_though_what_else_is_named_is_absent(mixture):
+    prompt = "turn everything down by 6 dB and remove the helicopter"
+    done = tiny_remixer(unrecorded=NEVER).remix(mixture, 16_000, prompt)
+    assert np.allclose(done.audio, mixture * 10 ** (-6 / 20), atol=1e-5)
+    assert {o.presence for o in done.understood} == {"absent", "heard"}
+
+
+def test_of_everything_but_the_dog_the_dog_stays():
+    for prompt in ("remove everything but the dog", "everything but the dog"):
+        (reading,) = OpenReader.load().read([prompt])
+        assert [t.gain for t in reading.listed] in ([1.0], [0.0])
+        assert {t.gain for t in reading.listed} != {reading.rest_gain}
+
+
+@pytest.mark.parametrize("prompt", ["make the dog 0 times quieter", "turn up the dog by 10000 dB"])
+def test_impossible_amounts_are_refused_or_finite(mixture, prompt):
+    with contextlib.suppress(RefusedError):
+        assert np.isfinite(tiny_remixer().remix(mixture, 16_000, prompt).audio).all()
+
+
+@pytest.mark.parametrize("example", [np.zeros(9000), np.ones(3), np.full(9000, np.nan)])
+def test_an_example_without_sound_is_an_error(mixture, example):
+    loaded = lcr.api.LoadedRemixer(tiny_remixer())
+    with pytest.raises((LcrError, ValueError)):
+        loaded.remix(mixture, 16_000, "remove it", like=example.astype(np.float32))
+
+
+def test_a_silent_stretch_cannot_be_pointed_at():
+    silence = np.zeros((1, 64_000), dtype=np.float32)
+    silence[:, :16_000] = 0.1
+    with pytest.raises(LcrError):
+        tiny_remixer().remix(silence, 16_000, "remove the sound at 0:03")

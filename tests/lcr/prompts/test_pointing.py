@@ -57,7 +57,8 @@ def test_a_prompt_can_say_which_and_when():
 
 def test_several_sounds_are_pointed_at_in_order():
     text, found = find_pointing("mute the sound at 0:05 and turn up the sound at 0:01")
-    assert text == "mute the theremin and turn up the theremin"
+    assert text == "mute the theremin and turn up the accordion"
+    assert [one.stand_in for one in found] == ["theremin", "accordion"]
     assert [one.end_s for one in found] == [5.75, 1.75]
 
 
@@ -71,10 +72,33 @@ def test_a_stretch_that_ends_before_it_begins_is_an_error():
 )
 def test_an_example_has_a_word_in_the_prompt(prompt):
     text, pointed = stand_in_for_example(prompt)
-    assert text.count("the theremin") == 1
+    assert text.count(f"the {pointed.stand_in}") == 1
     assert pointed.start_s is None
 
 
 def test_an_example_without_a_word_is_an_error():
     with pytest.raises(PointingError):
         stand_in_for_example("louder")
+
+
+def test_an_instrument_of_the_prompt_is_no_stand_in():
+    text, (pointed,) = find_pointing("remove the theremin and the sound at 0:02")
+    assert text == "remove the theremin and the accordion"
+    assert pointed.stand_in == "accordion"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "remove the sound at 3 seconds before the end",
+        " and ".join(f"mute the sound at 0:0{i}" for i in range(1, 7)),
+    ],
+)
+def test_what_cannot_be_pointed_at_is_an_error(prompt):
+    with pytest.raises(PointingError):
+        find_pointing(prompt)
+
+
+def test_the_word_that_says_it_is_a_sound_goes_before_it():
+    text, _ = stand_in_for_example("is it possible to remove this sound?")
+    assert text.startswith("is it possible to remove the ")
