@@ -72,8 +72,8 @@ def points(prompt: str) -> bool:
 
 
 def stand_in_for_example(prompt: str) -> tuple[str, Pointed]:
-    """`prompt` with one of `STAND_INS` for the word that means an example given beside it: "it", "this
-    sound", "sounds like this". Raises PointingError where there is none."""
+    """`prompt` with one of `STAND_INS` for the word that means an example given beside it: "it",
+    "this sound", "sounds like this". Raises PointingError where there is none."""
     match = _SOUND.search(prompt) or _IT.search(prompt)
     name = next((name for name in reversed(STAND_INS) if name not in prompt.lower()), None)
     if match is None or name is None:
