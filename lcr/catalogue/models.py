@@ -37,6 +37,7 @@ from lcr.nn.paper.sound_remixer import (
     configuration,
     variant,
 )
+from lcr.nn.query.remixer import QueryConfig, QueryRemixer
 from lcr.nn.reader.config import PRESETS
 
 SCHEMA = 1
@@ -46,7 +47,7 @@ Z_DIMS: dict[Scale, int] = {"paper": 4096, "desk": 384}
 """Values of z at each scale: LLaMA-2-7B's embedding, MiniLM's."""
 DEFAULT = VARIANTS[0]
 
-Config = SoundRemixerConfig | GroundedConfig
+Config = SoundRemixerConfig | GroundedConfig | QueryConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,12 @@ def _checkpoint(folder: Path) -> _Network:
         return _Network(name=folder.resolve().name, config=config, folder=str(folder))
     checkpoint = Checkpoint.read(folder)
     with must_fit(folder, "does not fit this version of lcr"):
-        remixer = build_network(checkpoint.config["remixer"])
+        settings = checkpoint.config["remixer"]
+        remixer = (
+            QueryRemixer(QueryConfig.from_dict(settings))
+            if settings.get("kind") == "query"
+            else build_network(settings)
+        )
         load_tensors(remixer, checkpoint.tensors, "remixer.")
     read = (v.numel() for k, v in checkpoint.tensors.items() if k.startswith("reader."))
     return _Network(
@@ -208,7 +214,7 @@ def _model(network: _Network, factor: RealTimeFactor | None) -> Model:
 def _describe(config: Config) -> Description:
     if isinstance(config, SoundRemixerConfig):
         return describe(config, seconds=COUNTED_S)
-    # Which passes LCR-G makes depends on the values of z: it has to run.
+    # Which passes LCR-G and LCR-Q make depends on the values of z: they have to run.
     mixture = _noise(COUNTED_S)
     causal = isinstance(config, CausalConfig)
     return describe_network(_build(config), mixture, _filter(config), is_causal=causal)
@@ -219,6 +225,8 @@ def _build(config: Config) -> torch.nn.Module:
         return CausalRemixer(config).eval()
     if isinstance(config, GroundedConfig):
         return GroundedRemixer(config).eval()
+    if isinstance(config, QueryConfig):
+        return QueryRemixer(config).eval()
     return SoundRemixer(config).eval()
 
 
@@ -228,10 +236,13 @@ def _noise(seconds: float) -> torch.Tensor:
 
 
 def _filter(config: Config) -> torch.Tensor:
-    """One instruction, (1, 1, z_dim); LCR-G's turns up what its first column names."""
+    """One instruction, (1, 1, z_dim): LCR-G's turns up what its first column names, LCR-Q's removes
+    one thing."""
     z = torch.zeros(1, 1, config.z_dim)
     if isinstance(config, GroundedConfig):
         z[..., tuple(Action).index(Action.UP) * config.columns] = 1
+    if isinstance(config, QueryConfig):
+        z[..., :2] = 1
     return z
 
 

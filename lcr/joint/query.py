@@ -66,10 +66,7 @@ class QueryModel:
     def from_checkpoint(cls, checkpoint: Checkpoint, folder: Path) -> QueryModel:
         """Raises WeightsError for a checkpoint of another kind."""
         with must_fit(folder, "does not fit this version of lcr"):
-            settings = checkpoint.config["remixer"]
-            sizes = {key: value for key, value in settings.items() if key != "kind"}
-            sizes["band_bins"] = tuple(sizes["band_bins"])
-            remixer = QueryRemixer(QueryConfig(**sizes))
+            remixer = QueryRemixer(QueryConfig.from_dict(checkpoint.config["remixer"]))
             told = checkpoint.config["names"]
             labels, dim = told["labels"], remixer.config.query_dim
             lexicon = load_lexicon()

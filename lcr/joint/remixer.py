@@ -202,11 +202,13 @@ class JointRemixer:
 
 
 def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
-    """The untrained remixer that a checkpoint's config.json describes. Raises KeyError, TypeError
-    or ValueError where it describes none."""
+    """The untrained remixer of a checkpoint whose filter comes from a prompt reader, from its
+    config.json. Raises KeyError, TypeError or ValueError where it describes none."""
     if "block" in settings:
         return SoundRemixer(SoundRemixerConfig.from_dict(settings))
     kind = settings.get("kind")
+    if kind == "query":
+        raise ValueError("it is a query remixer: load it as lcr-q")
     if kind not in ("grounded", "causal"):
         raise ValueError("its remixer has no `block` and is not of the kind 'grounded' or 'causal'")
     sizes = {key: value for key, value in settings.items() if key != "kind"}

@@ -15,6 +15,7 @@ from sounds. Nothing is separated: one mask, one output.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,12 @@ class QueryConfig:
         bins = self.n_fft // 2 + 1
         if sum(self.band_bins) != bins:
             raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> QueryConfig:
+        """From `remixer` of a checkpoint's config.json. Raises KeyError, TypeError, ValueError."""
+        sizes = {key: value for key, value in settings.items() if key != "kind"}
+        return cls(**{**sizes, "band_bins": tuple(sizes["band_bins"])})
 
     @property
     def z_dim(self) -> int:
