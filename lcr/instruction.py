@@ -30,6 +30,9 @@ STYLE_VALUES: dict[str, tuple[str, ...]] = {
 
 STYLE_ATTRIBUTES: tuple[str, ...] = tuple(STYLE_VALUES)
 
+RELATIONS = ("first", "second", "last", "higher", "lower", "louder", "quieter")
+"""What tells one voice from the others of a mixture: when it begins, its pitch, its level."""
+
 
 class Action(Enum):
     """What happens to one source: the paper's set A, with its scaling factors A_alpha (III-A)."""

@@ -72,7 +72,8 @@ class QueryModel:
             lexicon = load_lexicon()
             attributes = torch.zeros(len(labels), len(lexicon.attribute_names))
             names = NameVectors(attributes, dim)
-            styles = StyleVectors(len(STYLE_COLUMNS), checkpoint.config["style_hidden"], dim)
+            columns = checkpoint.tensors["styles.layers.0.weight"].shape[1]
+            styles = StyleVectors(columns, checkpoint.config["style_hidden"], dim)
             for prefix, module in (("remixer.", remixer), ("names.", names), ("styles.", styles)):
                 load_tensors(module, checkpoint.tensors, prefix)
             thresholds = {k: Thresholds(**v) for k, v in told.get("thresholds", {}).items()}
@@ -116,8 +117,9 @@ class QueryModel:
 
     @torch.inference_mode()
     def of_style(self, *stated: str) -> Tensor:
-        """The vector (query_dim,) of a voice ("speech", "gender=F") or a scope ("all_audio")."""
-        row = torch.zeros(1, len(STYLE_COLUMNS))
+        """The vector (query_dim,) of a voice ("speech", "gender=F") or a scope ("all_audio").
+        Raises IndexError for a style that these weights were not trained on."""
+        row = torch.zeros(1, self.styles.columns)
         for one in stated:
             row[0, STYLE_COLUMNS.index(one)] = 1
         vector: Tensor = self.styles(row)[0]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lcr.instruction import STYLE_VALUES
+from lcr.instruction import RELATIONS, STYLE_VALUES
 from lcr.nn.query.remixer import unit_variance
 
 STYLE_COLUMNS: tuple[str, ...] = (
@@ -21,8 +21,10 @@ STYLE_COLUMNS: tuple[str, ...] = (
     "speech",
     "all_speech",
     "all_audio",
+    *(f"relation={name}" for name in RELATIONS),
 )
-"""What the vector of a voice is made from: stated styles; and the scopes."""
+"""What the vector of a voice is made from: stated styles, the scopes, and how it relates to the
+other voices."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class StyleVectors(nn.Module):
 
     def __init__(self, columns: int, hidden: int, dim: int) -> None:
         super().__init__()
+        self.columns = columns
         self.layers = nn.Sequential(nn.Linear(columns, hidden), nn.SiLU(), nn.Linear(hidden, dim))
 
     def forward(self, styles: Tensor) -> Tensor:

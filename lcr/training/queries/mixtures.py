@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
+from lcr.data.bank import Bank, Entry, Waveform
 from lcr.data.mixtures import MixtureConfig, place, set_level
-from lcr.instruction import AudioDescription, SpeechDescription
+from lcr.data.relations import clear_relations, measure_voice
+from lcr.instruction import SpeechDescription
 from lcr.lexicon import Lexicon
 from lcr.nn.query.names import STYLE_COLUMNS
 from lcr.training.queries.augment import (
@@ -21,12 +22,19 @@ from lcr.training.queries.augment import (
     limit_band,
     noise_floor,
 )
-
-NAME, EXAMPLE, SPAN, STYLE, KIND = range(5)
-"""Where a query's vector comes from: a name, another recording, a stretch of the mixture, a voice's
-style or a scope, the names of one hypernym."""
-
-STYLE_COLUMN = {name: i for i, name in enumerate(STYLE_COLUMNS)}
+from lcr.training.queries.items import (
+    EXAMPLE,
+    KIND,
+    NAME,
+    SPAN,
+    STYLE,
+    STYLE_COLUMN,
+    Item,
+    beside_each,
+    label_of,
+    span_of,
+    styles_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +60,8 @@ class QueryMixtureConfig:
     speech: tuple[float, ...] = (0.13, 0.27, 0.55, 0.05)
     """Chances of 0, 1, ... of them being speech, as far as there are so many."""
     level_db: float = 5.0
+    staggered: float = 0.5
+    """How often one of several voices begins half a second or more after the others."""
     unheard: float = 0.5
     """How often a name's vector is the one it would have if nobody had recorded it."""
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
@@ -79,16 +89,6 @@ class QueryBatch:
     beside: Tensor
 
 
-@dataclass(frozen=True)
-class _Item:
-    origin: int
-    members: tuple[int, ...]
-    index: int = -1
-    unheard: bool = False
-    span: tuple[float, float] = (0.0, 0.0)
-    styles: tuple[str, ...] = ()
-
-
 class QueryMixtures:
     """Batches drawn from a generator alone: the same generator state, the same batch.
 
@@ -112,14 +112,17 @@ class QueryMixtures:
         self._speech: list[tuple[Bank, list[Entry]]] = []
         self._audio: list[tuple[Bank, list[list[Entry]]]] = []
         self._by_name: dict[str, list[tuple[Bank, Entry]]] = {}
+        self._of_speaker: dict[tuple[str, str], list[Entry]] = {}
         for share in shares:
             bank = banks[share.bank]
             speech, audio = _pools(bank)
             self._speech.append((bank, speech))
             self._audio.append((bank, audio))
+            for entry in speech:
+                self._of_speaker.setdefault((bank.name, entry.group), []).append(entry)
             for group in audio:
                 for entry in group:
-                    self._by_name.setdefault(_label(entry), []).append((bank, entry))
+                    self._by_name.setdefault(label_of(entry), []).append((bank, entry))
         self._speech_shares = _normalised([share.speech for share in shares])
         self._audio_shares = _normalised([share.audio for share in shares])
         self.kinds = _kinds(self.names, lexicon)
@@ -153,13 +156,17 @@ class QueryMixtures:
         waves = np.zeros((len(config.sources) + 1, self._mix.samples), dtype=np.float32)
         for row, (bank, entry) in zip(waves, entries, strict=False):
             row[:] = self._source(bank, entry, rng)
+        speech = [i for i, (_, e) in enumerate(entries) if e.description.kind == "speech"]
+        if len(speech) > 1 and rng.random() < config.staggered:
+            start = int(rng.uniform(0.1, 0.5) * self._mix.samples)
+            waves[speech[int(rng.integers(len(speech)))], :start] = 0
         self._floor(waves, rng)
         if rng.random() < config.degrade.band_limit:
             waves = limit_band(waves, float(rng.uniform(2000, 7000)))
         examples: list[tuple[Waveform, str]] = []
-        items = self._items([e for _, e in entries], waves, examples, rng)
-        beside = _beside(items, rng)
-        labels = [_label(e) for _, e in entries]
+        items = self._items(entries, waves, examples, rng)
+        beside = beside_each(items, rng)
+        labels = [label_of(e) for _, e in entries]
         return _Mixture(waves, labels, items, beside, examples)
 
     def _speech_source(self, rng: np.random.Generator) -> tuple[Bank, Entry]:
@@ -176,7 +183,7 @@ class QueryMixtures:
         wave = change_source(bank.load(entry), rng, config.degrade, is_speech=is_speech)
         placed = place(wave, self._mix.samples, rng, self._mix)
         if not is_speech and rng.random() < config.degrade.layer:
-            other_bank, other = self._recording(_label(entry), entry, rng)
+            other_bank, other = self._recording(label_of(entry), entry, rng)
             second = change_source(other_bank.load(other), rng, config.degrade, is_speech=False)
             second = place(second, self._mix.samples, rng, self._mix)
             placed = set_level(placed, 0, self._mix) + set_level(
@@ -203,58 +210,91 @@ class QueryMixtures:
         return pool[int(rng.integers(len(pool)))]
 
     def _example(self, name: str, unlike: Entry | None, rng: np.random.Generator) -> Waveform:
-        bank, entry = self._recording(name, unlike, rng)
-        wave = change_source(bank.load(entry), rng, self.config.degrade, is_speech=False)
+        return self._excerpt(*self._recording(name, unlike, rng), rng)
+
+    def _excerpt(self, bank: Bank, entry: Entry, rng: np.random.Generator) -> Waveform:
+        is_speech = entry.description.kind == "speech"
+        wave = change_source(bank.load(entry), rng, self.config.degrade, is_speech=is_speech)
         mix = self._example_mix
         return set_level(place(wave, mix.samples, rng, mix), 0, mix)
 
     def _items(
         self,
-        entries: Sequence[Entry],
+        sources: Sequence[tuple[Bank, Entry]],
         waves: NDArray[np.float32],
         examples: list[tuple[Waveform, str]],
         rng: np.random.Generator,
-    ) -> list[_Item]:
+    ) -> list[Item]:
         config = self.config
+        entries = [entry for _, entry in sources]
         speech = [i for i, e in enumerate(entries) if e.description.kind == "speech"]
         audio = [i for i in range(len(entries)) if i not in speech]
-        found: list[_Item] = []
+        found: list[Item] = []
         for i in audio:
-            name = _label(entries[i])
-            by_name = _Item(
+            name = label_of(entries[i])
+            by_name = Item(
                 NAME, (i,), self._index[name], unheard=bool(rng.random() < config.unheard)
             )
             found.append(by_name)
-            span = _span_of(i, waves, rng) if rng.random() < 0.35 else None
+            span = span_of(i, waves, rng) if rng.random() < 0.35 else None
             if span is not None:
-                found.append(_Item(SPAN, (i,), span=span))
+                found.append(Item(SPAN, (i,), span=span))
             elif rng.random() < 0.75:
                 examples.append((self._example(name, entries[i], rng), name))
-                found.append(_Item(EXAMPLE, (i,), len(examples) - 1))
-        for i in speech:
-            styles = _styles(i, speech, entries, rng)
-            if styles is not None:
-                found.append(_Item(STYLE, (i,), styles=styles))
+                found.append(Item(EXAMPLE, (i,), len(examples) - 1))
+        related = clear_relations([measure_voice(waves[i]) for i in speech])
+        for i, relations in zip(speech, related, strict=True):
+            found += self._voice_items(i, relations, speech, sources, waves, examples, rng)
         if speech or rng.random() < 0.3:
-            found.append(_Item(STYLE, tuple(speech), styles=("all_speech",)))
+            found.append(Item(STYLE, tuple(speech), styles=("all_speech",)))
         if audio or rng.random() < 0.3:
-            found.append(_Item(STYLE, tuple(audio), styles=("all_audio",)))
+            found.append(Item(STYLE, tuple(audio), styles=("all_audio",)))
         if audio and rng.random() < 0.35:
-            choices = sorted({k for i in audio for k in self._kinds_of[_label(entries[i])]})
+            choices = sorted({k for i in audio for k in self._kinds_of[label_of(entries[i])]})
             if choices:
                 kind = choices[int(rng.integers(len(choices)))]
                 members = self._members(kind, audio, entries)
-                found.append(_Item(KIND, members, kind))
+                found.append(Item(KIND, members, kind))
         keep = max(1, config.items - 3)
         found = [found[i] for i in rng.permutation(len(found))][:keep]
         while len(found) < config.items:
             found.append(self._absent(entries, speech, audio, examples, rng))
         return found
 
+    def _voice_items(
+        self,
+        source: int,
+        relations: Sequence[str],
+        speech: Sequence[int],
+        sources: Sequence[tuple[Bank, Entry]],
+        waves: NDArray[np.float32],
+        examples: list[tuple[Waveform, str]],
+        rng: np.random.Generator,
+    ) -> list[Item]:
+        """One voice by its style, by how it relates to the others, by pointing, by another
+        recording of the speaker."""
+        found = []
+        styles = styles_of(source, speech, [entry for _, entry in sources], rng)
+        if styles is not None:
+            found.append(Item(STYLE, (source,), styles=styles))
+        if relations and rng.random() < 0.7:
+            relation = relations[int(rng.integers(len(relations)))]
+            found.append(Item(STYLE, (source,), styles=("speech", f"relation={relation}")))
+        span = span_of(source, waves, rng) if rng.random() < 0.3 else None
+        if span is not None:
+            found.append(Item(SPAN, (source,), span=span))
+        bank, entry = sources[source]
+        others = [e for e in self._of_speaker[bank.name, entry.group] if e.id != entry.id]
+        if others and rng.random() < 0.2:
+            other = others[int(rng.integers(len(others)))]
+            examples.append((self._excerpt(bank, other, rng), ""))
+            found.append(Item(EXAMPLE, (source,), len(examples) - 1))
+        return found
+
     def _members(
         self, kind: int, audio: Sequence[int], entries: Sequence[Entry]
     ) -> tuple[int, ...]:
-        return tuple(i for i in audio if kind in self._kinds_of[_label(entries[i])])
+        return tuple(i for i in audio if kind in self._kinds_of[label_of(entries[i])])
 
     def _absent(
         self,
@@ -263,21 +303,21 @@ class QueryMixtures:
         audio: Sequence[int],
         examples: list[tuple[Waveform, str]],
         rng: np.random.Generator,
-    ) -> _Item:
+    ) -> Item:
         """Something that is not in the mixture."""
         config = self.config
-        here = {_label(entries[i]) for i in audio}
+        here = {label_of(entries[i]) for i in audio}
         draw = rng.random()
         genders = {getattr(entries[i].description, "gender", None) for i in speech}
         if draw < 0.15 and None not in genders and len(genders) < 2:
             gone = "F" if genders == {"M"} else "M" if genders == {"F"} else None
             if gone is None:
                 gone = ("M", "F")[int(rng.integers(2))]
-            return _Item(STYLE, (), styles=("speech", f"gender={gone}"))
+            return Item(STYLE, (), styles=("speech", f"gender={gone}"))
         if draw < 0.25 and self.kinds:
             kind = int(rng.integers(len(self.kinds)))
             if not self._members(kind, audio, entries):
-                return _Item(KIND, (), kind)
+                return Item(KIND, (), kind)
         kinds_here = {k for name in here for k in self._kinds_of[name]}
         for _ in range(20):
             name = self.names[int(rng.integers(len(self.names)))]
@@ -287,15 +327,15 @@ class QueryMixtures:
                 break
         if draw < 0.45:
             examples.append((self._example(name, None, rng), name))
-            return _Item(EXAMPLE, (), len(examples) - 1)
-        return _Item(NAME, (), self._index[name], unheard=bool(rng.random() < config.unheard))
+            return Item(EXAMPLE, (), len(examples) - 1)
+        return Item(NAME, (), self._index[name], unheard=bool(rng.random() < config.unheard))
 
 
 @dataclass(frozen=True)
 class _Mixture:
     waves: NDArray[np.float32]
     labels: list[str]
-    items: list[_Item]
+    items: list[Item]
     beside: NDArray[np.float32]
     examples: list[tuple[Waveform, str]]
 
@@ -314,7 +354,7 @@ def _collate(mixtures: Sequence[_Mixture], index: Mapping[str, int], rows: int) 
     for m, mixture in enumerate(mixtures):
         offset = len(examples)
         examples += [wave for wave, _ in mixture.examples]
-        example_names += [index[name] for _, name in mixture.examples]
+        example_names += [index.get(name, -1) for _, name in mixture.examples]
         for s, label in enumerate(mixture.labels):
             source_names[m, s] = index.get(label, -1)
         for k, item in enumerate(mixture.items):
@@ -350,17 +390,12 @@ def _pools(bank: Bank) -> tuple[list[Entry], list[list[Entry]]]:
         if isinstance(entry.description, SpeechDescription):
             speech.append(entry)
         else:
-            audio.setdefault(_label(entry), []).append(entry)
+            audio.setdefault(label_of(entry), []).append(entry)
     return speech, list(audio.values())
 
 
-def _label(entry: Entry) -> str:
-    description = entry.description
-    return description.label if isinstance(description, AudioDescription) else ""
-
-
 def _clash(a: Entry, b: Entry) -> bool:
-    return _label(a) == _label(b) != ""
+    return label_of(a) == label_of(b) != ""
 
 
 def _normalised(values: Sequence[float]) -> NDArray[np.float64]:
@@ -376,62 +411,3 @@ def _kinds(names: Sequence[str], lexicon: Lexicon) -> tuple[frozenset[int], ...]
         for _, sounds in sorted(lexicon.by_hypernym.items())
     ]
     return tuple(members for members in found if len(members) >= 3)
-
-
-def _span_of(
-    source: int, waves: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[float, float] | None:
-    """A second or less in which the source has most of the energy, or None."""
-    step = SAMPLE_RATE // 10
-    count = waves.shape[1] // step
-    power = np.square(waves[:, : count * step]).reshape(len(waves), count, step).sum(-1)
-    length = int(rng.integers(4, 11))
-    window = np.ones(length)
-    mine = np.convolve(power[source], window, "valid")
-    share = mine / (np.convolve(power.sum(0), window, "valid") + 1e-9)
-    loud = mine > 0.2 * mine.max()
-    good = np.flatnonzero(loud & (share > 0.5))
-    if not len(good):
-        return None
-    weights = share[good] ** 2
-    start = int(rng.choice(good, p=weights / weights.sum()))
-    return start * step / SAMPLE_RATE, (start + length) * step / SAMPLE_RATE
-
-
-def _styles(
-    source: int, speech: Sequence[int], entries: Sequence[Entry], rng: np.random.Generator
-) -> tuple[str, ...] | None:
-    """Styles that tell one voice from the others in the mixture, and sometimes more; None where
-    nothing does."""
-    mine = entries[source].description
-    assert isinstance(mine, SpeechDescription)
-    stated = list(mine.known.items())
-    others = [entries[i].description for i in speech if i != source]
-    order = [stated[i] for i in rng.permutation(len(stated))]
-    chosen: list[tuple[str, str]] = []
-    for other in others:
-        assert isinstance(other, SpeechDescription)
-        apart = mine.distinguishing(other)
-        if not apart:
-            return None
-        if not any(name in apart for name, _ in chosen):
-            chosen.append(next(pair for pair in order if pair[0] in apart))
-    for pair in order:
-        if pair not in chosen and rng.random() < 0.25:
-            chosen.append(pair)
-    return ("speech", *(f"{name}={value}" for name, value in chosen))
-
-
-def _beside(items: Sequence[_Item], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Which other items a prompt may name beside each: things that are not the same."""
-    table = np.zeros((len(items), len(items)), dtype=np.float32)
-    for i, item in enumerate(items):
-        if rng.random() < 0.4:
-            continue
-        taken = set(item.members)
-        for j in rng.permutation(len(items)):
-            other = items[j]
-            if j != i and not taken & set(other.members) and rng.random() < 0.4:
-                table[i, j] = 1
-                taken |= set(other.members)
-    return table

@@ -27,16 +27,8 @@ from lcr.prompts.generator import Prompt
 from lcr.prompts.generator.phrases import Phrase
 from lcr.prompts.generator.writer import ISOLATING_FORMS
 from lcr.training.precision import cpu_products
-from lcr.training.queries.mixtures import (
-    EXAMPLE,
-    KIND,
-    NAME,
-    SPAN,
-    STYLE,
-    STYLE_COLUMN,
-    QueryBatch,
-    QueryMixtures,
-)
+from lcr.training.queries.items import EXAMPLE, KIND, NAME, SPAN, STYLE, STYLE_COLUMN
+from lcr.training.queries.mixtures import QueryBatch, QueryMixtures
 from lcr.training.separation import CLUSTER_DIM, clustering_loss
 from lcr.training.stages import Scores, remix_scores
 
@@ -148,7 +140,8 @@ class QueryStage:
             **_by_origin(batch, snr.detach()),
         }
         if self.remixer.training:
-            self.names.update(batch.example_names, example_vectors.detach())
+            is_named = batch.example_names >= 0
+            self.names.update(batch.example_names[is_named], example_vectors.detach()[is_named])
         return loss, figures
 
     def _example_vectors(self, batch: QueryBatch) -> Tensor:
@@ -195,7 +188,7 @@ class QueryStage:
     def _contrast(self, names: Tensor, vectors: Tensor) -> Tensor:
         """Nats: which of the recorded names is it, by nearness to their means?"""
         heard = self.names.heard > 0
-        usable = heard[names] if len(names) else torch.zeros(0, dtype=torch.bool)
+        usable = (names >= 0) & heard[names]
         if not usable.any():
             return vectors.sum() * 0
         means = functional.normalize(self.names.means, dim=-1)

@@ -9,25 +9,26 @@ import pytest
 import torch
 
 from lcr.data.bank import Entry
-from lcr.instruction import AudioDescription, SpeechDescription, instruction
+from lcr.data.relations import clear_relations, measure_voice
+from lcr.instruction import RELATIONS, AudioDescription, SpeechDescription, instruction
 from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import QueryConfig, QueryRemixer
 from lcr.prompts.generator.writer import write_prompt
 from lcr.training.queries.augment import limit_band, noise_floor, reverberate, through_codec
-from lcr.training.queries.mixtures import (
-    EXAMPLE,
-    NAME,
-    SPAN,
-    STYLE,
-    STYLE_COLUMN,
-    QueryMixtureConfig,
-    QueryMixtures,
-    Share,
-)
+from lcr.training.queries.items import EXAMPLE, NAME, SPAN, STYLE, STYLE_COLUMN
+from lcr.training.queries.mixtures import QueryMixtureConfig, QueryMixtures, Share
 from lcr.training.queries.stage import QueryObjective, QueryStage, energies
 
-LABELS = ("dog barking", "rain", "clock ticking", "sea waves", "church bell ringing")
+LABELS = (
+    "dog barking",
+    "rain",
+    "clock ticking",
+    "sea waves",
+    "church bell ringing",
+    "duck quacking",
+    "car engine idling",
+)
 MODEL = QueryConfig(
     channels=8,
     blocks=1,
@@ -254,3 +255,31 @@ def test_a_filter_lists_each_phrase_with_its_gain(stage):
     listed = table[table[:, 0] > 0]
     assert sorted(listed[:, 1].tolist()) == [0.0, 2.0]
     assert z[0] == 1
+
+
+def test_a_voice_asked_for_by_relation_has_it(mixtures):
+    asked = 0
+    for batch in batches(mixtures, 12):
+        for m, k in (batch.origin == STYLE).nonzero().tolist():
+            stated = {n for n, i in STYLE_COLUMN.items() if batch.styles[m, k, i]}
+            relations = {n.removeprefix("relation=") for n in stated if "=" in n} & set(RELATIONS)
+            if not relations:
+                continue
+            asked += 1
+            (source,) = batch.members[m, k].nonzero().flatten().tolist()
+            voices = (batch.source_names[m] < 0) & (batch.sources[m].abs().amax(-1) > 0)
+            rows = [i for i in voices.nonzero().flatten().tolist() if i < len(voices) - 1]
+            related = clear_relations([measure_voice(batch.sources[m, i].numpy()) for i in rows])
+            assert relations <= set(related[rows.index(source)])
+    assert asked > 3
+
+
+def test_an_example_of_a_voice_is_no_name(mixtures, stage):
+    voices = [b for b in batches(mixtures, 12) if (b.example_names < 0).any()]
+    assert voices
+    heard = stage.names.heard.clone()
+    vectors = torch.randn(len(voices[0].example_names), MODEL.query_dim)
+    assert torch.isfinite(stage._contrast(voices[0].example_names, vectors))
+    stage.loss(np.random.default_rng(0))
+    named = (mixtures.batch(np.random.default_rng(0)).example_names >= 0).sum()
+    assert (stage.names.heard - heard).sum() == named
