@@ -61,7 +61,7 @@ def snr_db(*, estimate: Signal, reference: Signal) -> Score:
     Undefined when the reference is silent. A silent estimate scores exactly 0 dB.
     Raises ValueError on shapes that differ, no samples, or samples that are not finite.
     """
-    est, ref = _checked(estimate=estimate, reference=reference)
+    est, ref = checked(estimate=estimate, reference=reference)
     return _snr(est, ref)
 
 
@@ -72,7 +72,7 @@ def snr_improvement_db(*, estimate: Signal, reference: Signal, mixture: Signal) 
     could be gained is then nothing and what is lost depends on the ceiling only.
     Raises ValueError as `snr_db` does.
     """
-    est, ref, mix = _checked(estimate=estimate, reference=reference, mixture=mixture)
+    est, ref, mix = checked(estimate=estimate, reference=reference, mixture=mixture)
     return _improvement(_snr(est, ref), _snr(mix, ref), PERFECT_MIXTURE)
 
 
@@ -83,7 +83,7 @@ def si_sdr_db(*, estimate: Signal, reference: Signal, zero_mean: bool = False) -
     `zero_mean` each channel's mean is removed from both signals first. Undefined when either
     signal is silent (with `zero_mean`, constant). Raises ValueError as `snr_db` does.
     """
-    est, ref = _checked(estimate=estimate, reference=reference)
+    est, ref = checked(estimate=estimate, reference=reference)
     return _si_sdr(_centred(est, zero_mean), _centred(ref, zero_mean), SILENT_ESTIMATE)
 
 
@@ -97,7 +97,7 @@ def si_sdr_improvement_db(
     """
     est, ref, mix = (
         _centred(signal, zero_mean)
-        for signal in _checked(estimate=estimate, reference=reference, mixture=mixture)
+        for signal in checked(estimate=estimate, reference=reference, mixture=mixture)
     )
     return _improvement(
         _si_sdr(est, ref, SILENT_ESTIMATE), _si_sdr(mix, ref, SILENT_MIXTURE), SCALED_MIXTURE
@@ -138,7 +138,7 @@ class Metrics:
 
 def score(*, estimate: Signal, reference: Signal, mixture: Signal) -> Metrics:
     """All scores of one example (no mean removed). Raises ValueError as `snr_db` does."""
-    est, ref, mix = _checked(estimate=estimate, reference=reference, mixture=mixture)
+    est, ref, mix = checked(estimate=estimate, reference=reference, mixture=mixture)
     snr, input_snr = _snr(est, ref), _snr(mix, ref)
     si_sdr = _si_sdr(est, ref, SILENT_ESTIMATE)
     input_si_sdr = _si_sdr(mix, ref, SILENT_MIXTURE)
@@ -156,7 +156,7 @@ def score(*, estimate: Signal, reference: Signal, mixture: Signal) -> Metrics:
     )
 
 
-def _checked(**signals: Signal) -> tuple[_Signal64, ...]:
+def checked(**signals: Signal) -> tuple[_Signal64, ...]:
     """The signals as float64 of one shape, or ValueError."""
     arrays = {}
     for name, signal in signals.items():

@@ -11,6 +11,8 @@ from lcr.prompts.reading.things import NamedThing, Reading
 
 Likeness = Callable[[str, str], float]
 """How like in meaning two names are, at most 1."""
+Related = Callable[[str, Sequence[int]], Sequence[int]]
+"""A relation ("second to speak") and some voices to those of them that it is true of."""
 _LEAST = 0.5
 
 
@@ -28,15 +30,25 @@ def apply_reading(
     *,
     likeness: Likeness | None = None,
     least: float = _LEAST,
+    related: Related | None = None,
 ) -> Applied:
     """The gain of each described source: a named sound is the source whose label, synonym or
-    hypernym it is, or the most alike above `least`; a voice is the one that fits best. Narrower
-    things win over broader ones."""
+    hypernym it is, or the most alike above `least`; a voice is the one that fits best, and with
+    `related` the one that its relation to others is true of. Narrower things win over broader
+    ones."""
     gains = [reading.rest_gain] * len(described)
     absent = []
-    listed = sorted(reading.listed, key=_breadth)
-    for thing in listed:
-        found = denoted(thing, described, likeness=likeness, least=least)
+    named: set[int] = set()
+    for thing in sorted(reading.listed, key=_breadth):
+        found: Sequence[int] = denoted(thing, described, likeness=likeness, least=least)
+        if related is not None and thing.relation is not None:
+            voices = [i for i, d in enumerate(described) if _may_fit(thing, d)]
+            if "other" in thing.relation:
+                found = [i for i in voices if i not in named]
+            else:
+                found = related(thing.relation, voices)
+        if thing.kind == "voice":
+            named.update(found)
         if not found:
             absent.append(thing)
         for index in found:
@@ -109,12 +121,16 @@ def _voice_score(thing: NamedThing, speaker: Description) -> float:
 
 
 def _may_fit(thing: NamedThing, speaker: Description) -> bool:
+    if not isinstance(speaker, SpeechDescription):
+        return False
     gender = thing.styles.get("gender")
-    return gender is None or getattr(speaker, "gender", None) in (None, gender)
+    return gender is None or speaker.gender in (None, gender)
 
 
 def _breadth(thing: NamedThing) -> int:
     broad = {"all_speech": 0, "all_sounds": 0, "voice": 2, "sound": 2}
     if thing.kind == "sound" and thing.hypernym is not None:
         return 1
+    if thing.relation is not None and "other" in thing.relation:
+        return 3
     return broad.get(thing.kind, 0)
