@@ -61,7 +61,13 @@ def kind_and_member(dice: Dice) -> tuple[Noun, Noun]:
 
 def voice_noun(dice: Dice) -> Noun:
     """One voice, by person, style or relation."""
-    draw = dice.pick(range(10))
+    draw = dice.pick(range(11))
+    if draw == 10:
+        base, gender = dice.pick(tables.BASES)
+        text = dice.pick(tables.RELATIONS).format(x=base)
+        told = gender if base in text else ""
+        return Noun("voice", text.replace("womans", "women").replace("mans", "men").replace("ladys", "ladies"), "the ",
+                    {"gender": told} if told else {})  # fmt: skip
     if draw < 3:
         said, gender = dice.pick(tables.PEOPLE)
         article = "" if said in tables.NO_ARTICLE else dice.pick(("the ", "the ", "the ", "that "))

@@ -24,7 +24,9 @@ PLACES = commas(
 )
 WRAPS = commas(
     "sound of the {x}, noise of the {x}, sound of a {x}, {x} sound, {x} noise, {x} sounds, "
-    "{x} noises, sounds of {x}, noise from the {x}, sound of someone {x}, {x} in the back"
+    "{x} noises, sounds of {x}, noise from the {x}, sound of someone {x}, {x} in the back, "
+    "sound made by the {x}, noise produced by the {x}, audio of the {x}, {x} being played, "
+    "sound coming from the {x}, {x} in action, {x} track, noise of someone {x}"
 )
 KIND_WRAPS = commas("{x}, {x}, {x}, {x} sounds, {x} noises, various {x}, sounds of {x}")
 ARTICLES = ("the ",) * 14 + ("that ", "this ", "all the ", "any ", "some ", "those ", "", "")
@@ -32,7 +34,7 @@ PEOPLE: tuple[tuple[str, str], ...] = (
     *(
         (w, "F")
         for w in bars(
-            "her|woman|lady|girl|mum|mom|mother|grandma|grandmother|sister|aunt|wife|"
+            "her|woman|lady|women|ladies|both women|girls|two women|girl|mum|mom|mother|grandma|grandmother|sister|aunt|wife|"
             "daughter|actress|hostess|female narrator|my wife|my mother|her voice|the queen|"
             "the waitress|Anna|Maria|Sarah's voice|female one|businesswoman|saleswoman"
         )
@@ -40,7 +42,7 @@ PEOPLE: tuple[tuple[str, str], ...] = (
     *(
         (w, "M")
         for w in bars(
-            "him|man|guy|boy|dad|father|grandpa|grandfather|brother|uncle|husband|son|"
+            "him|man|guy|men|guys|both men|boys|two men|boy|dad|father|grandpa|grandfather|brother|uncle|husband|son|"
             "actor|his voice|male narrator|my husband|my father|the king|the waiter|John|Peter|"
             "Tom's voice|male one|businessman|old fellow|dude|bloke|lad|chap|gent"
         )
@@ -52,32 +54,24 @@ PEOPLE: tuple[tuple[str, str], ...] = (
             "voice|kid|child|student|customer|caller|professor|doctor|commentator|announcer|"
             "lecturer|moderator|person|person talking|someone talking|reader|boss|the judge|"
             "politician|coach|pilot|guide|priest|patient|witness|voice-over|voiceover|"
-            "one talking|newsreader|"
-            "podcast host|first speaker|second speaker|third speaker|other speaker|"
-            "last one to speak|first one to speak|louder speaker|quieter speaker|"
-            "higher voice|lower voice|"
-            "deeper voice|louder one of the two|faster talker|slower speaker|"
-            "speaker on the left|older speaker"
-        )
-    ),
-    *(
-        (w, "F")
-        for w in bars(
-            "louder woman|second woman|higher-voiced of the two women|other woman|"
-            "first woman|old woman|young lady|girl who speaks first|quieter lady"
-        )
-    ),
-    *(
-        (w, "M")
-        for w in bars(
-            "louder man|second man|deeper of the two men|other man|first man|old man|"
-            "young man|man who speaks first|quieter guy|boy on the right"
+            "one talking|newsreader|podcast host"
         )
     ),
 )
+RELATIONS = bars(
+    "first {x}|second {x}|third {x}|last {x}|other {x}|louder {x}|quieter {x}|loudest {x}|"
+    "higher {x}|lower {x}|deeper {x}|higher-pitched {x}|faster {x}|slower {x}|older {x}|younger {x}|"
+    "{x} on the left|{x} on the right|{x} who speaks first|{x} who speaks last|{x} to speak first|"
+    "{x} who talks louder|{x} who talks more|{x} that comes in second|{x} who answers|closer {x}|"
+    "{x} closest to the microphone|{x} with the higher voice|{x} with the deeper voice|"
+    "deeper of the two {x}s|louder of the two {x}s|first one to speak|last one to speak|"
+    "louder one of the two|higher one|deeper one|louder one|second one to talk|first to speak|"
+    "second to talk|main {x}|{x} further away"
+)
+"""What tells one voice from the others; {x} is one of BASES."""
 NO_ARTICLE = frozenset(
     bars(
-        "her|him|his voice|her voice|my wife|my mother|my husband|my father|the queen|the waitress|"
+        "her|him|both men|both women|his voice|her voice|my wife|my mother|my husband|my father|the queen|the waitress|"
         "the king|the waiter|the judge|Anna|Maria|Sarah's voice|John|Peter|Tom's voice|mum|mom|dad|"
         "grandma|grandpa|someone talking"
     )
@@ -113,7 +107,8 @@ ALL_SPEECH = bars(
     "the conversation|the chat|the chatting|speakers|both speakers|all speakers|the two speakers|"
     "both of them|the talk|everyone speaking|whoever is talking|all the people|the men and women|"
     "spoken words|human speech|anyone speaking|the interview|the discussion|both people|"
-    "every speaker|every voice|all human voices|the narration|speaking parts|the speaking"
+    "every speaker|every voice|everyone|everybody|all the voices|all three voices|"
+    "all human voices|the narration|speaking parts|the speaking"
 )
 ALL_SOUNDS = bars(
     "background noise|the background noise|background sounds|all background sounds|the background|"

@@ -16,6 +16,7 @@ from lcr.prompts.open_generator.noise import Piece, roughened
 from lcr.prompts.open_generator.nouns import Noun
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
 
+_EXCEPTS = re.compile(r"\b(?:except|but|apart|other than|besides|save|minus)\b")
 _SLOT = re.compile(r"\{([^}]*)\}")
 _ACTIONS = {"r": Action.REMOVE, "k": Action.KEEP, "u": Action.UP, "d": Action.DOWN}
 _WRAPPED = re.compile(
@@ -24,7 +25,21 @@ _WRAPPED = re.compile(
     r"(?:(?:the|a|an|any|someone|somebody) )*)?",
     re.IGNORECASE,
 )
-_COUNTS = (1,) * 12 + (2,) * 5 + (3,) * 2 + (4,)
+_SECTIONS = (
+    ("nothing",) * 12
+    + ("clauses",) * 26
+    + ("wishes",) * 19
+    + ("exceptions",) * 8
+    + (
+        ("negations",) * 13
+        + ("overall",) * 5
+        + ("pairs",) * 7
+        + ("short",) * 7
+        + ("corrections",) * 3
+    )
+)
+"""How often each is drawn."""
+_COUNTS = (1,) * 24 + (2,) * 9 + (3,) * 4 + (4,) * 2 + (5, 6)
 _NO_AMOUNT = re.compile(r"half|halve|dB|twice|doubl|a bit|boost|notch|more |less ")
 _CLAUSE_KINDS = {
     "r": (Action.REMOVE.value,),
@@ -54,45 +69,34 @@ class _Writer:
     dice: Dice
     held_out: bool | None
     member: Noun | None = None
-    except_frame: bool = False
+    last: Noun | None = None
+    excepts: bool = False
     pieces: list[Piece] = field(default_factory=list)
 
     def write(self) -> TaggedPrompt:
         dice = self.dice
-        draw = dice.pick(range(100))
         rest: Rest = "stays"
-        is_request = True
-        if draw < 11:
-            is_request = False
-            self._fill(dice.pick(frames.lines(frames.NOTHING)), dice.chance(0.5))
-        elif draw < 45:
+        section = dice.pick(_SECTIONS)
+        if section == "nothing":
+            self._fill(dice.pick(frames.lines(section)), dice.chance(0.5))
+        elif section == "clauses":
             rest = self._clauses()
         else:
-            table = self._table(draw)
-            rest = self._frame(table)
+            rest = self._frame(section)
             if rest == "stays" and dice.chance(0.14):
                 self._say(dice.pick((". ", ". ", ", and ", "; ", " - ", ". Also, ")))
-                rest = self._frame(self._table(dice.pick(range(45, 100))), only="stays")
+                self._frame(dice.pick(frames.SECTIONS), only="stays")
+        is_request = section != "nothing"
         if is_request:
             self._around()
         pieces = roughened(self.pieces, dice)
         return _joined(pieces, rest, is_request)
 
-    def _table(self, draw: int) -> str:
-        self.except_frame = 66 <= draw < 82
-        if draw < 66:
-            return frames.WISHES
-        if draw < 82:
-            return frames.EXCEPTIONS
-        return frames.OVERALL if draw < 88 else frames.PAIRS
-
-    def _frame(self, table: str, only: str = "") -> Rest:
-        found = frames.framed(table)
-        if only:
-            found = tuple(pair for pair in found if pair[0] == only)
+    def _frame(self, section: str, only: str = "") -> Rest:
+        found = [pair for pair in frames.framed(section) if only in ("", pair[0])]
         rest, frame = self.dice.pick(found)
         self._fill(frame)
-        return rest  # type: ignore[return-value]
+        return rest
 
     def _clauses(self) -> Rest:
         """One to three clauses of verbs, in one frame or several sentences."""
@@ -131,7 +135,8 @@ class _Writer:
         return f"{template} {{%{kind}}}"
 
     def _fill(self, frame: str, styled: bool = False) -> None:
-        at = 0
+        frame, at = frames.chosen(frame, self.dice), 0
+        self.excepts = _EXCEPTS.search(frame) is not None
         for slot in _SLOT.finditer(frame):
             self._say(frame[at : slot.start()])
             self._slot(slot[1])
@@ -141,7 +146,9 @@ class _Writer:
     def _slot(self, slot: str) -> None:
         dice = self.dice
         if slot == "odd":
-            self.pieces.append(Piece(dice.pick(frames.lines(frames.ODD)), odd=True))
+            self.pieces.append(Piece(dice.pick(frames.lines("odd")), odd=True))
+        elif slot in frames.NUMBERS:
+            self._say(str(dice.pick(frames.NUMBERS[slot])))
         elif slot == "name":
             noun = nouns.person_noun(dice)
             self._say(noun.article + noun.words)
@@ -161,12 +168,8 @@ class _Writer:
             "p": frames.LEVELS,
             "n": frames.PLAIN,
         }[letter]
-        return dice.pick(table).format(
-            n=dice.pick((1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20, 24, 30, 40, 60, "1.5", "2.5")),
-            p=dice.pick((5, 10, 15, 20, 25, 30, 33, 40, 50, 60, 70, 75, 80, 90, 120, 150, 200)),
-            t=dice.pick((2, 3, 4, "two", "three", "five", "ten")),
-            w=dice.pick(("two", "three", "four", "five", "six", "ten", "twelve", "twenty")),
-        )
+        numbers = {name: dice.pick(some) for name, some in frames.NUMBERS.items()}
+        return dice.pick(table).format(**numbers)
 
     def _things(self, letter: str, which: str) -> None:
         dice = self.dice
@@ -194,12 +197,15 @@ class _Writer:
             return kind
         if which == "M" and self.member is not None:
             return self.member
-        return nouns.group_noun("X" if which == "E" and self.except_frame else which, self.dice)
+        if which == "=" and self.last is not None:
+            return self.last
+        return nouns.group_noun("X" if which == "E" and self.excepts else which, self.dice)
 
     def _one(self, noun: Noun, letter: str, bare: bool) -> None:
         if not bare or self.dice.chance(0.1):
             self._say(noun.article)
         action = _ACTIONS.get(letter)
+        self.last = noun
         if action is None:
             self._say(noun.words)
             return
@@ -215,16 +221,17 @@ class _Writer:
         if dice.chance(0.04):
             self._fill(dice.pick(frames.ODD_JOINS))
         if dice.chance(0.12):
-            self.pieces.insert(0, Piece(dice.pick(frames.OPENERS)))
+            self.pieces.insert(0, Piece(dice.pick(frames.lines("openers")) + " "))
         if dice.chance(0.14):
-            self._say(dice.pick(frames.CLOSERS))
+            self._say(dice.pick(frames.lines("closers")))
         if dice.chance(0.4):
             ended = self.pieces[-1].text.endswith((".", "!", "?"))
             self._say("" if ended else dice.pick((".", ".", "!", "?")))
-        if dice.chance(0.05):
-            self._say(" " + dice.pick(frames.ASIDES))
-        elif dice.chance(0.03):
-            self.pieces.insert(0, Piece(dice.pick(frames.ASIDES) + " "))
+        aside = frames.chosen(dice.pick(frames.lines("asides")), dice)
+        if dice.chance(0.08):
+            self._say(" " + aside)
+        elif dice.chance(0.04):
+            self.pieces.insert(0, Piece(aside + " "))
 
 
 def wrapping(words: str, kind: Kind) -> int:
