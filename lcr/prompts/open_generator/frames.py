@@ -23,25 +23,22 @@ SECTIONS = ("wishes", "exceptions", "negations", "overall", "pairs", "short", "c
 """Those that ask for a remix."""
 
 
-def commas(text: str) -> tuple[str, ...]:
-    """A list written as one text."""
-    return tuple(text.split(", "))
-
-
-def bars(text: str) -> tuple[str, ...]:
-    return tuple(text.split("|"))
-
-
-@lru_cache(maxsize=1)
-def _sections() -> dict[str, tuple[str, ...]]:
-    text = Path(__file__).with_name("frames.txt").read_text(encoding="utf-8")
+@lru_cache
+def _sections(file: str) -> dict[str, tuple[str, ...]]:
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
     parts = (part.partition("\n") for part in re.split(r"^# ", text, flags=re.MULTILINE)[1:])
     return {name: tuple(line for line in body.splitlines() if line) for name, _, body in parts}
 
 
 def lines(section: str) -> tuple[str, ...]:
     """The frames of a section, as they stand there."""
-    return _sections()[section]
+    return _sections("frames.txt")[section]
+
+
+@lru_cache
+def words(section: str) -> tuple[str, ...]:
+    """The words of a section of words.txt, which stand there between bars."""
+    return tuple("|".join(_sections("words.txt")[section]).split("|"))
 
 
 @lru_cache
@@ -60,19 +57,6 @@ def chosen(frame: str, dice: Dice) -> str:
 
 
 ODD_JOINS = (" and {odd}", ", then {odd}", " and then {odd}", ", and {odd}", ". Also {odd}")
-AMOUNTS_UP = bars(
-    "by {n} dB|by {n} decibels|{n} dB|by half|by {p} %|by {p} percent|a bit|a little|a lot|"
-    "slightly|somewhat|considerably|much|a touch|a tad|way|a notch|{t} times|just a hair|by {w} dB|"
-    "about {n} dB|by around {n} dB|very slightly|a good deal|massively|by {w} decibels|by {n}dB"
-)
-AMOUNTS_DOWN = bars(
-    "by {n} dB|by {n} decibels|{n} dB|by half|by {p} %|by {p} percent|a bit|a little|a lot|"
-    "slightly|somewhat|considerably|much|a touch|a tad|a notch|by two thirds|by a third|by {w} dB|"
-    "by a quarter|about {n} dB|by around {n} dB|very slightly|until it is barely audible|"
-    "so that it's almost gone|to a whisper|a fair bit|drastically|by {w} decibels|by {n}dB|by {n}"
-)
-LEVELS = bars("{p} %|{p} percent|half|a third|a quarter|half volume|half its volume|-{n} dB|{p}%")
-PLAIN = bars("{n} dB|{n} decibels|a few dB|{w} dB|{w} decibels")
 NUMBERS = {
     "n": (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20, 24, 30, 40, 60, "1.5", "2.5", "1,000"),
     "p": (5, 10, 15, 20, 25, 30, 33, 40, 50, 60, 70, 75, 80, 90, 120, 150, 200),

@@ -10,6 +10,7 @@ from lcr.instruction import STYLE_VALUES
 from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.generator.phrases import Dice, speaker_words
 from lcr.prompts.open_generator import tables
+from lcr.prompts.open_generator.frames import words
 from lcr.prompts.reading.names import KIND_WORDS
 from lcr.prompts.reading.things import Kind
 
@@ -43,7 +44,7 @@ def sound_noun(dice: Dice, *, held_out: bool | None = False) -> tuple[Noun, Soun
 def kind_noun(dice: Dice) -> Noun:
     """A broader kind: "animals", "kitchen noises"."""
     kind = dice.pick(_kinds())
-    said = kind if kind.endswith(("sounds", "s")) else dice.pick(tables.KIND_WRAPS).format(x=kind)
+    said = kind if kind.endswith(("sounds", "s")) else dice.pick(words("kind wraps")).format(x=kind)
     return Noun("sound", said, dice.pick(("the ", "the ", "all the ", "all ", "any ", "")))
 
 
@@ -64,13 +65,16 @@ def voice_noun(dice: Dice) -> Noun:
     draw = dice.pick(range(11))
     if draw == 10:
         base, gender = dice.pick(tables.BASES)
-        text = dice.pick(tables.RELATIONS).format(x=base)
+        text = dice.pick(words("relations")).format(x=base)
         told = gender if base in text else ""
-        return Noun("voice", text.replace("womans", "women").replace("mans", "men").replace("ladys", "ladies"), "the ",
-                    {"gender": told} if told else {})  # fmt: skip
+        for one, many in (("womans", "women"), ("mans", "men"), ("ladys", "ladies")):
+            text = text.replace(one, many)
+        return Noun("voice", text, "the ", {"gender": told} if told else {})
     if draw < 3:
         said, gender = dice.pick(tables.PEOPLE)
-        article = "" if said in tables.NO_ARTICLE else dice.pick(("the ", "the ", "the ", "that "))
+        article = (
+            "" if said in words("without article") else dice.pick(("the ", "the ", "the ", "that "))
+        )
         return Noun("voice", said, article, {"gender": gender} if gender else {})
     if draw < 6:
         base, gender = dice.pick(tables.BASES)
@@ -108,10 +112,10 @@ def person_noun(dice: Dice) -> Noun:
 def group_noun(letter: str, dice: Dice) -> Noun:
     """All speech (S), all sounds (N), everything (E, or X before an exception) or else (L)."""
     kind, table = {
-        "S": ("all_speech", tables.ALL_SPEECH),
-        "N": ("all_sounds", tables.ALL_SOUNDS),
+        "S": ("all_speech", words("all speech")),
+        "N": ("all_sounds", words("all sounds")),
         "E": ("everything", tables.EVERYTHING),
-        "X": ("everything", tables.EVERYTHING_BUT),
+        "X": ("everything", words("everything but")),
         "L": ("everything_else", tables.ELSE),
     }[letter]
     said = dice.pick(table)
@@ -142,13 +146,13 @@ def _dressed(name: str, dice: Dice) -> str:
     text = name
     draw = dice.pick(range(24))
     if draw < 3:
-        text = dice.pick(tables.WRAPS).format(x=text)
+        text = dice.pick(words("wraps")).format(x=text)
     elif draw < 6:
-        text = f"{dice.pick(tables.ADJECTIVES)} {text}"
+        text = f"{dice.pick(words('adjectives'))} {text}"
     elif draw == 6:
-        text = f"{dice.pick(tables.OWNERS)} {text}"
+        text = f"{dice.pick(words('owners'))} {text}"
     elif draw == 7:
-        text = f"{text} {dice.pick(tables.PLACES)}"
+        text = f"{text} {dice.pick(words('places'))}"
     elif draw == 8:
         text = _turned(text)
     elif draw == 9 and not text.endswith(("s", "ing")):
@@ -197,9 +201,9 @@ def _vocabulary() -> tuple[str, ...]:
         (
             *tables.EVERYTHING,
             *tables.ELSE,
-            *tables.ALL_SPEECH,
-            *tables.ALL_SOUNDS,
-            *tables.EVERYTHING_BUT,
+            *words("all speech"),
+            *words("all sounds"),
+            *words("everything but"),
         )
     ).split()
     taken = {*said, *(w for w, _ in tables.PEOPLE), "please", "thanks", "louder", "quieter"}

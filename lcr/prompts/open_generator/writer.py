@@ -162,14 +162,9 @@ class _Writer:
 
     def _amount(self, letter: str) -> str:
         dice = self.dice
-        table = {
-            "u": frames.AMOUNTS_UP,
-            "d": frames.AMOUNTS_DOWN,
-            "p": frames.LEVELS,
-            "n": frames.PLAIN,
-        }[letter]
+        table = {"u": "amounts up", "d": "amounts down", "p": "levels", "n": "plain"}[letter]
         numbers = {name: dice.pick(some) for name, some in frames.NUMBERS.items()}
-        return dice.pick(table).format(**numbers)
+        return dice.pick(frames.words(table)).format(**numbers)
 
     def _things(self, letter: str, which: str) -> None:
         dice = self.dice
