@@ -22,6 +22,7 @@ from agents.llm.tools import OTHERS, read_description
 from agents.plan import LEAST_DB, MOST_DB, SourceChange
 from agents.planners.choose import load_planner
 from lcr.instruction import Action
+from lcr.remixer import RefusedError
 
 
 def planner_chat(name: str) -> PlannerChatModel:
@@ -72,7 +73,7 @@ class PlannerChatModel(BaseChatModel):
         sources = json.loads(listed[-1].text)["sources"]
         try:
             plan = self.planner.plan(asked.text, [read_description(one) for one in sources])
-        except ValueError as error:
+        except (ValueError, RefusedError) as error:
             return AIMessage(f"I cannot read that: {error}")
         found = [change_of(one["id"], g) for one, g in zip(sources, plan.gains, strict=True)]
         changes = [*found, change_of(OTHERS, plan.rest)]

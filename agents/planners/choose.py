@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from agents.planners.amounts import AmountPlanner
-from agents.planners.keyword import KeywordPlanner
+from agents.planners.reading import Restated, keyword_planner, load_offline_planner
 from baselines.composite.planning import Planner
+from lcr.prompts.reading import OpenReader
 from lcr.registry import SystemOptionError
-
-
-def _offline() -> Planner:
-    from agents.planners.offline.planner import load_offline_planner
-
-    return load_offline_planner()
 
 
 def _generative() -> Planner:
     from agents.planners.generative.planner import load_planner
 
-    return load_planner()
+    return _restated(load_planner())
 
 
 def _reader() -> Planner:
     from agents.planners.reader import load_planner
 
-    return load_planner()
+    return _restated(load_planner())
+
+
+def _restated(planner: Planner) -> Planner:
+    return Restated(planner, OpenReader.load())
 
 
 PLANNERS: Mapping[str, Callable[[], Planner]] = {
-    "offline": _offline,
+    "offline": load_offline_planner,
     "generative": _generative,
     "reader": _reader,
-    "keyword": KeywordPlanner,
+    "keyword": keyword_planner,
 }
 """Each reads a prompt against described sources and is told no truth. Their modules are imported
 when they are asked for."""
@@ -46,4 +44,4 @@ def load_planner(name: str = DEFAULT_PLANNER) -> Planner:
     """
     if name not in PLANNERS:
         raise SystemOptionError(f"no planner is called {name!r}; there are {', '.join(PLANNERS)}")
-    return AmountPlanner(PLANNERS[name]())
+    return PLANNERS[name]()

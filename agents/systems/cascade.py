@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agents.planners.keyword import KeywordPlanner
 from agents.planners.reader import DEFAULT_READER, ToldDescriptions, load_planner
+from agents.planners.reading import keyword_planner
 from baselines.clap.remixer import CARD as CLAP_CASCADE_CARD
 from baselines.clap.remixer import build_clap_cascade
 from baselines.composite.planning import Planner
@@ -40,7 +40,7 @@ def cascade(
         planner = load_planner(reader)
         card = replace(card, weights=planner.weights)
     elif planner == "keyword":
-        planner = ToldDescriptions(KeywordPlanner())
+        planner = ToldDescriptions(keyword_planner())
         card = replace(
             card, reference=f"{card.reference}; told the descriptions, reads actions by keywords"
         )

@@ -72,7 +72,7 @@ class InventoryAgent(CompositeRemixer):
             ),
             Step(name="mix", detail=f"all else x {plan.rest:.3g}", seconds=mixed - matched),
         )
-        return Remix(audio=audio, trace=(*inventory.steps, *read, *steps))
+        return Remix(audio=audio, trace=(*inventory.steps, *read, *steps), warnings=plan.warnings)
 
 
 class QueryAgent(ExtractionRemixer):

@@ -161,7 +161,7 @@ class ExtractionRemixer(CompositeRemixer):
         plan, read = self._read(prompt, described, oracle)
         asked = self._queries_for(plan, bool(described))
         audio, done = extract_and_mix(mixture, sample_rate, asked, self._extractor)
-        return Remix(audio=audio, trace=(*read, *done))
+        return Remix(audio=audio, trace=(*read, *done), warnings=plan.warnings)
 
 
 def extract_and_mix(

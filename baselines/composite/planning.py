@@ -13,7 +13,8 @@ from lcr.remixer import MissingOracleError, Oracle, OracleUse, Step
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A linear gain for each described source; `rest` for all else that a separator puts out.
+    """A linear gain for each described source; `rest` for all else that a separator puts out;
+    `absent` are words of the prompt that name none of the sources, or were not understood.
 
     Raises ValueError unless there are as many gains as descriptions.
     """
@@ -22,6 +23,12 @@ class Plan:
     gains: tuple[float, ...]
     rest: float
     steps: tuple[Step, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """For a person."""
+        return tuple(f'I found no "{words}"; I changed nothing for it.' for words in self.absent)
 
     def __post_init__(self) -> None:
         if len(self.gains) != len(self.descriptions):

@@ -117,7 +117,9 @@ class Cascade:
             seconds=planned,
             data={"gains": list(plan.gains), "rest": plan.rest},
         )
-        return Remix(audio=audio[: len(mixture)], trace=(*plan.steps, told, *steps))
+        return Remix(
+            audio=audio[: len(mixture)], trace=(*plan.steps, told, *steps), warnings=plan.warnings
+        )
 
     def _true_sources(self, mixture: Audio, oracle: Oracle | None) -> Audio | None:
         """(sources, channels, samples), for matchers that use them."""

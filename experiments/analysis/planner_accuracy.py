@@ -17,7 +17,6 @@ import csv
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from agents.planners.choose import PLANNERS as BY_NAME
 from baselines.composite.planning import Plan, Planner
+from experiments.analysis.reading_accuracy import action_of_gain
 from experiments.command import command, option
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_atomic, write_json
@@ -37,33 +37,20 @@ from lcr.instruction import STYLE_ATTRIBUTES, Action, Description, SpeechDescrip
 
 AUDIT = Path(__file__).parent / "audits" / "paper_prompts_200.csv"
 Row = dict[str, object]
-_ACTION_OF_GAIN = {action.gain: action for action in Action}
 _BATCH, _TIMED = 64, 200
 _VERDICTS = {"c": "clear", "a": "ambiguous", "w": "wrong"}
 
 
 @runtime_checkable
 class ReadsMany(Protocol):
-    """A planner that reads prompts in batches."""
+    """A planner that reads prompts in batches; of what it refuses it makes no Plan."""
 
     def plan_many(
         self, prompts: Sequence[str], described: Sequence[Sequence[Description]]
-    ) -> list[Plan]: ...
+    ) -> Sequence[object]: ...
 
 
-def _offline(*, hints: bool | None = None) -> Planner:
-    from agents.planners.offline.planner import (
-        load_offline_planner,
-    )  # torch only where it is needed
-
-    return load_offline_planner(hints=hints)
-
-
-PLANNERS: dict[str, Callable[[], Planner]] = {
-    **BY_NAME,
-    "offline-alone": partial(_offline, hints=False),
-    "offline-hinted": partial(_offline, hints=True),
-}
+PLANNERS: dict[str, Callable[[], Planner]] = dict(BY_NAME)
 DEFAULT = ("keyword", "offline")
 
 
@@ -97,7 +84,7 @@ def read_all(planner: Planner, mixtures: Sequence[PaperMixture]) -> Reading:
             some = order[start : start + _BATCH]
             plans = planner.plan_many([texts[i] for i in some], [described[i] for i in some])
             for i, plan in zip(some, plans, strict=True):
-                gains[i] = plan.gains
+                gains[i] = plan.gains if isinstance(plan, Plan) else ()
     seconds = []
     step = max(1, len(places) // _TIMED) if many else 1
     for i in range(0, len(places), step):
@@ -121,7 +108,7 @@ def read_all(planner: Planner, mixtures: Sequence[PaperMixture]) -> Reading:
 
 
 def _share_right(gains: Sequence[float], true: Sequence[Action]) -> float:
-    right = sum(_ACTION_OF_GAIN.get(g) is a for g, a in zip(gains, true, strict=False))
+    right = sum(action_of_gain(g) is a for g, a in zip(gains, true, strict=False))
     return right / len(true)
 
 

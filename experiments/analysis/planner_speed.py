@@ -3,7 +3,7 @@
 The paper holds that composites that decode instructions are slow beside a joint model that reads
 the prompt into one embedding (section I). Here the planners and LCR's own PromptReader take the
 same prompts one at a time, interleaved in one process: `keyword` (rules), `offline` (a network that
-classifies), `generative` (a language model that writes JSON) and `local chat` (the same model
+tags), `generative` (a language model that writes JSON) and `local chat` (the same model
 through transformers' chat template and LangChain).
 """
 
@@ -19,8 +19,7 @@ from agents.llm.budget import Budget
 from agents.llm.local import load_local
 from agents.planners.generative.planner import WEIGHTS, GenerativePlanner, load_planner
 from agents.planners.generative.text import inventory_of, request
-from agents.planners.keyword import KeywordPlanner
-from agents.planners.offline.planner import load_offline_planner
+from agents.planners.reading import keyword_planner, load_offline_planner
 from baselines.composite.planning import Planner
 from experiments.analysis.generative_failures import Case, cases_of
 from experiments.benchmarks.timing import interleaved, summary
@@ -43,7 +42,7 @@ def readers() -> dict[str, Callable[[Case], object]]:
 
     found: dict[str, Callable[[Case], object]] = {
         READER: lambda case: joint.read([case.prompt]),
-        "keyword": _planning(KeywordPlanner()),
+        "keyword": _planning(keyword_planner()),
         GENERATIVE: _planning(generative),
         "local chat": ask,
     }

@@ -15,7 +15,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ import numpy as np
 
 from lcr.data.authors.set import PaperMixture, read_paper_set
 from lcr.instruction import Action, AudioDescription, Description, SpeechDescription
-from lcr.nn.reader.meanings import NameMeanings, Vectors
+from lcr.nn.reader.meanings import NameMeanings
 from lcr.nn.reader.shipped import load_halves
 from lcr.prompts.open_generator import draw_prompt
 from lcr.prompts.reading import OpenReader, Reading, Tagging
-from lcr.prompts.reading.applied import apply_reading
+from lcr.prompts.reading.applied import Likeness, apply_reading
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.names import content_words
 
@@ -92,28 +92,11 @@ def _fits(gain: float, wanted_db: float | None) -> bool:
     return gain_db <= GONE_DB if wanted_db is None else abs(gain_db - wanted_db) <= WITHIN_DB
 
 
-class Likeness:
-    """How like in meaning two names are, by the reader's own encoder; each is looked at once."""
-
-    def __init__(self, meanings: NameMeanings) -> None:
-        self._meanings = meanings
-        self._known: dict[str, Vectors] = {}
-
-    def prepare(self, names: Iterable[str]) -> None:
-        new = sorted({n for n in names if n not in self._known})
-        if new:
-            self._known.update(zip(new, self._meanings.place(new), strict=True))
-
-    def __call__(self, one: str, other: str) -> float:
-        self.prepare((one, other))
-        return float(self._known[one] @ self._known[other])
-
-
 def score_patterns(
     reader: OpenReader, mixtures: Sequence[PaperMixture], *, wrong: int = 0
 ) -> dict[str, tuple[int, int]]:
     """(right patterns, prompts) of all, by task, and "sources" of all sources."""
-    likeness = Likeness(reader.meanings) if isinstance(reader.meanings, NameMeanings) else None
+    likeness = None if reader.meanings is None else Likeness(reader.meanings)
     asked = [(m, text) for m in mixtures for text in m.prompts]
     readings = reader.read([text for _, text in asked])
     if likeness is not None:
@@ -139,7 +122,7 @@ def score_patterns(
         instruction = mixture.instruction
         applied = apply_reading(reading, instruction.descriptions, likeness=likeness, least=0.0)
         rights = [
-            _action(gain) is action
+            action_of_gain(gain) is action
             for gain, action in zip(applied.gains, instruction.actions, strict=True)
         ]
         count("all", all(rights))
@@ -151,7 +134,8 @@ def score_patterns(
     return found
 
 
-def _action(gain: float) -> Action:
+def action_of_gain(gain: float) -> Action:
+    """The paper's action that a gain is, however far it goes."""
     if gain == 0:
         return Action.REMOVE
     return Action.UP if gain > 1 else Action.DOWN if gain < 1 else Action.KEEP

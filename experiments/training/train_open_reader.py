@@ -22,8 +22,8 @@ if __name__ == "__main__":  # run as a file: import the package, not modules tha
 import numpy as np
 import torch
 
-from agents.planners.offline.training.noise import roughen
-from agents.planners.offline.training.prompts import draw_prompt as draw_planner_prompt
+from agents.planners.sentences.noise import roughen
+from agents.planners.sentences.prompts import draw_prompt as draw_planner_prompt
 from experiments.comparison.errors import ConfigError, OutputError
 from lcr.base_weights import MINILM
 from lcr.checkpoints import write_checkpoint

@@ -33,8 +33,8 @@ from lcr.prompts.pointing import (
 )
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.prompts.reading.things import WHOLE
+from lcr.prompts.reading.words import action_of, refusal
 from lcr.remixer import (
-    Asked,
     Audio,
     Oracle,
     Presence,
@@ -50,7 +50,6 @@ from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_c
 
 _SILENCE = 1e-5
 """RMS (-100 dBFS) below which a chunk holds nothing to find."""
-_NEAR_UNITY_DB = 0.05
 _MOST_GAIN = 100.0
 """40 dB: more would only be noise."""
 _PERSON = re.compile(
@@ -221,10 +220,7 @@ class OpenRemixer:
             pointed = (example, *pointed)
         reading = self.reader.read([text])[0]
         if not reading.is_request:
-            raise RefusedError(
-                "that is no remix: say what to remove, keep, turn up or turn down, such as "
-                '"turn down the dog"'
-            )
+            raise RefusedError(refusal(reading))
         loudest = max((thing.gain for thing in reading.things), default=1.0)
         if max(loudest, reading.rest_gain) > _MOST_GAIN:
             raise RefusedError(f"more than {20 * math.log10(_MOST_GAIN):.0f} dB louder cannot be")
@@ -389,16 +385,6 @@ def _warnings(request: _Request) -> list[str]:
     if request.changes_nothing:
         found.append("The recording is as it was.")
     return found
-
-
-def action_of(gain: float) -> Asked:
-    """What a linear gain asks for."""
-    if gain <= 0:
-        return "remove"
-    level = 20 * math.log10(gain)
-    if abs(level) < _NEAR_UNITY_DB:
-        return "keep"
-    return "turn up" if level > 0 else "turn down"
 
 
 def describe(thing: NamedThing) -> str:

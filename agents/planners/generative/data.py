@@ -14,8 +14,8 @@ import numpy as np
 from agents.plan import ActionName, HeardSource, RemixPlan, SourceChange
 from agents.planners.generative.labels import called, invented_label
 from agents.planners.generative.text import SOUNDS, SPEECH, inventory_of, source_id, words_of
-from agents.planners.offline.training.noise import roughen
-from agents.planners.offline.training.prompts import draw_prompt, unnamed_action
+from agents.planners.sentences.noise import roughen
+from agents.planners.sentences.prompts import draw_prompt, unnamed_action
 from lcr.data.studio.classes import UNSEEN
 from lcr.instruction import Action, AudioDescription, Instruction, SpeechDescription
 from lcr.prompts.generator import Phrase, Prompt, write_prompt

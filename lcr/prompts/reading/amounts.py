@@ -9,6 +9,7 @@ A gain is a factor on the waveform, as in the paper (section III-A: up is 2, dow
 | "by 50 %", "by a third", "by half"                       | x (1+p)  | x (1-p)   |
 | "to 50 %", "to a third", "a quarter as loud", "in half"  |          | x p       |
 | "to 150 %"                                               | x p      |           |
+| "to 11", "to the max", "to full volume"                  | x 2      |           |
 | "twice as loud", "double", "triple", "3 times louder"    | x n      |           |
 | "three times quieter", "halve", "half the volume"        |          | x 1/n     |
 | "3x", "ten times", "tenfold"                             | x n      | x 1/n     |
@@ -36,9 +37,23 @@ Direction = Literal["up", "down"]
 PAPER_DB = 20 * math.log10(2)
 """Up and down as the paper has them, 6.02 dB."""
 
-_WORDS = "one two three four five six seven eight nine ten eleven twelve"
-_NUMBERS = {word: float(value) for value, word in enumerate(_WORDS.split(), start=1)}
-_NUMBERS |= {"a": 1.0, "an": 1.0, "twenty": 20.0, "fifty": 50.0, "a hundred": 100.0}
+_WORDS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_ONES = _WORDS.split()
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+NUMBERS: dict[str, float] = {word: float(n) for n, word in enumerate(_ONES, start=1)}
+NUMBERS |= {word: 10.0 * n for n, word in enumerate(_TENS, start=2)}
+NUMBERS |= {
+    f"{ten}{mark}{one}": NUMBERS[ten] + NUMBERS[one]
+    for ten in _TENS
+    for one in _ONES[:9]
+    for mark in "- "
+}
+NUMBERS |= {"a": 1.0, "an": 1.0, "a couple of": 2.0, "a few": 3.0, "a hundred": 100.0}
+NUMBERS |= {"one hundred": 100.0, "hundred": 100.0, "a thousand": 1000.0}
+"""Numbers in words."""
 _PARTS = {
     "half": 1 / 2,
     "third": 1 / 3,
@@ -54,7 +69,7 @@ _HOW_MUCH: tuple[tuple[str, float], ...] = (
     (r"not (?:by |too |so |that )*(?:much|a lot|far)", _LITTLE),
     (r"a (?:little|bit|wee)|slight(?:ly)?|little bit", _LITTLE),
     (r"extremely|massive(?:ly)?|huge(?:ly)?|enormous(?:ly)?|vastly|as \w+ as .*can", _EXTREME),
-    (r"a lot|lots|much|way|far|a great deal|really|radically|drastic(?:ally)?", _LOT),
+    (r"a (?:\w+ )?lot|lots|much|way|far|a great deal|really|radically|drastic(?:ally)?", _LOT),
     (r"dramatic(?:ally)?|considerab\w+|significant(?:ly)?|substantial(?:ly)?", _LOT),
     (r"great(?:ly)?|heav(?:y|ily)|strong(?:ly)?", _LOT),
     (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly|a fair (?:bit|amount)", _SOME),
@@ -69,8 +84,9 @@ _ONLY_DOWN: tuple[tuple[str, float], ...] = (
     (r"into the background", 12.0),
 )
 
-_NUMBER = r"(?P<n>\d+(?:[.,]\d+)?|\.\d+|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
-_PART = r"(?:(?P<count>\d+|" + "|".join(_NUMBERS) + r")[ -])?(?P<part>" + "|".join(_PARTS) + r")s?"
+_NUMBER_WORDS = "|".join(sorted(NUMBERS, key=len, reverse=True))
+_NUMBER = rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?|\.\d+|{_NUMBER_WORDS})"
+_PART = rf"(?:(?P<count>\d+|{_NUMBER_WORDS})[ -])?(?P<part>{'|'.join(_PARTS)})s?"
 _PERCENT = r"(?:%|percent\b|per cent\b)"
 _LEVEL = r"(?:volume|level|loudness|amplitude|gain)"
 _OF = rf"(?: as (?P<how>\w+)| (?:of )?(?:its|their|the|his|her) (?:\w+ )?{_LEVEL}| {_LEVEL}\b)"
@@ -81,7 +97,10 @@ Meaning = Callable[[re.Match[str], Direction], float]
 
 
 def _number(text: str) -> float:
-    return _NUMBERS[text] if text in _NUMBERS else float(text.replace(",", "."))
+    if text in NUMBERS:
+        return NUMBERS[text]
+    thousands = re.fullmatch(r"\d{1,3}(?:,\d{3})+", text)
+    return float(text.replace(",", "" if thousands else "."))
 
 
 def _share(match: re.Match[str]) -> float:
@@ -123,6 +142,10 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
         (rf"(?<![\w.,])(?P<sign>[-+−]|minus |plus )? ?{_NUMBER} ?(?:db\b|decibels?)", _decibels),
+        (
+            r"\b(?:to|at) (?:11|eleven|(?:the )?max(?:imum)?|full (?:volume|blast))\b",
+            lambda *_: 2.0,
+        ),
         (rf"\b(?:to|at) {_ABOUT}{_NUMBER} ?{_PERCENT}", lambda m, _: _number(m["n"]) / 100),
         (rf"(?<!\w){_NUMBER} ?{_PERCENT}", lambda m, d: _changed_by(_number(m["n"]) / 100, d)),
         (rf"\b{_PART}{_OF}", lambda m, _: 1 / _share(m) if _is_quiet(m) else _share(m)),

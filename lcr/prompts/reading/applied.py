@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
-from lcr.instruction import AudioDescription, Description, SpeechDescription
+import numpy as np
+from numpy.typing import NDArray
+
+from lcr.instruction import STYLE_VALUES, AudioDescription, Description, SpeechDescription
 from lcr.prompts.reading.names import content_words, look_up, stem
 from lcr.prompts.reading.things import NamedThing, Reading
 
-Likeness = Callable[[str, str], float]
-"""How like in meaning two names are, at most 1."""
 Related = Callable[[str, Sequence[int]], Sequence[int]]
 """A relation ("second to speak") and some voices to those of them that it is true of."""
 _LEAST = 0.5
+
+
+class Places(Protocol):
+    """Where names lie in a space of meanings."""
+
+    def place(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """(words, dimensions), of length 1."""
+        ...
+
+
+class Likeness:
+    """How like in meaning two names are, at most 1; each is looked at once."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Look at many names in one batch."""
+        new = sorted({n for n in names if n not in self._known})
+        if new:
+            self._known.update(zip(new, self._places.place(new), strict=True))
+
+    def __call__(self, one: str, other: str) -> float:
+        self.prepare((one, other))
+        return float(self._known[one] @ self._known[other])
 
 
 @dataclass(frozen=True)
@@ -33,15 +63,16 @@ def apply_reading(
     related: Related | None = None,
 ) -> Applied:
     """The gain of each described source: a named sound is the source whose label, synonym or
-    hypernym it is, or the most alike above `least`; a voice is the one that fits best, and with
-    `related` the one that its relation to others is true of. Narrower things win over broader
-    ones."""
+    hypernym it is, or the most alike above `least`; a voice is the one that fits best, and that its
+    relation to others is true of: by `related`, or as far as styles can tell, which is not who
+    speaks first or is louder. Narrower things win over broader ones."""
+    related = related or partial(_by_styles, described)
     gains = [reading.rest_gain] * len(described)
     absent = []
     named: set[int] = set()
     for thing in sorted(reading.listed, key=_breadth):
         found: Sequence[int] = denoted(thing, described, likeness=likeness, least=least)
-        if related is not None and thing.relation is not None:
+        if thing.relation is not None:
             voices = [i for i, d in enumerate(described) if _may_fit(thing, d)]
             if "other" in thing.relation:
                 found = [i for i in voices if i not in named]
@@ -118,6 +149,29 @@ def _voice_score(thing: NamedThing, speaker: Description) -> float:
         if known is not None:
             score += 1.0 if known == value else (-10.0 if name == "gender" else -1.5)
     return score if score > -5 else -1.0 if not _may_fit(thing, speaker) else 0.0
+
+
+_ORDERED = (
+    (re.compile("high"), "pitch", -1),
+    (re.compile("deep|low"), "pitch", 0),
+    (re.compile("fast"), "tempo", -1),
+    (re.compile("slow"), "tempo", 0),
+)
+
+
+def _by_styles(
+    described: Sequence[Description], relation: str, fits: Sequence[int]
+) -> Sequence[int]:
+    """See `Related`."""
+    if len(fits) == 1:
+        return fits
+    for words, style, end in _ORDERED:
+        known = {i: getattr(described[i], style) for i in fits}
+        if words.match(relation) and None not in known.values() and len(set(known.values())) > 1:
+            values = STYLE_VALUES[style]
+            order = sorted(fits, key=lambda i: values.index(known[i]))
+            return [i for i in fits if known[i] == known[order[end]]]
+    return []
 
 
 def _may_fit(thing: NamedThing, speaker: Description) -> bool:

@@ -15,9 +15,15 @@ _JOINED = re.compile(
     r"(?:[\s,;]|\b(?:and|or|as well as|plus|along with|also|the|a|an|any|some|of|both|sounds?|"
     r"noises?|volume|level|'s)\b)*"
 )
-_BORDER = re.compile(r",|;|\.\s|\?|!|\band\b|\bbut\b|\bthen\b|\bwhile\b|\bwith\b")
+_BORDER = re.compile(
+    r",(?!\d)|;|\.\s|\?|!|\b(?:and|but|then|while|with|except|apart from|besides|other than)\b"
+)
 _TOO_MUCH = re.compile(r"\b(?:too|so|that|how|very) much\b|\bno (?:longer|more)\b", re.IGNORECASE)
-_SIGNED = re.compile(r"[-+−] ?\d|\bminus |\bplus \d|\b(?:to|at) (?:about |around |roughly )?\d")
+_SIGNED = re.compile(
+    r"[-+−] ?\d|\bminus |\bplus \d|\b(?:to|at) (?:about |around |roughly |the )?(?:\d|max|eleven)|"
+    r"\bfull (?:volume|blast)|(?:times|twice|half|third|quarter|double) (?:as )?(?:loud|quiet|soft)"
+)
+"""Amounts that say themselves which way they go."""
 
 
 def gains_of(text: str, spans: Sequence[Span]) -> list[tuple[Action, float]]:

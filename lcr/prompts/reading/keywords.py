@@ -105,7 +105,8 @@ _EDGE = (
 _AMOUNT = re.compile(
     r"\b(?:(?:by|to|off|at|about)? ?(?:about |around )?(?:\d+(?:[.,]\d+)?|\w+) ?"
     r"(?:db\b|decibels?|%|percent)"
-    r"|by (?:\w+ )?(?:half|thirds?|quarters?|fifth)|in half|at half volume|a lot|whenever.*|off)"
+    r"|(?:by|to) (?:\w+ )?(?:half|thirds?|quarters?|fifth)|in half|at half volume|a lot"
+    r"|whenever.*|off)"
 )
 _BEFORE = re.compile(rf"^(?:[\s,.:;!?'\"-]|\b(?:{_EDGE})\b(?!-))+", re.IGNORECASE)
 _BEHIND = re.compile(rf"(?:[\s,.:;!?'\"-]|(?<![\w-])(?:{_EDGE})\b)+$", re.IGNORECASE)

@@ -42,6 +42,11 @@ _OF = re.compile(
 KIND_WORDS: dict[str, str] = {
     "karaoke": "vocals",
     "karaoke version": "vocals",
+    "karaoke track": "vocals",
+    "instrumental version": "vocals",
+    "instrumental track": "vocals",
+    "instrumental only": "vocals",
+    "a cappella version": "vocals",
     "singers": "vocals",
     "wildlife": "wild animals",
     "critters": "animals",

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.reading.gains import gains_of
-from lcr.prompts.reading.keywords import KeywordTagger, gender_of
+from lcr.prompts.reading.keywords import KeywordTagger, styles_of
+from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
+from lcr.prompts.reading.plain import plainly_meant
 from lcr.prompts.reading.things import (
     REST_GAINS,
     WHOLE,
@@ -35,7 +37,9 @@ _RELATIONS = re.compile(
 )
 _PLAIN_VERB = re.compile(
     r"(?:please |can you |could you )*(?:remove|delete|mute|silence|get rid of|turn (?:up|down)|"
-    r"lower|raise|boost|isolate|reduce|cut|drop|kill|take out)\b"
+    r"lower|raise|boost|isolate|reduce|cut|drop|kill|take out|no|no more|less|more|"
+    r"louder|quieter)\b"
+    r"|\w+(?: \w+)? (?:out|off|gone|up|down|louder|quieter|softer)(?: please)?[.!]*$"
 )
 _MEMBER = re.compile(
     r"(?:,|;|\band\b|\bor\b|^\w+ )\s*(?P<words>(?:the |a |an )\w+(?: \w+)?)"
@@ -74,6 +78,10 @@ class Meanings(Protocol):
         """The names of the lexicon that are nearest in meaning, nearest first."""
         ...
 
+    def place(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Where they lie among meanings, (words, dimensions), of length 1."""
+        ...
+
 
 @dataclass(frozen=True)
 class OpenReader:
@@ -95,7 +103,7 @@ class OpenReader:
         texts = list(prompts)
         taggings = self.tagger.tag(texts)
         found = [
-            _finished(text, tagging if _asks(tagging) else _plainly_asked(text) or tagging)
+            _finished(text, plainly_meant(text) or _plainly_asked(text, tagging) or tagging)
             for text, tagging in zip(texts, taggings, strict=True)
         ]
         return self._with_meanings(found)
@@ -156,7 +164,8 @@ def _is_strange(thing: NamedThing) -> bool:
 
 def _finished(text: str, tagging: Tagging) -> Reading:
     """Gains, names and exceptions for what was tagged."""
-    spans = [span for span in tagging.spans if _names_something(text, span)]
+    mend = mended(text, [span for span in tagging.spans if _names_something(text, span)])
+    spans = list(mend.spans)
     if _CLEANED.search(text.lower()):  # what is cleaned loses what is not speech
         spans = [replace(s, kind="all_sounds") if s.kind == "everything" else s for s in spans]
     if _BALANCED.search(text.lower()):  # how loud voices are, no words can say
@@ -176,7 +185,7 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     things = [_spared(t, things) for t in things]
     things = [replace(t, wins=_wins(t, things, rest_gain)) for t in things]
     odd = tuple(text[start:stop] for start, stop in tagging.odd)
-    odd += tuple(words for words in _left_out(text, things) if words not in odd)
+    odd += (*mend.doubts, *(words for words in _left_out(text, things) if words not in odd))
     if tagging.is_request and not things:
         odd = odd or (text,)
     return Reading(
@@ -208,14 +217,10 @@ def _left_out(text: str, things: Sequence[NamedThing]) -> list[str]:
     return found
 
 
-def _asks(tagging: Tagging) -> bool:
-    return tagging.is_request and bool(tagging.spans)
-
-
-def _plainly_asked(text: str) -> Tagging | None:
-    """What rules read, where every thing is a sound of the lexicon, or a few words say what shall
-    go: "remove the tuba" is a request whatever the tagger says."""
-    if not _PLAIN_VERB.match(text.lower()):
+def _plainly_asked(text: str, tagging: Tagging) -> Tagging | None:
+    """What rules read where the tagger reads nothing: where every thing is a sound of the lexicon,
+    or a few words say what shall go, "remove the tuba" is a request all the same."""
+    if (tagging.is_request and tagging.spans) or not _PLAIN_VERB.match(text.lower()):
         return None
     (found,) = KeywordTagger().tag([text])
     short = len(text.split()) <= _SHORT and _GONE_VERB.match(text.lower()) is not None
@@ -237,6 +242,8 @@ def _thing(text: str, span: Span, action: Action, gain: float) -> NamedThing:
     kind = span.kind
     if kind == "everything" and look_up(words).whole:  # "the music" is not all there is
         kind = "sound"
+    elif kind == "everything" and words.lower() in ("everyone", "everybody"):
+        kind = "all_speech"
     thing = NamedThing(
         words=words,
         start=span.start,
@@ -248,7 +255,7 @@ def _thing(text: str, span: Span, action: Action, gain: float) -> NamedThing:
     )
     if kind == "voice":
         relation = _RELATIONS.search(words.lower())
-        styles = dict(span.styles) | gender_of(words.lower())
+        styles = dict(span.styles) | styles_of(words.lower())
         return replace(thing, styles=styles, relation=relation[0] if relation else None)
     if kind != "sound":
         return thing

@@ -26,8 +26,7 @@ from agents.app.picture import GAP, MEL_HEIGHT, WAVE_HEIGHT, WIDTH, loudest_db, 
 from agents.app.shown import Values
 from agents.app.sounds import Visit, new_folder, read_recording
 from agents.conversation.session import Conversation
-from agents.planners.amounts import AmountPlanner
-from agents.planners.keyword import KeywordPlanner
+from agents.planners.reading import keyword_planner
 from lcr.audio.core import active_level, write_audio
 from lcr.errors import LcrError
 from lcr.instruction import AudioDescription, SpeechDescription
@@ -56,9 +55,7 @@ def mixture() -> np.ndarray:
 
 
 def visit(root: Path, name: str = "take") -> Visit:
-    made = Conversation.open(
-        mixture(), RATE, listener=ears(), planner=AmountPlanner(KeywordPlanner())
-    )
+    made = Conversation.open(mixture(), RATE, listener=ears(), planner=keyword_planner())
     return Visit(
         name=name, audio=mixture(), sample_rate=RATE, conversation=made, folder=new_folder(root)
     )
@@ -71,7 +68,7 @@ def systems() -> Systems:
 
 @pytest.fixture
 def actions(tmp_path: Path, systems: Systems) -> Actions:
-    planner = AmountPlanner(KeywordPlanner())
+    planner = keyword_planner()
     return Actions(root=tmp_path, listener=ears(), planner=planner, systems=systems, most_s=60)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from agents.commands.chat import chat
 from agents.commands.plan import read_sources
-from agents.planners.keyword import KeywordPlanner
+from agents.planners.reading import keyword_planner
 from lcr.audio.core import read_audio, write_audio
 from lcr.cli import main
 from lcr.errors import LcrError
@@ -105,7 +105,7 @@ def test_chat_writes_where_it_is_told(
     mixture = talk(*SCENE).audio(0)
     write_audio(source, mixture, RATE)
     monkeypatch.setattr("agents.listening.listener.load_listener", lambda **_: truth(*SCENE))
-    monkeypatch.setattr("agents.planners.choose.load_planner", lambda: KeywordPlanner())
+    monkeypatch.setattr("agents.planners.choose.load_planner", keyword_planner)
     monkeypatch.setattr("sys.stdin", io.StringIO("remove the dog\nundo\nremove the rain"))
     assert main(["chat", str(source), "-o", str(out)]) == 0
     expected = truth(*SCENE).audio[:3].sum(0)

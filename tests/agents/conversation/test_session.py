@@ -13,8 +13,7 @@ from agents.conversation.history import ConversationError
 from agents.conversation.mentions import find_mentions, without_preamble
 from agents.conversation.session import Conversation
 from agents.plan import HeardSource
-from agents.planners.amounts import AmountPlanner
-from agents.planners.keyword import KeywordPlanner
+from agents.planners.reading import keyword_planner
 from lcr.api import LoadedRemixer
 from lcr.base_weights import MissingWeightsError
 from lcr.instruction import AudioDescription, Description, SpeechDescription
@@ -56,7 +55,7 @@ def truth(*described: Description) -> Truth:
 def talk(*described: Description, residual: float = 0.0) -> Conversation:
     ears = truth(*described)
     mixture = ears.audio.sum(0) + np.float32(residual)
-    return Conversation.open(mixture, RATE, listener=ears, planner=AmountPlanner(KeywordPlanner()))
+    return Conversation.open(mixture, RATE, listener=ears, planner=keyword_planner())
 
 
 def gains(conversation: Conversation) -> list[float | None]:
@@ -270,7 +269,7 @@ def test_nothing_to_do() -> None:
     assert "changes nothing" in conversation.say("keep the man").reply
     silent = Conversation(
         np.ones((1, 10), np.float32), RATE, Truth((), np.zeros((0, 1, 10), np.float32)),
-        KeywordPlanner(),
+        keyword_planner(),
     )  # fmt: skip
     assert "no sources" in silent.say("mute the dog").reply
     np.testing.assert_array_equal(silent.current.audio, 1)
@@ -299,7 +298,7 @@ def test_faders() -> None:
 
 
 def test_the_history_goes_on_where_it_was_saved() -> None:
-    ears, planner = truth(*SCENE), AmountPlanner(KeywordPlanner())
+    ears, planner = truth(*SCENE), keyword_planner()
     mixture = ears.audio.sum(0)
     first = Conversation.open(mixture, RATE, listener=ears, planner=planner)
     for prompt in ("remove the man", "mute the dog from 0:01 to 0:02", "undo"):
@@ -367,7 +366,7 @@ class Halving:
 
 def test_a_turn_by_another_system() -> None:
     ears, other = truth(*SCENE), Halving()
-    planner, mixture = AmountPlanner(KeywordPlanner()), ears.audio.sum(0)
+    planner, mixture = keyword_planner(), ears.audio.sum(0)
 
     def load(name: str) -> LoadedRemixer:
         assert name == "halving"
@@ -404,7 +403,7 @@ def test_a_turn_by_another_system() -> None:
 
 
 def test_damaged_histories_are_refused_before_they_are_heard() -> None:
-    ears, planner = truth(*SCENE), AmountPlanner(KeywordPlanner())
+    ears, planner = truth(*SCENE), keyword_planner()
     one = Conversation.open(ears.audio.sum(0), RATE, listener=ears, planner=planner)
     one.say("mute the dog from 0:01 to 0:02")
     for path, wrong in (

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.plan import LEAST_DB, MOST_DB, SourceChange
-from agents.planners.amounts import AmountPlanner
-from agents.planners.keyword import KeywordPlanner
+from agents.planners.reading import Restated, keyword_planner
 from baselines.composite.planning import Plan
 from lcr.instruction import AudioDescription, Description, SpeechDescription
-from lcr.prompts.reading.amounts import PAPER_DB, Direction, amount_db, explicit_db
+from lcr.prompts.reading import OpenReader
+from lcr.prompts.reading.amounts import PAPER_DB, Direction, amount_db
+from lcr.prompts.reading.keywords import KeywordTagger
+from lcr.remixer import RefusedError
 
 MAN, DOG, RAIN = (
     SpeechDescription(gender="M"),
@@ -138,7 +140,7 @@ def test_amounts_within_a_plan_s_limits_fit_into_one(gain_db: float) -> None:
 
 
 def gains(prompt: str) -> tuple[float, ...]:
-    return AmountPlanner(KeywordPlanner()).plan(prompt, SOURCES).gains
+    return keyword_planner().plan(prompt, SOURCES).gains
 
 
 def factor(gain_db: float) -> float:
@@ -154,7 +156,7 @@ def factor(gain_db: float) -> float:
         ("reduce the rain to a third, remove the dog", (1, 0, 1 / 3)),
         ("remove the dog", (1, 0, 1)),
         ("turn up the man", (2, 1, 1)),
-        ("make the man a bit louder", (2, 1, 1)),
+        ("make the man a bit louder", (factor(3), 1, 1)),
         ("double the man", (2, 1, 1)),
         ("turn the rain down by 100 %", (1, 1, 0)),
     ],
@@ -163,20 +165,19 @@ def test_prompts_that_state_amounts(prompt: str, expected: Sequence[float]) -> N
     assert gains(prompt) == pytest.approx(expected)
 
 
-def test_without_an_amount_the_plan_is_the_planner_s_own() -> None:
-    plan = KeywordPlanner().plan("turn the rain down", SOURCES)
-    assert AmountPlanner(KeywordPlanner()).plan("turn the rain down", SOURCES) == plan
-    assert AmountPlanner(KeywordPlanner()).uses_oracle == frozenset()
+def test_a_planner_of_actions_is_told_plainly_and_given_the_amounts() -> None:
+    heard: list[str] = []
 
-
-def test_the_rest_gets_its_amount_too() -> None:
     class Rest:
         uses_oracle = frozenset[str]()
 
         def plan(self, prompt: str, described: Sequence[Description], **_: object) -> Plan:
-            return Plan(descriptions=tuple(described), gains=(1.0,), rest=0.5)
+            heard.append(prompt)
+            return Plan(descriptions=tuple(described), gains=(2.0,), rest=0.5)
 
-    planner = AmountPlanner(Rest())  # type: ignore[arg-type]
-    plan = planner.plan("everything else down by 20 dB", (MAN,))
-    assert (plan.gains, plan.rest) == ((1.0,), pytest.approx(0.1))
-    assert explicit_db("everything else down by 20 dB", "down") == pytest.approx(-20)
+    planner = Restated(Rest(), OpenReader(KeywordTagger()))  # type: ignore[arg-type]
+    plan = planner.plan("man 3 dB louder, everything else down by 20 dB", (MAN,))
+    assert (plan.gains, plan.rest) == (pytest.approx((factor(3),)), pytest.approx(0.1))
+    with pytest.raises(RefusedError):
+        planner.plan("what time is it?", (MAN,))
+    assert len(heard) == 1

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from agents.planners.keyword import KeywordPlanner
 from agents.planners.reader import ReaderPlanner, Said, ToldDescriptions, load_planner, said_by
+from agents.planners.reading import keyword_planner
 from agents.systems.cascade import CARD, cascade
 from baselines.clap.assign import ClapMatcher
 from baselines.composite.remixer import Cascade
@@ -183,7 +183,7 @@ def test_the_card_says_what_it_is_told(parts: dict[str, str]) -> None:
 
 
 def test_descriptions_are_told_and_actions_are_not() -> None:
-    planner = ToldDescriptions(KeywordPlanner())
+    planner = ToldDescriptions(keyword_planner())
     oracle = Oracle(instruction=instruction("UUUU", SOURCES))
     plan = planner.plan("remove the dog", SOURCES, oracle=oracle)
     assert plan.gains == (1.0, 1.0, 0.0, 1.0)

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from agents.listening.listener import Listener
-from agents.planners.amounts import AmountPlanner
 from agents.planners.choose import load_planner
-from agents.planners.keyword import KeywordPlanner
+from agents.planners.reading import ReadingPlanner, keyword_planner
 from agents.systems.extractors import PromptExtractor, load_extractor
 from agents.systems.remixers import (
     OFFLINE_CARD,
@@ -40,8 +39,8 @@ from tests.baselines.composite.test_remixer import banded_sources
 LEVELS_DB = (0.0, -2.0, -4.0, -6.0)
 
 
-def keyword() -> AmountPlanner:
-    return AmountPlanner(KeywordPlanner())
+def keyword() -> ReadingPlanner:
+    return keyword_planner()
 
 
 def offline(one: Listener | None = None) -> InventoryAgent:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.listening.listener import Listener
-from agents.planners.keyword import KeywordPlanner
+from agents.planners.reading import keyword_planner
 from baselines.composite.planning import Plan
 from experiments.analysis.agent_failures import main, summarise, to_csv, to_markdown
 from experiments.analysis.agent_failures_measure import (
@@ -67,7 +67,7 @@ def example(pattern: str, number: int = 0) -> Example:
 
 
 def examined(one: Listener | None = None, planner: Any = None, tool: Any = None) -> list[Finding]:
-    examiner = Examiner(one or listener(), planner or KeywordPlanner(), tool)
+    examiner = Examiner(one or listener(), planner or keyword_planner(), tool)
     found = [examiner.examine(example(p, i)) for i, p in enumerate(PROMPTS)]
     assert None not in found
     return [f for f in found if f is not None]
@@ -86,7 +86,7 @@ class Reversed:
     uses_oracle = frozenset[Any]()
 
     def plan(self, prompt: str, described: Sequence[Description], **_: object) -> Plan:
-        plan = KeywordPlanner().plan(prompt, described)
+        plan = keyword_planner().plan(prompt, described)
         return Plan(descriptions=plan.descriptions, gains=plan.gains[::-1], rest=plan.rest)
 
 

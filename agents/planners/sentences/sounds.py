@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from agents.planners.offline.training.activity_tables import ACTIVITIES, INSTRUMENTS, SPORTS
-from agents.planners.offline.training.sound_tables import AGENTS
-from agents.planners.offline.training.words import options
+from agents.planners.sentences.activity_tables import ACTIVITIES, INSTRUMENTS, SPORTS
+from agents.planners.sentences.sound_tables import AGENTS
+from agents.planners.sentences.words import options
 from lcr.prompts.generator.phrases import Dice
 
 Form = Literal["agent", "activity", "instrument", "sport"]

@@ -1,29 +1,22 @@
-"""Prompts for the offline planner say what they are said to say; its stage learns and resumes."""
+"""Prompts for the reader and the planners say what they are said to say."""
 
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.planners.offline.network import PlannerConfig, PlannerNetwork
-from agents.planners.offline.training.noise import roughen
-from agents.planners.offline.training.prompts import draw_example, draw_prompt, unnamed_action
-from agents.planners.offline.training.sounds import sounds
-from agents.planners.offline.training.speakers import speaker_phrase
-from agents.planners.offline.training.stage import PlannerStage, PlannerStageConfig
-from agents.planners.offline.training.styles import STYLES
+from agents.planners.sentences.noise import roughen
+from agents.planners.sentences.prompts import draw_example, draw_prompt, unnamed_action
+from agents.planners.sentences.sounds import sounds
+from agents.planners.sentences.speakers import speaker_phrase
+from agents.planners.sentences.styles import STYLES
 from lcr.instruction import STYLE_VALUES, Action
 from lcr.prompts.generator import implied_actions
 from lcr.prompts.generator.phrases import Dice
-from lcr.training.config import LoopConfig
-from lcr.training.loop import Loop
-from tests.tiny_bert import tiny_bert
 
 pytestmark = pytest.mark.slow
 
@@ -97,34 +90,3 @@ def test_a_phrase_takes_no_word_of_another_sound() -> None:
 @given(st.text(max_size=80), st.integers(0, 2**32 - 1))
 def test_roughened_text_is_text(text: str, seed: int) -> None:
     assert isinstance(roughen(text, Dice(np.random.default_rng(seed))), str)
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> PlannerConfig:
-    return PlannerConfig(base=str(tiny_bert(tmp_path_factory.mktemp("base") / "bert")), lora_rank=2)
-
-
-def loop(config: PlannerConfig, folder: Path) -> Loop:
-    torch.manual_seed(0)
-    stage = PlannerStage(PlannerNetwork(config), PlannerStageConfig(batch=6, chunks=2))
-    settings_ = LoopConfig(steps=6, optimiser="adamw", rate=1e-2, validate_every=100, save_every=1)
-    return Loop(stage, settings_, folder, {})
-
-
-def silent(step: int, total: int, figures: dict[str, float]) -> None:
-    assert np.isfinite(figures["loss"])
-    assert 0 <= figures["exact"] <= 1
-
-
-def test_a_resumed_run_ends_in_the_same_weights(config: PlannerConfig, tmp_path: Path) -> None:
-    whole = loop(config, tmp_path / "whole")
-    whole.run(budget_s=60, report=silent)
-    for _ in range(6):
-        part = loop(config, tmp_path / "parts")
-        part.resume()
-        part.run(budget_s=0, report=silent)
-    assert part.step == whole.step == 6
-    one, other = whole.averaged()["planner"], part.averaged()["planner"]
-    learnt = whole.stage.modules["planner"].trained_state()  # type: ignore[operator]
-    for name in learnt:
-        assert torch.equal(one[name], other[name]), name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.planners.offline.training import words
+from agents.planners.sentences import words
 from lcr.prompts.generator.phrases import Dice, Phrase
 from lcr.prompts.generator.verbs import gerund
 

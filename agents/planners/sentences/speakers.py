@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.planners.offline.training import styles, words
+from agents.planners.sentences import styles, words
 from lcr.prompts.generator.phrases import Dice
 
 _WRAPS = words.options(

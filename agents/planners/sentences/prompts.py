@@ -9,11 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from agents.planners.offline.training.clauses import Clause, list_of, say
-from agents.planners.offline.training.noise import roughen
-from agents.planners.offline.training.sounds import Sound, sounds
-from agents.planners.offline.training.speakers import speaker_phrase
-from agents.planners.offline.training.words import options
+from agents.planners.sentences.clauses import Clause, list_of, say
+from agents.planners.sentences.noise import roughen
+from agents.planners.sentences.sounds import Sound, sounds
+from agents.planners.sentences.speakers import speaker_phrase
+from agents.planners.sentences.words import options
 from lcr.instruction import (
     STYLE_ATTRIBUTES,
     Action,

@@ -1,1 +1,0 @@
-"""The small planner that reads a prompt against described sources."""

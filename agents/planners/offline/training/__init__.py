@@ -1,1 +1,0 @@
-"""What the offline planner learns from: prompts of its own generator, and a training stage."""

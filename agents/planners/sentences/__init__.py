@@ -1,0 +1,1 @@
+"""Prompts that the open reader and the generative planner learn from, wider than the suites'."""
