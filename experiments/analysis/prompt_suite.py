@@ -172,7 +172,7 @@ def planning(name: str) -> Read:
 
     def read(case: Case) -> Answer:
         plan = planner.plan(readable(case.prompt), case.descriptions)
-        return Answer(gains_db=tuple(map(_decibels, plan.gains)))
+        return Answer(gains_db=tuple(map(_decibels, plan.gains)), told=plan.absent)
 
     return read
 
