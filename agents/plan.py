@@ -4,18 +4,28 @@ model hands over, and all that it can bring about is a gain on a source."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic import model_validator as validator
 
 from baselines.composite.planning import Plan
 from lcr.errors import LcrError
 from lcr.instruction import Action, Description
 
-ActionName = Literal["remove", "keep", "up", "down"]
+ActionName = Annotated[
+    Literal["remove", "keep", "up", "down"],
+    BeforeValidator(lambda name: name.strip().lower() if isinstance(name, str) else name),
+]
 LEAST_DB, MOST_DB = -60.0, 24.0
 """Gains a plan may ask for; what is to be quieter than the least is to be removed."""
 MOST_CHANGES = 32
@@ -75,11 +85,6 @@ class RemixPlan(BaseModel):
     def others_gain(self) -> float:
         """Linear factor on the waveform of what is not named."""
         return linear_gain(self.others, self.others_gain_db)
-
-    @property
-    def changes_nothing(self) -> bool:
-        gains = [self.others_gain, *(change.gain for change in self.changes)]
-        return all(gain == 1 for gain in gains)
 
     def words(self) -> str:
         """One line for a person: "remove traffic; the rest stays"."""
@@ -142,14 +147,8 @@ class HeardSource:
     level_db: float | None = None
 
 
-Find = Callable[[str, Sequence[HeardSource]], int | None]
-"""Words and an inventory to the entry that they mean, by number, or None."""
-
-
-def resolve_plan(
-    plan: RemixPlan, inventory: Sequence[HeardSource], *, find: Find | None = None
-) -> Plan:
-    """The gains of `inventory`'s sources, in its order: by id, or, where it is given, by `find`.
+def resolve_plan(plan: RemixPlan, inventory: Sequence[HeardSource]) -> Plan:
+    """The gains of `inventory`'s sources, in its order.
 
     Raises PlanError for a source that is not there, or two changes that mean one source.
     """
@@ -157,8 +156,6 @@ def resolve_plan(
     gains: dict[int, float] = {}
     for change in plan.changes:
         number = ids.get(change.source.casefold())
-        if number is None and find is not None:
-            number = find(change.source, inventory)
         if number is None:
             there = ", ".join(one.id for one in inventory) or "none"
             raise PlanError(f"no source {change.source!r}; there are: {there}")

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.listening.beliefs import Beliefs, in_words
-from agents.listening.naming import kind_of
 from agents.listening.separate import separate_stems
-from agents.plan import Find, HeardSource
+from agents.plan import HeardSource
 from baselines.clap.assign import NONE, best_assignment, load_matcher
 from baselines.clap.model import TextAudioModel
 from baselines.clap.wording import embed_descriptions
@@ -213,21 +212,6 @@ class Listener:
             if entry != NONE:
                 chosen[entry] = description
         return tuple(chosen.tolist())
-
-    def finder(self, inventory: Inventory) -> Find:
-        """The search that `resolve_plan` uses for words: the entry that sounds most like them among
-        those of their kind (see `kind_of`); None where none is of that kind."""
-
-        @torch.inference_mode()
-        def find(words: str, heard: Sequence[HeardSource]) -> int | None:
-            kind = kind_of(words)
-            text = self._models[kind].embed_text([words])[0].float().cpu()
-            of_id = {one.id: i for i, one in enumerate(inventory.heard)}
-            likeness = inventory.embedded[kind] @ text
-            same = [i for i, one in enumerate(heard) if one.description.kind == kind]
-            return max(same, key=lambda i: float(likeness[of_id[heard[i].id]]), default=None)
-
-        return find
 
     def _logits(self, embedded: Tensor, described: Sequence[Description]) -> Tensor:
         """(sources, described)."""

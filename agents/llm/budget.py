@@ -6,23 +6,32 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Annotated, TypeVar
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked
 
 from agents.llm.errors import BudgetError, OutOfTimeError
 
 T = TypeVar("T")
 _PER = 1_000_000
+_FINITE = ConfigDict(allow_inf_nan=False)
+_NotNegative = Annotated[float, Field(ge=0)]
+_Count = Annotated[int, Field(ge=1)]
+_Times = Annotated[int, Field(ge=0, le=100)]
+_Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked(frozen=True, kw_only=True, config=_FINITE)
 class Price:
     """US dollars per million tokens; `cached` for those read from the provider's cache, `input`
-    unless given."""
+    unless given. Raises ValueError for one that is below 0 or no number."""
 
-    input: float
-    output: float
-    cached: float | None = None
+    input: _NotNegative
+    output: _NotNegative
+    cached: _NotNegative | None = None
 
     def of(self, usage: Usage) -> float:
         """US dollars."""
@@ -47,30 +56,28 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked(frozen=True, kw_only=True, config=_FINITE)
 class Budget:
-    """Limits of one remix. Raises ValueError for one that allows nothing.
+    """Limits of one remix. Raises ValueError for one that allows nothing or is no limit.
 
     `steps` are calls of the model, `tool_calls` all calls of tools in them, `tokens` all tokens
     read and written, `answer_tokens` those that one answer may have, `nudges` how often a model
     that answered without a usable call is asked again. `usd` None: money is not limited.
+
+    `retries` are those of a request that failed with 408, 409, 429, 5xx or without an answer, and
+    of a call whose answer is unusable; `timeout_s` is what one request may take from first to last
+    byte.
     """
 
-    steps: int = 12
-    tool_calls: int = 60
-    tokens: int = 100_000
-    answer_tokens: int = 1_024
-    seconds: float = 90.0
-    usd: float | None = None
-    nudges: int = 2
-
-    def __post_init__(self) -> None:
-        least = {"steps": self.steps, "tool_calls": self.tool_calls, "tokens": self.tokens}
-        for name, value in {**least, "answer_tokens": self.answer_tokens}.items():
-            if value < 1:
-                raise ValueError(f"a budget's {name} must be 1 or more; got {value}")
-        if self.seconds <= 0 or (self.usd is not None and self.usd <= 0) or self.nudges < 0:
-            raise ValueError("a budget's seconds and usd must be above 0, nudges 0 or more")
+    steps: _Count = 12
+    tool_calls: _Count = 60
+    tokens: _Count = 100_000
+    answer_tokens: _Count = 1_024
+    seconds: _Seconds = 90.0
+    usd: Annotated[float, Field(gt=0)] | None = None
+    nudges: _Times = 2
+    retries: _Times = 2
+    timeout_s: _Seconds = 60.0
 
 
 def price_of(model: str, prices: Mapping[str, Mapping[str, float]], budget: Budget) -> Price | None:
@@ -86,12 +93,11 @@ def price_of(model: str, prices: Mapping[str, Mapping[str, float]], budget: Budg
             f'give prices={{"{model}" = {{input = USD, output = USD}}}} per million tokens'
         )
     try:
-        price = Price(**prices[model])
-    except TypeError as error:
-        raise BudgetError(f"the price of {model!r} has input, output and cached: {error}") from None
-    if min(price.input, price.output, price.cached or 0) < 0:
-        raise BudgetError(f"the price of {model!r} is below 0: {price}")
-    return price
+        return Price(**prices[model])
+    except (TypeError, ValueError) as error:
+        raise BudgetError(
+            f"the price of {model!r} has input, output and cached, none below 0: {error}"
+        ) from None
 
 
 @dataclass(kw_only=True)
@@ -101,6 +107,8 @@ class Meter:
     budget: Budget
     price: Price | None = None
     spent: Usage = field(default_factory=Usage)
+    calls: int = 0
+    tool_calls: int = 0
     _began: float = field(default_factory=time.monotonic)
     _last_in: int = 0
 
@@ -119,9 +127,11 @@ class Meter:
             raise OutOfTimeError(f"took longer than the budget of {self.budget.seconds:g} s")
 
     def check_call(self, tokens_in: int) -> None:
-        """Before a call that sends about `tokens_in`: raises BudgetError unless its longest
+        """Count a call that sends about `tokens_in`: raises BudgetError unless its longest
         answer still fits into the budget."""
         self.check_time()
+        if self.calls >= self.budget.steps:
+            raise BudgetError(f"the budget of {self.budget.steps} calls of the model is used up")
         # A conversation only grows: what the last call was counted is known, not guessed.
         coming = Usage(
             tokens_in=max(tokens_in, self._last_in), tokens_out=self.budget.answer_tokens
@@ -140,16 +150,20 @@ class Meter:
                     f"the budget of {self.budget.usd:g} USD does not hold one more call: "
                     f"{self.price.of(self.spent):.6f} USD are spent"
                 )
+        self.calls += 1
+
+    def check_tools(self, calls: int) -> None:
+        """Before so many calls of tools: raises BudgetError where they are too many."""
+        self.tool_calls += calls
+        if self.tool_calls > self.budget.tool_calls:
+            raise BudgetError(
+                f"the budget of {self.budget.tool_calls} calls of tools does not hold "
+                f"{self.tool_calls}"
+            )
 
     def count(self, usage: Usage) -> None:
         self.spent += usage
         self._last_in = usage.tokens_in
-
-
-@dataclass
-class _Box(Generic[T]):
-    value: T | None = None
-    error: BaseException | None = None
 
 
 def call_within(seconds: float, function: Callable[[], T]) -> T:
@@ -158,20 +172,16 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
     It runs in a thread of its own, which is left behind when it does not return in time: so
     nothing that a server does or leaves undone can hold its caller.
     """
-    box: _Box[T] = _Box()
+    result: Future[T] = Future()
     context = contextvars.copy_context()
 
     def run() -> None:
         try:
-            box.value = context.run(function)
+            result.set_result(context.run(function))
         except BaseException as error:
-            box.error = error
+            result.set_exception(error)
 
-    thread = threading.Thread(target=run, name="language-model-call", daemon=True)
-    thread.start()
-    thread.join(max(0.0, seconds))
-    if thread.is_alive():
+    threading.Thread(target=run, name="language-model-call", daemon=True).start()
+    if not wait([result], max(0.0, seconds)).done:
         raise OutOfTimeError("the budget's seconds were over before the model's answer came")
-    if box.error is not None:
-        raise box.error
-    return box.value  # type: ignore[return-value]
+    return result.result()

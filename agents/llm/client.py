@@ -1,9 +1,8 @@
 """A language model with tools reads the prompt: LangChain's agent, inside a budget, on a record.
 
-The graph is `langchain.agents.create_agent`'s; its own middleware limits calls of the model and
-of tools. What is added here: each call ends in time, is counted in tokens and money and is
-written down; a model that answers without a usable call is asked again; a refusal is told apart
-from a failure.
+The graph is `langchain.agents.create_agent`'s. What is added here: each call ends in time, is
+counted in tokens and money and is written down; a model that answers without a usable call is asked
+again; a refusal is told apart from a failure.
 """
 
 from __future__ import annotations
@@ -12,22 +11,13 @@ import contextlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import (
-    AgentMiddleware,
-    ModelCallLimitMiddleware,
-    ModelRetryMiddleware,
-    ToolCallLimitMiddleware,
-)
-from langchain.agents.middleware.model_call_limit import ModelCallLimitExceededError
-from langchain.agents.middleware.tool_call_limit import ToolCallLimitExceededError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 
 from agents.llm.budget import Budget, Meter, Price
-from agents.llm.errors import AgentError, BrokenAnswerError, BudgetError, NoPlanError
+from agents.llm.errors import BudgetError, NoPlanError
 from agents.llm.guard import Guard
 from agents.llm.tools import AgentSession, Stage, tools_for
 from agents.plan import PlanError, RemixPlan
@@ -73,61 +63,42 @@ class LlmAgent:
         *,
         budget: Budget | None = None,
         price: Price | None = None,
-        retries: int = 2,
         backoff_s: float = 0.5,
     ) -> None:
-        """`retries` are those of answers that broke off or are unusable, the first after
-        `backoff_s`; failed requests are the client's to try again.
-
-        Raises BudgetError where money is limited and there is no price.
+        """A call whose answer is unusable is made again after `backoff_s`; failed requests are the
+        model's client's to try again. Raises BudgetError where money is limited and there is no
+        price.
         """
         self._chat, self._budget, self._price = chat, budget or Budget(), price
+        self._backoff_s = backoff_s
         if self._budget.usd is not None and price is None:
             raise BudgetError("a budget in USD needs the model's price per million tokens")
-        self._retries, self._backoff_s = retries, backoff_s
 
     def plan(self, prompt: str, stage: Stage) -> Planned:
         """What `prompt` asks for: a dry run, as nothing is remixed here.
 
-        Raises AgentError or one of its kinds, which hold the trace. What `stage` raises is told
-        to the model where it is an LcrError or ValueError, else passed on.
+        Raises AgentError or one of its kinds. What `stage` raises is told to the model where it is
+        an LcrError or ValueError, else passed on. Whatever is raised holds the trace.
         """
         desk = AgentSession(stage)
         meter = Meter(budget=self._budget, price=self._price)
-        guard = Guard(desk, meter)
+        guard = Guard(desk, meter, backoff_s=self._backoff_s)
         agent = create_agent(
             self._chat,
             tools_for(desk),
             system_prompt=SYSTEM,
-            middleware=[self._retry(), guard, *self._limits()],
+            middleware=[guard],
         )
         try:
             with _global_random_kept():
                 # One tool at a time, in the order in which the model called them.
                 agent.invoke({"messages": [HumanMessage(prompt)]}, config={"max_concurrency": 1})
             return Planned(plan=desk.plan, trace=tuple(guard.steps))
-        except Exception as error:
-            known = _known(error)
-            if known is None:
-                raise
-            known.trace = tuple(guard.steps)
-            raise known from error
-
-    def _retry(self) -> AgentMiddleware[Any, Any]:
-        return ModelRetryMiddleware(
-            max_retries=self._retries,
-            retry_on=(BrokenAnswerError,),
-            on_failure="error",
-            initial_delay=self._backoff_s,
-            max_delay=8.0,
-        )
-
-    def _limits(self) -> list[AgentMiddleware[Any, Any]]:
-        budget = self._budget
-        return [
-            ModelCallLimitMiddleware(run_limit=budget.steps, exit_behavior="error"),
-            ToolCallLimitMiddleware(run_limit=budget.tool_calls, exit_behavior="error"),
-        ]
+        except PlanError as error:
+            raise NoPlanError(str(error), tuple(guard.steps)) from error
+        except BaseException as error:  # calls are paid for, whatever ends them
+            error.trace = tuple(guard.steps)  # type: ignore[attr-defined]
+            raise
 
 
 @contextlib.contextmanager
@@ -138,12 +109,3 @@ def _global_random_kept() -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
-
-
-def _known(error: Exception) -> AgentError | None:
-    """The error in this project's words; None for one that is nobody's known fault."""
-    if isinstance(error, AgentError):
-        return error
-    if isinstance(error, (ModelCallLimitExceededError, ToolCallLimitExceededError)):
-        return BudgetError(f"the budget of steps is used up: {error}")
-    return NoPlanError(str(error)) if isinstance(error, PlanError) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.llm.key import hide
 from lcr.errors import LcrError
 from lcr.remixer import RefusedError, Step
 
@@ -16,10 +17,10 @@ class NothingExtractsError(LcrError):
 
 class AgentError(LcrError):
     """The agent ended without a plan. `trace` holds what it did until then, calls and tokens
-    included: they were paid for."""
+    included: they were paid for. Its message never holds the key."""
 
     def __init__(self, message: str, trace: tuple[Step, ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(hide(message))
         self.trace = trace
 
 
@@ -36,7 +37,7 @@ class ModelFailedError(AgentError):
 
 
 class BrokenAnswerError(ModelFailedError):
-    """An answer broke off, or is none by the protocol: worth one more attempt."""
+    """An answer that is none by the protocol: worth one more attempt."""
 
 
 class NoPlanError(AgentError):

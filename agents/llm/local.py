@@ -1,38 +1,22 @@
 """A local transformers language model as a LangChain chat model.
 
-Messages and tools go through the model's own chat template. What it writes is read strictly: a
-tool call is a `<tool_call>` block, or the whole answer, that is one JSON object with a name and
-arguments; anything that begins as one and is none is a malformed call, never mended or guessed.
+Messages and tools go through the model's own chat template; what it writes is read as
+`agents.llm.protocol` reads any answer.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    InvalidToolCall,
-    ToolCall,
-    convert_to_openai_messages,
-)
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field
+from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import ConfigDict
 
 from agents.llm.budget import Budget
 from agents.llm.errors import MissingModelError, ModelFailedError
+from agents.llm.protocol import ToolModel, read_answer, sent_messages
+from agents.llm.server import current_call
 from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
-
-_BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
-_ARGUMENTS = ("arguments", "parameters")
 
 
 def load_local(name: str, *, budget: Budget, device: str = "cpu") -> LocalChatModel:
@@ -66,7 +50,7 @@ def load_local(name: str, *, budget: Budget, device: str = "cpu") -> LocalChatMo
     )
 
 
-class LocalChatModel(BaseChatModel):
+class LocalChatModel(ToolModel):
     """Writes its likeliest answer, the same each time, of at most `answer_tokens` tokens and in
     at most `seconds`."""
 
@@ -78,33 +62,17 @@ class LocalChatModel(BaseChatModel):
     """Its tokenizer, with a chat template."""
     answer_tokens: int = 1_024
     seconds: float = 90.0
-    weights: Mapping[str, str] = Field(default_factory=dict)
-    """Name and sha256 of its weights."""
 
     @property
     def _llm_type(self) -> str:
         return "transformers"
 
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        **kwargs: object,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Tools are told to the model by its chat template."""
-        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools])
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
+    def _answer(self, messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage:
         import torch
 
         inputs = self.tokenizer.apply_chat_template(
-            [_plain(message) for message in convert_to_openai_messages(messages)],
-            tools=kwargs.get("tools"),
+            [_plain(message) for message in sent_messages(messages)],
+            tools=tools or None,
             add_generation_prompt=True,
             return_dict=True,
             return_tensors="pt",
@@ -118,7 +86,7 @@ class LocalChatModel(BaseChatModel):
             ids = self.model.generate(
                 **inputs,
                 max_new_tokens=room,
-                max_time=self.seconds,
+                max_time=min(self.seconds, current_call().seconds_left),
                 do_sample=False,
                 pad_token_id=self.tokenizer.eos_token_id,
             )[0, read:]
@@ -128,48 +96,7 @@ class LocalChatModel(BaseChatModel):
             "output_tokens": len(ids),
             "total_tokens": read + len(ids),
         }
-        return ChatResult(generations=[ChatGeneration(message=answer)])
-
-
-def read_answer(text: str) -> AIMessage:
-    """A model's text as a message: its tool calls, those that are malformed, and other words."""
-    blocks = [block.strip() for block in _BLOCK.findall(text)]
-    words = _BLOCK.sub("", text).strip()
-    if not blocks and _looks_like_a_call(words):
-        blocks, words = [words], ""
-    calls: list[ToolCall] = []
-    malformed: list[InvalidToolCall] = []
-    for number, block in enumerate(blocks):
-        identity = f"call-{number}"
-        try:
-            name, arguments = _read_call(block)
-        except ValueError as error:
-            malformed.append(
-                InvalidToolCall(
-                    type="invalid_tool_call", name=None, args=block, id=identity, error=str(error)
-                )
-            )
-        else:
-            calls.append(ToolCall(name=name, args=arguments, id=identity))
-    return AIMessage(content=words, tool_calls=calls, invalid_tool_calls=malformed)
-
-
-def _looks_like_a_call(text: str) -> bool:
-    return text.startswith("{") and bool(re.match(r'\{\s*"name"\s*:', text))
-
-
-def _read_call(block: str) -> tuple[str, dict[str, Any]]:
-    """Raises ValueError for anything but {"name": TEXT, "arguments": {...}}."""
-    data = json.loads(block)
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-        raise ValueError("a call is one JSON object with a name and arguments")
-    keys = [key for key in _ARGUMENTS if key in data]
-    if len(keys) > 1 or set(data) - {"name", *keys}:
-        raise ValueError(f"a call has a name and arguments only; got {', '.join(map(str, data))}")
-    arguments = data[keys[0]] if keys else {}
-    if not isinstance(arguments, dict):
-        raise ValueError("arguments are one JSON object")
-    return data["name"], arguments
+        return answer
 
 
 def _plain(message: dict[str, Any]) -> dict[str, Any]:

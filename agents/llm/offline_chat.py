@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
+from agents.llm.protocol import ToolModel
 from agents.llm.tools import OTHERS, read_description
 from agents.plan import LEAST_DB, MOST_DB, SourceChange
 from agents.planners.choose import load_planner
@@ -31,7 +28,7 @@ def planner_chat(name: str) -> PlannerChatModel:
     return PlannerChatModel(planner=planner, weights=dict(getattr(planner, "weights", {})))
 
 
-class PlannerChatModel(BaseChatModel):
+class PlannerChatModel(ToolModel):
     """Emits the tool calls of the agent for what `planner` plans.
 
     It counts no tokens, as it has none. What the planner cannot read it declines in words.
@@ -41,31 +38,17 @@ class PlannerChatModel(BaseChatModel):
 
     planner: Any
     """A `baselines.composite.planning.Planner` that needs no truth."""
-    weights: Mapping[str, str] = Field(default_factory=dict)
-    """Names and sha256 of the planner's weights."""
 
     @property
     def _llm_type(self) -> str:
         return "planner"
 
-    def bind_tools(
-        self, tools: Sequence[Any], **kwargs: object
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The tools are the agent's, always the same ones."""
-        return self
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
-        answer = self._answer(messages)
+    def _answer(self, messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage:
+        answer = self._planned(messages)
         answer.usage_metadata = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        return ChatResult(generations=[ChatGeneration(message=answer)])
+        return answer
 
-    def _answer(self, messages: Sequence[BaseMessage]) -> AIMessage:
+    def _planned(self, messages: Sequence[BaseMessage]) -> AIMessage:
         listed = [m for m in messages if isinstance(m, ToolMessage) and m.name == "list_sources"]
         if not listed:
             return AIMessage("", tool_calls=[_call("list_sources", 0, {})])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.listening.naming import kind_of
-from agents.plan import RemixPlan
 from baselines.composite.extraction import Queries, Query
 from baselines.composite.planning import Plan
 from baselines.lass.query import query_of
@@ -34,10 +32,3 @@ def queries_for(plan: Plan, complete: bool) -> Queries:
 def _asked(gains: Sequence[float], rest: float) -> tuple[float, int, float]:
     changes = [gain - rest for gain in gains if gain != rest]
     return sum(change**2 for change in changes), len(changes), abs(rest - 1)
-
-
-def queries_of(plan: RemixPlan) -> Queries:
-    """The same for a plan whose sources are free words."""
-    rest = plan.others_gain
-    named = [Query(c.source, kind_of(c.source), c.gain) for c in plan.changes]
-    return Queries(tuple(q for q in named if q.gain != rest), rest)

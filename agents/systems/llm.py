@@ -12,7 +12,6 @@ from agents.listening.listener import load_listener
 from agents.llm.budget import Budget, price_of
 from agents.llm.chat_models import chat_model, weights_of
 from agents.llm.client import LlmAgent, Planned
-from agents.llm.errors import AgentError
 from agents.llm.tools import Stage
 from agents.plan import RemixPlan
 from agents.systems.extractors import load_extractor
@@ -86,8 +85,8 @@ class LlmRemixer:
             return stage, Planned(plan=RemixPlan(changes=()), trace=stage.steps)
         try:
             planned = self._agent.plan(prompt, stage)
-        except AgentError as error:
-            error.trace = (*stage.steps, *error.trace)
+        except BaseException as error:
+            error.trace = (*stage.steps, *getattr(error, "trace", ()))  # type: ignore[attr-defined]
             raise
         return stage, Planned(plan=planned.plan, trace=(*stage.steps, *planned.trace))
 
@@ -104,8 +103,8 @@ def agent_llm(
     seconds: float = Budget.seconds,
     usd: float | None = None,
     prices: Mapping[str, Mapping[str, float]] | None = None,
-    retries: int = 2,
-    timeout_s: float = 60.0,
+    retries: int = Budget.retries,
+    timeout_s: float = Budget.timeout_s,
     stream: bool = False,
     temperature: float | None = None,
     tool: str = "lcr",
@@ -131,21 +130,21 @@ def agent_llm(
             answer_tokens=answer_tokens,
             seconds=seconds,
             usd=usd,
+            retries=retries,
+            timeout_s=timeout_s,
+        )
+        chat = chat_model(
+            model,
+            base_url=base_url,
+            budget=budget,
+            stream=stream,
+            temperature=temperature,
+            device=device,
         )
     except ValueError as error:
         raise SystemOptionError(str(error)) from error
-    chat = chat_model(
-        model,
-        base_url=base_url,
-        budget=budget,
-        retries=retries,
-        timeout_s=timeout_s,
-        stream=stream,
-        temperature=temperature,
-        device=device,
-    )
     price = price_of(model.partition(":")[2], prices or {}, budget)
-    agent = LlmAgent(chat, budget=budget, price=price, retries=retries)
+    agent = LlmAgent(chat, budget=budget, price=price)
     listener = load_listener(
         separator=separator, speech=clap_speech, audio=clap_audio, device=device
     )

@@ -12,6 +12,7 @@ Seconds are in the trace by stage: separate, listen, read, match, extract, mix.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from agents.listening.listener import Inventory, Listener, load_listener
@@ -105,20 +106,6 @@ def _unchanged(mixture: Audio, inventory: Inventory) -> Remix:
     return Remix(audio=mixture.copy(), trace=(*inventory.steps, told))
 
 
-def _inventory_agent(
-    card: SystemCard,
-    planner: Planner,
-    separator: str,
-    clap_speech: str,
-    clap_audio: str,
-    device: str,
-) -> InventoryAgent:
-    listener = load_listener(
-        separator=separator, speech=clap_speech, audio=clap_audio, device=device
-    )
-    return InventoryAgent(listener, planner, card)
-
-
 @with_card(OFFLINE_CARD)
 def agent_offline(
     *,
@@ -131,38 +118,36 @@ def agent_offline(
     """The system `agent-offline`. `planner` is one of `agents.planners.choose.PLANNERS`; the other
     names are those of weights that ship, or the paths of others. Raises SystemOptionError,
     MissingWeightsError, WeightsError."""
-    return _inventory_agent(
-        OFFLINE_CARD, load_planner(planner), separator, clap_speech, clap_audio, device
+    listener = load_listener(
+        separator=separator, speech=clap_speech, audio=clap_audio, device=device
     )
+    return InventoryAgent(listener, load_planner(planner), OFFLINE_CARD)
 
 
-@with_card(GENERATIVE_CARD)
-def agent_generative(
-    *,
-    separator: str = "separator",
-    clap_speech: str = "clap-speech",
-    clap_audio: str = "clap-audio",
-    device: str = "cpu",
-) -> InventoryAgent:
-    """The system `agent-generative`: `agent-offline` with a planner that writes its plan token by
-    token."""
-    return _inventory_agent(
-        GENERATIVE_CARD, load_planner("generative"), separator, clap_speech, clap_audio, device
-    )
+def _with_planner(card: SystemCard, load: Callable[[], Planner]) -> Callable[..., InventoryAgent]:
+    """A system like `agent-offline`, with its options but for the planner, which is loaded by
+    `load`."""
+
+    @with_card(card)
+    def build(
+        *,
+        separator: str = "separator",
+        clap_speech: str = "clap-speech",
+        clap_audio: str = "clap-audio",
+        device: str = "cpu",
+    ) -> InventoryAgent:
+        listener = load_listener(
+            separator=separator, speech=clap_speech, audio=clap_audio, device=device
+        )
+        return InventoryAgent(listener, load(), card)
+
+    return build
 
 
-@with_card(ORACLE_PLAN_CARD)
-def agent_oracle_plan(
-    *,
-    separator: str = "separator",
-    clap_speech: str = "clap-speech",
-    clap_audio: str = "clap-audio",
-    device: str = "cpu",
-) -> InventoryAgent:
-    """The system `agent-oracle-plan`; weights as those of `agent-offline`."""
-    return _inventory_agent(
-        ORACLE_PLAN_CARD, OraclePlanner(), separator, clap_speech, clap_audio, device
-    )
+agent_generative = _with_planner(GENERATIVE_CARD, lambda: load_planner("generative"))
+"""The system `agent-generative`: its planner writes its plan token by token."""
+agent_oracle_plan = _with_planner(ORACLE_PLAN_CARD, OraclePlanner)
+"""The system `agent-oracle-plan`: its planner knows the truth."""
 
 
 @with_card(QUERY_CARD)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from agents.listening.beliefs import Beliefs
 from agents.listening.listener import Inventory, Listener, ListenerConfig, load_listener
-from agents.plan import PlanError, parse_plan, resolve_plan
 from baselines.clap.checkpoint import save_clap
 from baselines.pit.separation import save_separator
 from lcr.base_weights import MissingWeightsError
@@ -129,22 +128,6 @@ def test_a_class_that_is_no_candidate_is_found_too() -> None:
     found, _ = inventory(one)
     described: list[Description] = [RAIN, WOMAN]
     assert one.match(found, described) == (-1, 1, -1, 0)
-
-
-def test_words_find_the_entry_that_sounds_like_them() -> None:
-    one = listener()
-    found, _ = inventory(one)
-    find = one.finder(found)
-    from baselines.clap.wording import wordings
-
-    for number, description in enumerate(TRUTH):
-        assert find(wordings(description)[0], found.heard) == number
-    plan = parse_plan('{"changes": [{"source": "the man", "action": "down", "gain_db": -20}]}')
-    assert resolve_plan(plan, found.heard, find=find).gains == (pytest.approx(0.1), 1, 1, 1)
-    only_speech = [one for one in found.heard if one.description.kind == "speech"]
-    assert find("the rain", only_speech) is None
-    with pytest.raises(PlanError, match="no source 'the man'"):
-        resolve_plan(plan, found.heard)
 
 
 def test_the_word_of_a_separator_that_tells_kinds_counts_for_more_than_a_claps() -> None:

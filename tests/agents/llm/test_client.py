@@ -122,7 +122,7 @@ def test_descriptions_survive_as_data() -> None:
 
 def test_a_plan_that_changes_nothing_is_one() -> None:
     chat = ScriptedModel(answers=[calls(("finish", {}))])
-    assert LlmAgent(chat).plan("good morning", MadeStage()).plan.changes_nothing
+    assert LlmAgent(chat).plan("good morning", MadeStage()).plan == RemixPlan(changes=())
 
 
 def test_two_prompts_share_nothing() -> None:

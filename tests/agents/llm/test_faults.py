@@ -4,8 +4,11 @@ budget: a real HTTP server that speaks OpenAI's protocol, on loopback."""
 from __future__ import annotations
 
 import os
+import threading
+import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def ran(*answers: Answer, budget: Budget = BUDGET, **options: Any) -> tuple[Outcome, Script]:
         with served(*answers) as script:
+            limits = {
+                name: options.pop(name) for name in ("retries", "timeout_s") if name in options
+            }
+            budget = replace(budget, **limits)
             chat = chat_model("openai:scripted", base_url=script.url, budget=budget, **options)
             stage = MadeStage()
             remixer = LlmRemixer(LlmAgent(chat, budget=budget, backoff_s=0.01), lambda *_: stage)
@@ -195,10 +202,10 @@ def test_a_fault_is_told_and_can_be_put_right(run: Run, broken: Answer) -> None:
     ("broken", "error"),
     [
         (calls(("set_action", '{"source": ')), "NoPlanError: asked 3 times"),
-        (calls(("open_file", {"path": "kept.txt"})), "BudgetError: the budget of steps"),
+        (calls(("open_file", {"path": "kept.txt"})), "BudgetError: the budget of 6 calls"),
         (calls(("set_action", {"source": "s9", "action": "keep"})), "BudgetError: the budget of"),
-        (calls(("listen_to", {"source": "s1"})), "BudgetError: the budget of steps"),
-        (calls(*[LIST] * 21), "BudgetError: the budget of steps"),
+        (calls(("listen_to", {"source": "s1"})), "BudgetError: the budget of"),
+        (calls(*[LIST] * 21), "BudgetError: the budget of"),
         (says(""), "NoPlanError: asked 3 times, the model gave nothing"),
         (says(None), "NoPlanError: asked 3 times, the model gave nothing"),
         (says("{'changes': []}"), "NoPlanError: asked 3 times, the model gave no valid plan"),
@@ -207,15 +214,15 @@ def test_a_fault_is_told_and_can_be_put_right(run: Run, broken: Answer) -> None:
         (raw('{"choices": null}'), "BrokenAnswerError: the model's answer is unusable"),
         (raw("{}"), "BrokenAnswerError: the model's answer is unusable"),
         (raw("["), "BrokenAnswerError: the model's answer is unusable"),
-        (fails(404, "no such model"), "ModelFailedError: the model failed: OpenAIModelNotFound"),
+        (fails(404, "no such model"), "ModelFailedError: the model failed: HTTP 404"),
         (fails(400, "context_length_exceeded"), "ModelFailedError: the model failed"),
-        (fails(500, **AT_ONCE), "ModelFailedError: the model failed: OpenAIAPIError"),
-        (fails(429, **AT_ONCE), "ModelFailedError: the model failed: OpenAIRateLimitError"),
+        (fails(500, **AT_ONCE), "ModelFailedError: the model failed: HTTP 500"),
+        (fails(429, **AT_ONCE), "ModelFailedError: the model failed: HTTP 429"),
         (calls(LIST, tokens=(30_000, 1, 0)), "BudgetError: the budget of 20000 tokens"),
     ],
 )
 def test_a_fault_for_ever_is_an_error(run: Run, broken: Answer, error: str) -> None:
-    budget = Budget(**{**vars(BUDGET), "tokens": 31_000}) if "20000" in error else BUDGET
+    budget = replace(BUDGET, tokens=31_000) if "20000" in error else BUDGET
     outcome, script = run(broken, budget=budget)
     assert (outcome.status, outcome.remix) == ("error", None)
     assert error.replace("20000", "31000") in told(outcome)
@@ -250,7 +257,7 @@ def test_refusal(run: Run, refusal: Answer) -> None:
 )
 @pytest.mark.parametrize("limit", ["request", "budget"])
 def test_slow_answers_are_timeouts(run: Run, slow: Answer, stream: bool, limit: str) -> None:
-    tight = Budget(**{**vars(BUDGET), "seconds": 0.5 if limit == "budget" else 2.0})
+    tight = replace(BUDGET, seconds=0.5 if limit == "budget" else 2.0)
     outcome, _ = run(
         calls(LIST) if not stream else streams(LIST),
         slow,
@@ -301,8 +308,32 @@ def test_500_for_ever_is_tried_as_often_as_told(run: Run) -> None:
     assert [r["status"] for r in call.data["requests"]] == [500] * 4
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        fails(500),
+        fails(429, retry_after="0.1"),
+        fails(429, retry_after="Thu, 01 Jan 2099 00:00:00 GMT"),
+        cut,
+        raw("<html>busy</html>"),
+        silent,
+        dripping,
+        dripping_head,
+    ],
+)
+def test_nothing_follows_the_deadline(run: Run, fault: Answer) -> None:
+    began = time.monotonic()
+    outcome, script = run(fault, budget=replace(BUDGET, seconds=0.4, retries=9, steps=99))
+    assert outcome.status == "timeout", outcome.error
+    time.sleep(1.2)  # a second wait of the client's own would be over by then
+    assert max(script.times) <= began + 0.4 + 0.5  # what was made ready counts as well
+    recorded = [request for call in steps(outcome, "llm_call") for request in call.data["requests"]]
+    assert len(recorded) >= len(script.bodies)  # all, and the one that was being made
+    assert "language-model-call" not in {thread.name for thread in threading.enumerate()}
+
+
 def test_waiting_ends_with_the_budget(run: Run) -> None:
-    tight = Budget(**{**vars(BUDGET), "seconds": 0.4})
+    tight = replace(BUDGET, seconds=0.4)
     outcome, script = run(fails(429, retry_after="60"), budget=tight)
     assert outcome.status == "timeout"
     assert len(script.bodies) == 1
@@ -311,7 +342,7 @@ def test_waiting_ends_with_the_budget(run: Run) -> None:
 def test_wrong_key(run: Run) -> None:
     outcome, script = run(fails(401, f"Incorrect API key provided: {KEY}"))
     assert outcome.status == "error"
-    assert "OpenAIAuthenticationError" in told(outcome)
+    assert "HTTP 401" in told(outcome)
     assert "$OPENAI_API_KEY" in told(outcome)
     assert len(script.bodies) == 1
 

@@ -12,7 +12,8 @@ from agents.llm.budget import Budget
 from agents.llm.chat_models import chat_model, weights_of
 from agents.llm.client import LlmAgent
 from agents.llm.errors import AgentError, MissingModelError, ModelFailedError, NoPlanError
-from agents.llm.local import LocalChatModel, read_answer
+from agents.llm.local import LocalChatModel
+from agents.llm.protocol import MALFORMED, read_answer
 from agents.systems.llm import LlmRemixer
 from lcr.base_weights import weights_sha256
 from tests.agents.llm_server import RATE, MadeStage
@@ -107,10 +108,11 @@ def test_calls_are_read() -> None:
         "finish()",
         '{"name": "finish"',
         '{"name": "finish"} and more',
+        '{"name": "finish", "arguments": {"x": 1, "x": 2}}',
         '["finish"]',
         '{"name": 3, "arguments": {}}',
         '{"arguments": {}}',
-        '{"name": "finish", "arguments": "{}"}',
+        '{"name": "finish", "arguments": "{"}',
         '{"name": "finish", "arguments": {}, "parameters": {}}',
         '{"name": "finish", "arguments": {}, "code": "print(1)"}',
         "{'name': 'finish'}",
@@ -118,17 +120,15 @@ def test_calls_are_read() -> None:
 )
 def test_what_is_no_call_is_not_mended(block: str) -> None:
     for text in (f"<tool_call>{block}</tool_call>", f"<tool_call>{block}"):
-        answer = read_answer(text)
-        assert answer.tool_calls == []
-        (malformed,) = answer.invalid_tool_calls
-        assert malformed["args"] == block
-        assert malformed["error"]
+        (call,) = read_answer(text).tool_calls
+        assert set(call["args"]) == {MALFORMED, "why"}
+        assert call["args"]["why"]
 
 
 @pytest.mark.parametrize("text", ["", "Hello.", '{"changes": []}', '{"a": {"name": "finish"}}'])
 def test_words_are_words(text: str) -> None:
     answer = read_answer(text)
-    assert (answer.text, answer.tool_calls, answer.invalid_tool_calls) == (text, [], [])
+    assert (answer.text, answer.tool_calls) == (text, [])
 
 
 def test_a_plan_in_json_needs_no_tools(model: LocalChatModel) -> None:

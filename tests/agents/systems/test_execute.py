@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.plan import parse_plan
-from agents.systems.execute import queries_for, queries_of
+from agents.systems.execute import queries_for
 from baselines.composite.extraction import Queries, Query, extract_and_mix, mix
 from baselines.composite.planning import Plan
 from baselines.lass.query import query_of
@@ -115,22 +114,6 @@ def test_sources_of_one_description_are_extracted_once() -> None:
     assert asked.queries == (Query(query_of(MAN), "speech", 0.0),)
     unknown = Plan(descriptions=(SpeechDescription(),), gains=(0.0,), rest=1.0)
     assert queries_for(unknown, complete=False).queries[0].words == "the speech"
-
-
-def test_plans_in_words() -> None:
-    text = (
-        '{"changes": [{"source": "the woman", "action": "up", "gain_db": 6},'
-        ' {"source": "rain", "action": "remove"}], "others": "down", "others_gain_db": -20}'
-    )
-    asked = queries_of(parse_plan(text))
-    assert asked.rest == pytest.approx(0.1)
-    assert [(q.words, q.kind) for q in asked.queries] == [
-        ("the woman", "speech"),
-        ("rain", "audio"),
-    ]
-    assert [q.gain for q in asked.queries] == [pytest.approx(10 ** (6 / 20)), 0]
-    kept = queries_of(parse_plan('{"changes": [{"source": "rain", "action": "keep"}]}'))
-    assert kept == Queries((), 1.0)
 
 
 def test_each_thing_is_extracted_once_and_in_order() -> None:
