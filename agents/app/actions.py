@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.app import markup
@@ -21,18 +21,33 @@ MOST_PROMPT = 4000
 """Characters."""
 BY_FADERS = "faders"
 """In the place of a system's name: by gains on what is heard."""
-_NO_RECORDING = "Give a recording first: drop a file, record, or take an example."
+_MOST_HISTORY = 2**20
+"""Bytes of a conversation that is gone on with."""
 
 
 @dataclass
 class Actions:
-    """`root` holds the users' folders; `most_s` is the longest recording taken, in seconds."""
+    """`root` holds the users' folders; `most_s` is the longest recording taken, in seconds;
+    `most_bytes` the largest, decoded, and all together that are open: the least used goes."""
 
     root: Path
     listener: Ears
     planner: Planner
     systems: Systems
     most_s: float
+    most_bytes: int
+    _open: list[Visit] = field(default_factory=list)
+    """The latest used last."""
+
+    def why_not(self, visit: Visit | None) -> str:
+        """Why nothing can be done with a recording; "" where it can, and is the latest used then.
+        Of those below, all but `close`, `open` and `example` are for such a one."""
+        if visit is None:
+            return "Give a recording first: drop a file, record, or take an example."
+        if not visit.open:
+            return "Others needed the room of this recording: give it again."
+        self._open.sort(key=lambda one: one is visit)
+        return ""
 
     def close(self, visit: Visit | None) -> Values:
         """The page without a recording."""
@@ -48,7 +63,7 @@ class Actions:
             visit.close()
         file = Path(path)
         try:
-            clip = read_recording(file, most_s=self.most_s)
+            clip = read_recording(file, most_s=self.most_s, most_bytes=self.most_bytes)
             return self._begin(file.stem, clip, matched, new_folder(self.root))
         except (LcrError, ValueError) as error:
             return {**empty(), "status": markup.status(str(error), bad=True)}
@@ -68,16 +83,12 @@ class Actions:
         values = self._begin(name, clip, matched, path.parent)
         return {**values, "recording": str(path), "prompt": scene.prompt}
 
-    def say(self, visit: Visit | None, prompt: str, how: str, matched: bool) -> Values:
+    def say(self, visit: Visit, prompt: str, how: str, matched: bool) -> Values:
         """A turn by a prompt, carried out `BY_FADERS` or by the system `how`; the prompt stays to
         be mended where there came no turn of it."""
-        if visit is None:
-            return _told(_NO_RECORDING)
         prompt = prompt.strip()
-        if not prompt:
-            return _told("The prompt is empty: say what to do, such as “remove the dog”.")
-        if len(prompt) > MOST_PROMPT:
-            return _told(f"The prompt has {len(prompt)} characters; {MOST_PROMPT} are the most.")
+        if problem := _problem_of_prompt(prompt):
+            return _told(problem)
         try:
             visit.conversation.say(prompt, system=None if how == BY_FADERS else how)
             return {**shown(visit, matched), "prompt": "", "status": ""}
@@ -90,14 +101,14 @@ class Actions:
             ways = update(choices=self.ways, value=left)
             return {**_told(problem_of(how, error)), "how": ways}
 
-    def choose(self, visit: Visit | None, number: int, matched: bool) -> Values:
+    def choose(self, visit: Visit, number: int, matched: bool) -> Values:
         """The answer `number` to the question that is open."""
-        asks = () if visit is None else visit.conversation.current.asks
+        asks = visit.conversation.current.asks
         if number >= len(asks):
             return _told("That question is no longer open.")
         return self.say(visit, asks[number].id, BY_FADERS, matched)
 
-    def go(self, visit: Visit | None, word: str, matched: bool) -> Values:
+    def go(self, visit: Visit, word: str, matched: bool) -> Values:
         """A turn of one word, "undo" or "redo"."""
         return self.say(visit, word, BY_FADERS, matched)
 
@@ -109,11 +120,9 @@ class Actions:
         return [("Faders: scale what is heard", BY_FADERS), *named]
 
     def faders(
-        self, visit: Visit | None, matched: bool, levels: Sequence[float], muted: Sequence[bool]
+        self, visit: Visit, matched: bool, levels: Sequence[float], muted: Sequence[bool]
     ) -> Values:
         """A turn by the faders that were moved, in the order of `fader_ids`."""
-        if visit is None:
-            return _told(_NO_RECORDING)
         now = visit.conversation.current.gains
         if not now:
             return _told("This turn has no faders.")
@@ -132,11 +141,11 @@ class Actions:
         except LcrError as error:
             return _told(str(error))
 
-    def resume(self, visit: Visit | None, path: str | None, matched: bool) -> Values:
+    def resume(self, visit: Visit, path: str, matched: bool) -> Values:
         """Go on with a conversation that was saved as JSON."""
-        if visit is None or path is None:
-            return _told(_NO_RECORDING)
         try:
+            if Path(path).stat().st_size > _MOST_HISTORY:
+                raise LcrError(f"A conversation has at most {_MOST_HISTORY} bytes.")
             resumed = Conversation.from_json(
                 Path(path).read_text(encoding="utf-8"),
                 visit.audio,
@@ -152,25 +161,18 @@ class Actions:
         except (LcrError, ValueError, OSError) as error:
             return _told(str(error))
 
-    def hear(self, visit: Visit | None, number: int | None, matched: bool) -> Values:
+    def hear(self, visit: Visit, number: int, matched: bool) -> Values:
         """The other side of A and B."""
-        if visit is None or number is None:
-            return {}
         try:
             return {"player": player(visit, number, matched)}
         except Exception as error:  # of the system that made it
             return _told(problem_of(f"Turn {number}", error))
 
-    def compare(
-        self, visit: Visit | None, prompt: str, first: str, second: str, matched: bool
-    ) -> Values:
+    def compare(self, visit: Visit, prompt: str, first: str, second: str, matched: bool) -> Values:
         """Two systems on the original, by one prompt."""
-        if visit is None:
-            return {"compared": markup.status(_NO_RECORDING, bad=True)}
+        if problem := _problem_of_prompt(prompt):
+            return {"compared": markup.status(problem, bad=True)}
         prompt = " ".join(prompt.split())
-        if not prompt:
-            told = "Give both systems a prompt, such as “remove the dog”."
-            return {"compared": markup.status(told, bad=True)}
         figures: list[str] = []
         for side, name in (("A", first), ("B", second)):
             title = f"{side}: {name}"
@@ -188,7 +190,13 @@ class Actions:
             "second": update(choices=self.systems.names),
         }
 
+    def _make_room(self, needed: int) -> None:
+        self._open = [one for one in self._open if one.open]
+        while self._open and sum(v.audio.nbytes for v in self._open) + needed > self.most_bytes:
+            self._open.pop(0).close()
+
     def _begin(self, name: str, clip: Clip, matched: bool, folder: Path) -> Values:
+        self._make_room(clip.audio.nbytes)
         conversation = Conversation.open(
             clip.audio,
             clip.sample_rate,
@@ -203,6 +211,7 @@ class Actions:
             conversation=conversation,
             folder=folder,
         )
+        self._open.append(visit)
         channels = {1: "mono", 2: "stereo"}.get(len(clip.audio), f"{len(clip.audio)} channels")
         told = (
             f"{len(conversation.sources) or 'No'} sources are heard in {clip.duration_s:.1f} s of "
@@ -214,6 +223,15 @@ class Actions:
             "compared": "",
             "status": markup.status(told),
         }
+
+
+def _problem_of_prompt(prompt: str) -> str:
+    """What is wrong with its length; "" where nothing is."""
+    if not prompt.strip():
+        return "The prompt is empty: say what to do, such as “remove the dog”."
+    if len(prompt) > MOST_PROMPT:
+        return f"The prompt has {len(prompt)} characters; {MOST_PROMPT} are the most."
+    return ""
 
 
 def _told(problem: str) -> Values:

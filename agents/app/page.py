@@ -170,31 +170,31 @@ class Page:
     def _wire(self) -> None:
         do, on = self.actions, self.parts
         state, matched = on["visit"], on["matched"]
-        opening = ["recording"]
         for listen in (on["recording"].upload, on["recording"].stop_recording):
-            self._on(listen, do.open, [state, on["recording"], matched], without=opening)
-        self._on(on["recording"].clear, do.close, [state], without=opening)
+            given = [state, on["recording"], matched]
+            self._on(listen, do.open, given, needs_sound=False)
+        self._on(on["recording"].clear, do.close, [state], needs_sound=False)
         for number in range(len(SCENES)):
-            self._on(on[f"scene{number}"].click, _bind(do.example, number), [state, matched])
+            example = _bind(do.example, number)
+            begin, given = on[f"scene{number}"].click, [state, matched]
+            self._on(begin, example, given, only=tuple(on), needs_sound=False)
         for listen in (on["say"].click, on["prompt"].submit):
             saying = [state, on["prompt"], on["how"], matched]
-            self._on(listen, do.say, saying, without=opening)
+            self._on(listen, do.say, saying)
         for n in range(MOST_CHOICES):
             answer = on[f"choice{n}"].click
-            self._on(answer, _bind(do.choose, n), [state, matched], without=opening).then(
-                None, js=_TO_PROMPT
-            )
+            self._on(answer, _bind(do.choose, n), [state, matched]).then(None, js=_TO_PROMPT)
         for word in ("undo", "redo"):
-            self._on(on[word].click, _bind(do.go, word), [state, matched], without=opening)
+            self._on(on[word].click, _bind(do.go, word), [state, matched])
         given = [state, on["resume"], matched]
-        self._on(on["resume"].upload, do.resume, given, without=opening)
+        self._on(on["resume"].upload, do.resume, given)
         faders = [on[f"fader{n}"] for n in range(MOST_FADERS)]
         mutes = [on[f"mute{n}"] for n in range(MOST_FADERS)]
 
-        def moved(visit: Visit | None, match: bool, *moved: Any) -> Values:  # noqa: ANN401
+        def moved(visit: Visit, match: bool, *moved: Any) -> Values:  # noqa: ANN401
             return do.faders(visit, match, moved[:MOST_FADERS], moved[MOST_FADERS:])
 
-        self._on(on["apply"].click, moved, [state, matched, *faders, *mutes], without=opening)
+        self._on(on["apply"].click, moved, [state, matched, *faders, *mutes])
         for listen in (on["choice"].input, matched.input):
             self._on(listen, do.hear, [state, on["choice"], matched], only=("player", "status"))
         sides = [state, on["question"], on["first"], on["second"], matched]
@@ -207,15 +207,18 @@ class Page:
         do: Callable[..., Values],
         given: list[Any],
         *,
-        without: list[str] | None = None,
         only: tuple[str, ...] | None = None,
+        needs_sound: bool = True,
     ) -> Any:  # noqa: ANN401
-        """Let an event do something to the parts named, by default all but buttons."""
-        names = only or tuple(n for n in self.parts if n not in (without or ()))
+        """Let an event do something to the parts named, by default all but the recording."""
+        names = only or tuple(n for n in self.parts if n != "recording")
         parts = self.parts
+        told = "status" if "status" in names else "compared"
 
-        def act(*values: Any) -> dict[Any, Any]:  # noqa: ANN401
-            return {parts[name]: new for name, new in do(*values).items()}
+        def act(visit: Visit | None, *values: Any) -> dict[Any, Any]:  # noqa: ANN401
+            if needs_sound and (problem := self.actions.why_not(visit)):
+                return {parts[told]: markup.status(problem, bad=True)}
+            return {parts[name]: new for name, new in do(visit, *values).items()}
 
         return listen(
             act,
@@ -223,7 +226,7 @@ class Page:
             outputs=[parts[name] for name in names],
             api_visibility="private",
             show_progress="minimal",
-            show_progress_on=[parts["compared" if only and "compared" in only else "player"]],
+            show_progress_on=[parts["player" if "player" in names else told]],
             concurrency_id="sound",
             concurrency_limit=1,
         )

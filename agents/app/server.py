@@ -3,14 +3,18 @@ beyond this machine."""
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import tempfile
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -20,46 +24,117 @@ POLICY = (
 )
 """For the browser: nothing but this server. Gradio's own code needs inline scripts and eval."""
 
+FILE_POLICY = "default-src 'none'; sandbox"
+"""For files: nothing in one may run, should a browser show it after all."""
+_FILE = "/file="
+_UPLOADS = "uploads"
+_MB = 2**20
+_ROOM = 10
+"""Times the largest recording: what all uploads may take on the disk."""
+
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerConfig:
-    """Where the page is served, on a free port for 0, and how much it takes."""
+    """Where the page is served, on a free port for 0, and how much it takes: `most_mb` of one
+    recording, as a file and decoded, and of all recordings that are open; `most_s` of its length.
+    """
 
     host: str = "127.0.0.1"
     port: int = 7860
-    most_mb: int = 100
+    most_mb: int = 40
     most_s: float = 600.0
+
+    @property
+    def most_bytes(self) -> int:
+        return self.most_mb * _MB
 
 
 class Closed:
-    """Adds the policy to every answer, and refuses to fetch addresses on anybody's behalf."""
+    """Takes requests from its own pages alone, and gives files of its visitors alone, to be saved
+    and not shown; adds the policies to every answer.
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    A page elsewhere can make a browser send requests here (their `Origin` tells), and call itself
+    by this address (`Host` tells, as no address is a name of somebody else's).
+    """
+
+    def __init__(self, app: App, *, root: Path, config: ServerConfig) -> None:
+        self._app, self._root, self._config = app, root.resolve(), config
+        machine = socket.gethostname().lower()
+        self._names = {"localhost", machine, f"{machine}.local", config.host.lower()}
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if "file=http" in scope["path"].replace(" ", "").lower():
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        path = str(scope["path"])
+        problem = self._problem(str(scope.get("method", "")), path, headers)
+        if problem:
             await send({"type": "http.response.start", "status": 403, "headers": []})
-            await send({"type": "http.response.body", "body": b"nothing is fetched from elsewhere"})
+            await send({"type": "http.response.body", "body": problem.encode()})
             return
 
         async def guarded(message: Scope) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                ]
+                message["headers"] = _closed(message.get("headers", ()), is_file=_FILE in path)
             await send(message)
 
         await self._app(scope, receive, guarded)
+
+    def _problem(self, method: str, path: str, headers: Mapping[str, str]) -> str:
+        """Why a request is refused; "" for one that is not."""
+        host = headers.get("host", "").lower()
+        if not self._is_own(urlsplit(f"//{host}").hostname or ""):
+            return "this page is at another address"
+        if headers.get("origin", f"//{host}").partition("//")[2].lower() != host:
+            return "requests of other pages are not taken"
+        if _FILE in path or "/file/" in path or "/proxy=" in path:
+            file = Path(path.partition(_FILE)[2].replace("\0", "")).resolve()
+            return "" if file.is_relative_to(self._root) else "no file of a visitor"
+        if method not in ("GET", "HEAD"):
+            length = headers.get("content-length", "")
+            upload = path.rstrip("/").endswith("/upload")
+            most = self._config.most_bytes + _MB if upload else _MB
+            if not length.isdecimal() or int(length) > most:
+                return f"what is sent has {length or 'no'} bytes; {most} are the most"
+            if upload and _size(self._root / _UPLOADS) + int(length) > _ROOM * most:
+                return "there is no room for further recordings now"
+        return ""
+
+    def _is_own(self, name: str) -> bool:
+        try:
+            ip_address(name)
+        except ValueError:
+            return name in self._names
+        return True
+
+
+def _closed(headers: Iterable[tuple[bytes, bytes]], *, is_file: bool) -> list[tuple[bytes, bytes]]:
+    """With the policies; those of a file make it one to be saved, and plain data unless sound."""
+    kept = []
+    for name, value in headers:
+        if is_file and name.lower() == b"content-disposition":
+            value = value.replace(b"inline", b"attachment", 1)
+        elif is_file and name.lower() == b"content-type" and not value.startswith(b"audio/"):
+            value = b"application/octet-stream"
+        kept.append((name, value))
+    return [
+        *kept,
+        (b"content-security-policy", (FILE_POLICY if is_file else POLICY).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    ]
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in it."""
+    return sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
 
 
 @contextmanager
@@ -70,9 +145,9 @@ def serve(config: ServerConfig) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="lcr-app-") as folder:
         root = Path(folder)
-        (root / "uploads").mkdir()
+        (root / _UPLOADS).mkdir()
         # Read when Gradio is imported.
-        os.environ["GRADIO_TEMP_DIR"] = str(root / "uploads")
+        os.environ["GRADIO_TEMP_DIR"] = str(root / _UPLOADS)
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Gradio's, of its own parts
@@ -96,6 +171,7 @@ def _page(root: Path, config: ServerConfig) -> Any:  # noqa: ANN401
         planner=load_planner(),
         systems=Systems(),
         most_s=config.most_s,
+        most_bytes=config.most_bytes,
     )
     return Page(actions)
 
@@ -107,39 +183,8 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
     from agents.app.page import SCRIPT, STYLE
     from lcr.errors import LcrError
 
-    system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-    theme = gr.themes.Base(
-        primary_hue="cyan",
-        neutral_hue="slate",
-        radius_size="md",
-        font=system,
-        font_mono=["ui-monospace", "Consolas", "monospace"],
-    ).set(
-        button_primary_background_fill="#0f6b7d",
-        button_primary_background_fill_hover="#0c5866",
-        button_primary_background_fill_dark="#0f6b7d",
-        button_primary_background_fill_hover_dark="#0c5866",
-        button_primary_text_color="#ffffff",
-        body_text_color_subdued="#55657a",
-        body_text_color_subdued_dark="#aab6c8",
-        block_info_text_color="#55657a",
-        block_info_text_color_dark="#aab6c8",
-        input_placeholder_color="#5b6b80",
-        input_placeholder_color_dark="#b4bfce",
-        block_background_fill="transparent",
-        block_background_fill_dark="transparent",
-        slider_color="#0f6b7d",
-        checkbox_background_color_selected="#0f6b7d",
-        checkbox_border_color_selected="#0f6b7d",
-        button_large_radius="8px",
-        button_medium_radius="8px",
-        button_small_radius="8px",
-        input_radius="8px",
-        block_radius="8px",
-        block_border_width="0px",
-        block_padding="0px",
-        layout_gap="14px",
-    )
+    look = json.loads(Path(__file__).with_name("theme.json").read_text(encoding="utf-8"))
+    theme = gr.themes.Base(**look["base"]).set(**look["set"])
     try:
         _, address, _ = blocks.queue(max_size=32).launch(
             server_name=config.host,
@@ -155,9 +200,9 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
             mcp_server=False,
             pwa=False,
             ssr_mode=False,
-            max_file_size=config.most_mb * 2**20,
+            max_file_size=config.most_bytes,
             allowed_paths=[str(root)],
-            app_kwargs={"middleware": [Middleware(Closed)]},
+            app_kwargs={"middleware": [Middleware(Closed, root=root, config=config)]},
             theme=theme,
             css_paths=STYLE,
             js=SCRIPT.read_text(encoding="utf-8"),
@@ -168,8 +213,6 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
 
 
 def _free_port(host: str) -> int:
-    import socket
-
     with socket.socket() as one:
         one.bind((host, 0))
         return int(one.getsockname()[1])

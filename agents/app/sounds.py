@@ -21,7 +21,8 @@ from lcr.errors import AudioFileError, LcrError
 from lcr.remixer import Audio
 
 _KEPT = 12
-"""Sounds in a folder; older ones are made again when they are wanted."""
+_KEPT_BYTES = 2**29
+"""Sounds in a folder, and what they may take; older ones are made again when they are wanted."""
 _MOST_CHANNELS = 8
 
 
@@ -36,7 +37,7 @@ class Playable:
     note: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Visit:
     """A recording, (channels, samples) at `sample_rate` Hz, that a user works on in `folder`.
     `name` is the file's, without its suffix; `top_db` is the level of the brightest colour of all
@@ -48,6 +49,7 @@ class Visit:
     conversation: Conversation
     folder: Path
     top_db: float = field(init=False)
+    open: bool = True
 
     def __post_init__(self) -> None:
         self.top_db = loudest_db(self.audio, self.sample_rate)
@@ -81,12 +83,16 @@ class Visit:
         )
 
     def close(self) -> None:
-        """Remove the files."""
+        """Let go of the files and of the sound; nothing else may be asked of it then."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.open = False
+        self.audio = self.audio[:, :0]
+        self.__dict__.pop("conversation", None)
 
     def _forget(self) -> None:
         made = [one for one in self.folder.iterdir() if one.is_dir()]
-        for old in sorted(made, key=lambda one: one.stat().st_mtime_ns)[:-_KEPT]:
+        kept = min(_KEPT, max(2, _KEPT_BYTES // (2 * self.audio.nbytes)))
+        for old in sorted(made, key=lambda one: one.stat().st_mtime_ns)[:-kept]:
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -97,8 +103,9 @@ def new_folder(root: Path) -> Path:
     return folder
 
 
-def read_recording(path: Path, *, most_s: float) -> Clip:
-    """What was uploaded. Raises LcrError in words for the page, without the path."""
+def read_recording(path: Path, *, most_s: float, most_bytes: int) -> Clip:
+    """What was uploaded, of at most `most_bytes` decoded. Raises LcrError in words for the page,
+    without the path."""
     try:
         file = AudioFile.open(path)
         if file.duration_s > most_s:
@@ -109,6 +116,13 @@ def read_recording(path: Path, *, most_s: float) -> Clip:
         if file.channels > _MOST_CHANNELS:
             raise LcrError(
                 f"The recording has {file.channels} channels; {_MOST_CHANNELS} are the most."
+            )
+        size = 4 * file.samples * file.channels
+        if size > most_bytes:
+            raise LcrError(
+                f"The recording takes {size / 2**20:.0f} MB decoded ({file.channels} channels at "
+                f"{file.sample_rate:,} Hz); this page takes {most_bytes / 2**20:.0f} (--most-mb). "
+                "The command lcr remix takes any size."
             )
         return read_audio(path)
     except AudioFileError as error:

@@ -15,7 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to serve (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=7860, help="0 takes a free one (default: 7860)")
     parser.add_argument(
-        "--most-mb", type=int, default=100, metavar="MB", help="largest upload (default: 100)"
+        "--most-mb",
+        type=int,
+        default=40,
+        metavar="MB",
+        help="largest recording, as a file and decoded, and of all that are open (default: 40)",
     )
     parser.add_argument(
         "--most-minutes",
@@ -36,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
         most_s=60 * options.most_minutes,
     )
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stopped.set())
     with serve(config) as address:
         print(f"The page is at {address} (Ctrl+C stops it).", flush=True)
         stopped.wait()

@@ -69,7 +69,10 @@ def systems() -> Systems:
 @pytest.fixture
 def actions(tmp_path: Path, systems: Systems) -> Actions:
     planner = keyword_planner()
-    return Actions(root=tmp_path, listener=ears(), planner=planner, systems=systems, most_s=60)
+    return Actions(
+        root=tmp_path, listener=ears(), planner=planner, systems=systems, most_s=60,
+        most_bytes=100_000,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -250,10 +253,39 @@ def test_recordings_that_cannot_be_taken_are_refused_in_words(tmp_path: Path) ->
     text_file.write_text("not a sound")
     write_audio(tmp_path / "long.wav", np.zeros((1, 3 * RATE), np.float32), RATE)
     write_audio(tmp_path / "many.wav", np.zeros((9, 10), np.float32), RATE)
-    for name, told in (("notes", "cannot be read"), ("long", "minutes"), ("many", "9 channels")):
+    # Silence packs into little: 8 channels at a rate that no ear needs.
+    soundfile.write(tmp_path / "wide.wav", np.zeros((500_000, 8)), 655_350, format="FLAC")
+    assert (tmp_path / "wide.wav").stat().st_size < 100_000
+    reasons = {"notes": "cannot be read", "long": "minutes", "many": "9 channels", "wide": "15 MB"}
+    for name, told in reasons.items():
         with pytest.raises(LcrError, match=told) as caught:
-            read_recording(tmp_path / f"{name}.wav", most_s=2)
+            read_recording(tmp_path / f"{name}.wav", most_s=2, most_bytes=2**20)
         assert str(tmp_path) not in str(caught.value)
+
+
+def test_the_least_used_recording_makes_room(actions: Actions, tmp_path: Path) -> None:
+    write_audio(tmp_path / "take.wav", mixture(), RATE)  # 32,000 bytes, of 100,000
+
+    def opened() -> Visit:
+        values = actions.open(None, str(tmp_path / "take.wav"), False)
+        made: Visit = values["visit"]
+        return made
+
+    first, second, third = opened(), opened(), opened()
+    assert actions.why_not(first) == ""
+    fourth = opened()
+    assert [one.open for one in (first, second, third, fourth)] == [True, False, True, True]
+    assert not second.folder.exists()
+    assert [bool(actions.why_not(one)) for one in (None, first, second)] == [True, False, True]
+
+
+def test_no_text_is_endless(actions: Actions, opened: Visit, tmp_path: Path) -> None:
+    dots = "." * 12_000
+    assert "note bad" in actions.say(opened, dots, BY_FADERS, False)["status"]
+    assert "note bad" in actions.compare(opened, dots, "lcr", "lcr", False)["compared"]
+    (tmp_path / "history.json").write_text(" " * 2**21)
+    assert "note bad" in actions.resume(opened, str(tmp_path / "history.json"), False)["status"]
+    assert opened.conversation.current.number == 0
 
 
 class Reader(html.parser.HTMLParser):

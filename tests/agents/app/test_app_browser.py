@@ -6,11 +6,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -25,6 +20,7 @@ import soundfile
 import lcr
 from lcr.audio.core import resample, write_audio
 from lcr.remixer import Audio
+from tests.agents.app.serving import served_page
 from tests.browser import CHROMIUM, DRIVER, chromium
 
 Keys = pytest.importorskip(
@@ -55,28 +51,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("gradio", reason="gradio is not installed")
     if not CHROMIUM or not DRIVER:
         pytest.skip("chromium and chromedriver are not installed")
-    folder = tmp_path_factory.mktemp("server")
-    root = Path(__file__).parents[3]
-    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(root)}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "lcr.cli", "app", "--port", "0", "--most-minutes", "0.5"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=root,
-        env=environment,
-    )
-    try:
-        assert server.stdout is not None
-        said = server.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+", said)
-        assert found, said + server.stdout.read()
-        yield found[0]
-    finally:
-        server.send_signal(signal.SIGTERM)
-        left, _ = server.communicate(timeout=30)
-    assert server.returncode == 0, left
-    assert [one for one in folder.iterdir() if one.name.startswith("lcr-app")] == []
+    with served_page(tmp_path_factory.mktemp("server"), "--most-minutes", "0.5") as (found, _):
+        yield found
 
 
 class User:
@@ -315,6 +291,32 @@ def test_the_page_fits_names_its_controls_and_reaches_nothing_else(
     request = urllib.request.Request(f"{address}/gradio_api/file=http://example.org/a.wav")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
+
+
+def test_an_upload_is_no_page_of_ours(driver: Any, address: str, tmp_path: Path) -> None:
+    """Neither opened by its address nor asked for by a page elsewhere."""
+    content = b"<title>taken</title><script>document.title = 'taken'</script>"
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.html"\r\n\r\n'
+    request = urllib.request.Request(
+        f"{address}/gradio_api/upload", head + content + b"\r\n--x--\r\n",
+        {"content-type": "multipart/form-data; boundary=x"},
+    )  # fmt: skip
+    with urllib.request.urlopen(request) as answer:
+        (path,) = json.loads(answer.read())
+    driver.get("about:blank")
+    driver.get(f"{address}/gradio_api/file={path}")
+    assert driver.title != "taken"
+    elsewhere = tmp_path / "elsewhere.html"
+    elsewhere.write_text("<title>elsewhere</title>")
+    driver.get(elsewhere.as_uri())
+    sent = driver.execute_async_script(
+        "const [address, done] = arguments;"
+        "const form = new FormData(); form.append('files', new Blob(['x']), 'a.wav');"
+        "fetch(address + '/gradio_api/upload', {method: 'POST', body: form, mode: 'no-cors'})"
+        ".then(() => fetch(address + '/config').then(() => done('read'), () => done('closed')))",
+        address,
+    )
+    assert sent == "closed"
 
 
 def test_by_keyboard_alone_in_a_narrow_dark_window(
