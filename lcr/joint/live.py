@@ -23,6 +23,9 @@ from lcr.remixer import Audio
 
 _MOST_FRAMES = 64
 """Frames at a time, so that long chunks need no more memory."""
+_MOST_CHANNELS = 64
+_LOUDEST = 1e6
+"""120 dB above full scale: what is beyond it is no sound."""
 
 
 class RatedRemixer:
@@ -81,6 +84,9 @@ class StreamingRemixer:
     The output is `latency` samples late and begins with as many zeros; `finish` gives the rest.
     `ask` changes the prompt in mid-stream: within `fade_s` seconds the new mask takes over.
     Not for several threads at once, but for `steer`, which may be called from any.
+
+    Samples that are NaN, infinite or 120 dB above full scale become silence; so do those that come
+    out as NaN or infinite, and the network begins anew. `silenced` says that this has happened.
     """
 
     def __init__(
@@ -92,13 +98,15 @@ class StreamingRemixer:
         channels: int = 1,
         fade_s: float = 0.05,
     ) -> None:
-        """Raises ValueError for a model that is not causal, or for a rate below 2 kHz."""
+        """Raises ValueError for a model that is not causal, a rate below 2 kHz, or no channel, or
+        more than 64."""
         network = model.network
         if not isinstance(network, CausalRemixer):
             raise ValueError(f"{model.card.name} hears what is to come; live needs lcr-live")
-        if channels < 1:
-            raise ValueError(f"channels must be 1 or more; got {channels}")
+        if not 1 <= channels <= _MOST_CHANNELS:
+            raise ValueError(f"channels must be 1 to {_MOST_CHANNELS}; got {channels}")
         self.sample_rate, self.channels = sample_rate, channels
+        self.silenced = False
         self._model = model
         self._rated = RatedRemixer(network.pack(), sample_rate)
         hop = self._rated.transform.hop
@@ -138,11 +146,14 @@ class StreamingRemixer:
 
     def push(self, chunk: Audio) -> Audio:
         """(channels, samples), none or more -> as many samples, `latency` late. Raises ValueError
-        for other channels or samples that are not finite, and then has taken none of them."""
+        for other channels, and then has taken none of them."""
         if chunk.ndim != 2 or chunk.shape[0] != self.channels:
             raise ValueError(f"expected ({self.channels}, samples); got {chunk.shape}")
         samples = chunk.shape[1]
         if samples:
+            sound = np.abs(chunk) <= _LOUDEST  # which NaN is not
+            self.silenced = self.silenced or not sound.all()
+            chunk = np.where(sound, chunk, np.float32(0))
             check_audio(chunk, self.sample_rate)
             self._input.put(chunk)
             self._advance()
@@ -166,6 +177,12 @@ class StreamingRemixer:
             )
             mask = self._mask(encoding, frames)
             first, second = self._rated.transform.synthesise(mask * spectrum)
+            if not (first.isfinite().all() and second.isfinite().all()):
+                first, second = (
+                    torch.where(one.isfinite(), one, torch.zeros(())) for one in (first, second)
+                )
+                self._state = self._rated.network.start(self.channels)
+                self.silenced = True
             if self._tail is None:  # before the first block there is none
                 blocks = second[:, :-1] + first[:, 1:]
             else:

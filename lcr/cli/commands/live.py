@@ -69,9 +69,13 @@ class Timer:
 
     def __init__(self) -> None:
         self.chunks = self.late = 0
+        self.silenced = False
         self.sound_s = self.work_s = self.longest_s = 0.0
 
-    def add(self, sound_s: float, work_s: float) -> None:
+    def add(self, sound_s: float, work_s: float, *, silenced: bool) -> None:
+        if silenced and not self.silenced:
+            print("warning: samples that are no numbers are silenced", file=sys.stderr)
+        self.silenced = silenced
         self.chunks += 1
         self.late += work_s > sound_s
         self.sound_s += sound_s
@@ -112,7 +116,8 @@ def _through_pipes(options: argparse.Namespace, timer: Timer) -> None:
         for chunk in read_chunks(stdin, format, samples, length):
             began = time.perf_counter()
             out = remixer.push(chunk)
-            timer.add(chunk.shape[1] / format.sample_rate, time.perf_counter() - began)
+            sound_s, work_s = chunk.shape[1] / format.sample_rate, time.perf_counter() - began
+            timer.add(sound_s, work_s, silenced=remixer.silenced)
             stdout.write(format.encode(out[:, early:]))
             early = max(0, early - out.shape[1])
             stdout.flush()
@@ -130,7 +135,8 @@ def _through_devices(options: argparse.Namespace, timer: Timer) -> None:
     def serve(given: Audio, wanted: Audio, frames: int, when: object, status: object) -> None:
         began = time.perf_counter()
         wanted[:] = remixer.push(given.T.copy()).T
-        timer.add(frames / options.rate, time.perf_counter() - began)
+        work_s = time.perf_counter() - began
+        timer.add(frames / options.rate, work_s, silenced=remixer.silenced)
 
     try:
         stream = sounddevice.Stream(

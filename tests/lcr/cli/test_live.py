@@ -60,6 +60,25 @@ def test_raw_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(got, 0.5 * audio[0], atol=1e-6)
 
 
+def test_what_is_no_number_is_silence_and_told_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio = noise(1, 9_000)
+    audio[0, [2_000, 5_000]] = np.nan, 1e20
+    content = np.ascontiguousarray(audio.T).tobytes()
+    got = np.frombuffer(
+        through(monkeypatch, content, "all down", "--raw", "f32le", "--rate", "16000"), "<f4"
+    )
+    audio[0, [2_000, 5_000]] = 0
+    np.testing.assert_allclose(got, 0.5 * audio[0], atol=1e-6)
+    assert capsys.readouterr().err.count("warning") == 1
+
+
+def test_absurdly_many_channels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Pipe(b""))
+    assert main(["live", "x", "--pipe", "--raw", "f32le", "--channels", "65535"]) == 2
+
+
 def test_prompts_from_a_file_take_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts"
     prompts.write_text("keep all\n\nentferne den Hund\nall down\n", encoding="utf-8")

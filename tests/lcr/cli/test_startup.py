@@ -12,7 +12,7 @@ import pytest
 HEAVY = {
     *("torch", "torchaudio", "transformers", "tokenizers", "peft", "safetensors", "accelerate"),
     *("numpy", "scipy", "soundfile", "soxr", "pandas", "matplotlib", "PIL"),
-    *("gradio", "langchain", "langchain_core", "openai", "pydantic", "speechbrain", "asteroid"),
+    *("gradio", "langchain", "langchain_core", "httpx2", "pydantic", "speechbrain", "asteroid"),
 }
 
 _PROGRAM = """
