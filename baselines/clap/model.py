@@ -23,6 +23,8 @@ from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
 
 _LARGEST_SCALE = 100.0
 """As in CLIP: beyond it training is unstable."""
+_WINDOWS = 16
+"""That are encoded together."""
 
 
 class TextAudioModel(Protocol):
@@ -140,8 +142,11 @@ class Towers(nn.Module):
 
 def embed_windows(windows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
     """Log-mel windows (clips, windows, frames, mels) to a unit vector a clip, (clips, width): the
-    mean direction of its windows under `encode`, (n, 1, frames, mels) to (n, width)."""
-    each = functional.normalize(encode(windows.flatten(0, 1).unsqueeze(1)), dim=-1)
+    mean direction of its windows under `encode`, (n, 1, frames, mels) to (n, width). Of those that
+    nothing is learnt from, a few at a time: memory does not grow with the clips' length."""
+    flat = windows.flatten(0, 1).unsqueeze(1)
+    parts = flat.split(max(1, len(flat)) if torch.is_grad_enabled() else _WINDOWS)
+    each = functional.normalize(torch.cat([encode(part) for part in parts]), dim=-1)
     return functional.normalize(each.view(*windows.shape[:2], -1).mean(1), dim=-1)
 
 

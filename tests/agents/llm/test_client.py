@@ -178,7 +178,7 @@ def test_the_planner_as_a_chat_model() -> None:
 def test_a_planner_that_cannot_read_refuses() -> None:
     empty = MadeStage(DESCRIPTIONS[:1])
     empty.sources = []
-    with pytest.raises(ModelRefusedError, match="descriptions"):
+    with pytest.raises(ModelRefusedError):
         LlmAgent(chat_model("planner:keyword")).plan("remove the dog", empty)
 
 
