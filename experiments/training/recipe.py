@@ -190,8 +190,13 @@ def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
         return
     path, tensors = _initial(recipe, name)
     try:
-        if isinstance(module, GroundedRemixer):
-            tensors = _grown(module, tensors, f"{name}.")
+        prefix = f"{name}."
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        if isinstance(module, GroundedRemixer):  # the recipe may deepen the stem
+            own = module.grow_from(own)
+        elif isinstance(module, StyleVectors):
+            own = module.padded(own)
+        tensors = {prefix + key: value for key, value in own.items()}
         load_tensors(module, tensors, f"{name}.")
     except (RuntimeError, WeightsError) as error:
         raise ConfigError(f"[init] {name}: {path} does not fit: {error}") from error
@@ -208,14 +213,6 @@ def _initial(recipe: Recipe, name: str) -> tuple[Path, dict[str, torch.Tensor]]:
         return path, load_file(path)
     except Exception as error:  # safetensors raises its own type for a damaged file
         raise ConfigError(f"[init] {name}: {path} cannot be read: {error}") from error
-
-
-def _grown(
-    remixer: GroundedRemixer, tensors: dict[str, torch.Tensor], prefix: str
-) -> dict[str, torch.Tensor]:
-    """Fit tensors to a remixer whose recipe deepens the stem (`model.blocks`)."""
-    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-    return {prefix + key: value for key, value in remixer.grow_from(own).items()}
 
 
 def open_mixtures(

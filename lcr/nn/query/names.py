@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lcr.instruction import RELATIONS, STYLE_VALUES
 from lcr.nn.query.remixer import unit_variance
@@ -114,6 +115,12 @@ class StyleVectors(nn.Module):
         super().__init__()
         self.columns = columns
         self.layers = nn.Sequential(nn.Linear(columns, hidden), nn.SiLU(), nn.Linear(hidden, dim))
+
+    def padded(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The same tensors of a table that ends before the last columns, with zeros for these."""
+        key = "layers.0.weight"
+        missing = self.columns - tensors[key].shape[1]
+        return {**tensors, key: functional.pad(tensors[key], (0, missing))}
 
     def forward(self, styles: Tensor) -> Tensor:
         """`styles` (queries, columns) of 0 and 1 -> (queries, dim)."""
