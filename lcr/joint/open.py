@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from lcr.audio.core import check_audio
 from lcr.checkpoints import Checkpoint, find_checkpoint
+from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import QueryModel, Thresholds
 from lcr.joint.remixer import SAMPLE_RATE
 from lcr.prompts.pointing import (
@@ -32,6 +33,7 @@ from lcr.prompts.pointing import (
     stand_in_for_example,
 )
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
+from lcr.prompts.reading.relations import relation_of
 from lcr.prompts.reading.things import WHOLE
 from lcr.prompts.reading.words import action_of, refusal
 from lcr.remixer import (
@@ -62,6 +64,8 @@ _PERSON = re.compile(
 _CONTEXT_S = 3.0
 """Heard before and after a stretch that is pointed at."""
 _LONGEST_EXAMPLE_S = 20.0
+_MOST_HEARD = 5
+"""Names in the answer that says what there is instead."""
 ALWAYS_THERE = Thresholds(absent=-math.inf, heard=-math.inf)
 """What is pointed at is there."""
 
@@ -97,6 +101,8 @@ class _Request:
     reading: Reading
     asked: list[_Asked]
     not_understood: tuple[str, ...]
+    heard: dict[str, float] = field(default_factory=dict)
+    """Names of what sounds there, with presence logits; filled where something is absent."""
     energy_in: float = 0.0
     energy_out: float = 0.0
 
@@ -224,7 +230,7 @@ class OpenRemixer:
         loudest = max((thing.gain for thing in reading.things), default=1.0)
         if max(loudest, reading.rest_gain) > _MOST_GAIN:
             raise RefusedError(f"more than {20 * math.log10(_MOST_GAIN):.0f} dB louder cannot be")
-        things = [thing for thing in reading.listed if _has_vector(thing)]
+        things = [thing for thing in reading.listed if self._has_vector(thing)]
         things = things[: self.model.remixer.config.items]
         unread = [thing.words for thing in reading.listed if thing not in things]
         left = list(pointed)
@@ -262,17 +268,29 @@ class OpenRemixer:
             raise PointingError(f'"{pointed.words}": nothing sounds there')
         return self.model.of_span(encoding, *span)
 
+    def _has_vector(self, thing: NamedThing) -> bool:
+        """Whether there is any idea of how it sounds."""
+        if thing.kind == "voice":
+            if thing.relation is not None:
+                relation = relation_of(thing.relation)
+                return relation is not None and self.model.knows_style(f"relation={relation}")
+            return bool(thing.styles) or bool(_PERSON.search(thing.words))
+        known = (thing.sound, thing.hypernym, thing.attributes)
+        return thing.kind != "sound" or any(one is not None for one in known)
+
     def _vector(self, thing: NamedThing) -> tuple[Tensor, Thresholds]:
         """The query vector of a thing, and from which logit on it counts as there."""
         model, sure = self.model, self.model.thresholds
-        if thing.kind == "all_speech" or (thing.kind == "voice" and not thing.styles):
+        stated = [f"{name}={value}" for name, value in thing.styles.items()]
+        if thing.relation is not None:
+            stated.append(f"relation={relation_of(thing.relation)}")
+        if thing.kind == "all_speech" or (thing.kind == "voice" and not stated):
             return model.of_style("all_speech"), sure.get("scope", Thresholds())
         if thing.kind == "all_sounds":
             return model.of_style("all_audio"), sure.get("scope", Thresholds())
         if thing.kind == "voice":
-            told = [f"{name}={value}" for name, value in thing.styles.items()]
             sort = "style" if "gender" in thing.styles else "scope"
-            return model.of_style("speech", *told), sure.get(sort, Thresholds())
+            return model.of_style("speech", *stated), sure.get(sort, Thresholds())
         if thing.hypernym is not None:
             return model.of_kind(thing.hypernym), sure.get("kind", Thresholds())
         if thing.sound is not None:
@@ -307,6 +325,10 @@ class OpenRemixer:
             one.logit = max(one.logit, logit)
             if logit >= one.thresholds.absent:
                 items.append((one.thing.gain, one.thing.wins, one.vector))
+        if len(items) < len(request.asked):
+            for sound in (sound for e in encodings for sound in listen_to(self.model, e)):
+                surest = max(request.heard.get(sound.name, -math.inf), sound.logit)
+                request.heard[sound.name] = surest
         if not items and request.reading.rest_gain == 1:
             return audio
         z = self.model.filter(request.reading.rest_gain, items)
@@ -349,15 +371,6 @@ def excerpt(mixture: Audio, sample_rate: int, start_s: float, end_s: float) -> N
     return mono_16k(part, sample_rate)
 
 
-def _has_vector(thing: NamedThing) -> bool:
-    """Whether there is any idea of how it sounds."""
-    if thing.kind == "voice":
-        # Which of two voices is louder, or speaks first, is not told yet.
-        return thing.relation is None and (bool(thing.styles) or bool(_PERSON.search(thing.words)))
-    known = (thing.sound, thing.hypernym, thing.attributes)
-    return thing.kind != "sound" or any(one is not None for one in known)
-
-
 def _checked_example(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     """An example, its first `_LONGEST_EXAMPLE_S`. Raises PointingError for none, or silence."""
     wave = np.asarray(wave, dtype=np.float32)
@@ -382,6 +395,9 @@ def _warnings(request: _Request) -> list[str]:
         if thing.kind == "sound" and thing.sound is None and thing.hypernym is None:
             near = ", ".join(thing.nearest[:3])
             found.append(f"I do not know {name}; I took it for something like {near}.")
+    if request.heard and any(one.presence == "absent" for one in request.asked):
+        names = sorted(request.heard, key=request.heard.__getitem__, reverse=True)[:_MOST_HEARD]
+        found.append(f"What I hear sounds like: {', '.join(names)}.")
     if request.changes_nothing:
         found.append("The recording is as it was.")
     return found

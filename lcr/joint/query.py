@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lcr.checkpoints import Checkpoint, load_tensors, must_fit
 from lcr.lexicon import Lexicon, load_lexicon
@@ -61,6 +62,8 @@ class QueryModel:
         every = torch.arange(len(labels))
         own, predicted = names.recorded(every), self._regression(names.attributes)
         self._named = unit_variance(share * own + (1 - share) * predicted)
+        self.label_vectors = functional.normalize(self._named, dim=-1)
+        """Of each recorded name (labels, query_dim), of length one."""
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, folder: Path) -> QueryModel:
@@ -114,6 +117,10 @@ class QueryModel:
         if not known:
             raise self.lexicon.unknown(hypernym)
         return unit_variance(torch.stack([self.of_name(name) for name in known]).mean(0))
+
+    def knows_style(self, stated: str) -> bool:
+        """Whether these weights were trained with a column of `STYLE_COLUMNS` for it."""
+        return stated in STYLE_COLUMNS[: self.styles.columns]
 
     @torch.inference_mode()
     def of_style(self, *stated: str) -> Tensor:

@@ -41,20 +41,20 @@ SIZES = {
 }
 
 
-def tiny_model(**thresholds):
+def tiny_model(columns=len(STYLE_COLUMNS), **thresholds):
     torch.manual_seed(0)
     config = QueryConfig(**SIZES)
     names = NameVectors(torch.from_numpy(load_lexicon().attributes(LABELS)), config.query_dim)
     names.update(torch.arange(len(LABELS)), torch.randn(len(LABELS), config.query_dim))
-    styles = StyleVectors(len(STYLE_COLUMNS), 8, config.query_dim)
+    styles = StyleVectors(columns, 8, config.query_dim)
     sorts = ("recorded", "unrecorded", "style", "scope", "kind")
     sure = {sort: thresholds.get(sort, ALWAYS) for sort in sorts}
     return QueryModel(QueryRemixer(config), names, styles, LABELS, [3, 1, 2], thresholds=sure)
 
 
-def tiny_remixer(**thresholds):
+def tiny_remixer(columns=len(STYLE_COLUMNS), **thresholds):
     card = SystemCard(name="tiny", family="joint", sample_rate=16_000, points=True)
-    return OpenRemixer(tiny_model(**thresholds), OpenReader.load(), card)
+    return OpenRemixer(tiny_model(columns, **thresholds), OpenReader.load(), card)
 
 
 @pytest.fixture
@@ -245,7 +245,17 @@ def test_a_system_that_cannot_be_pointed_says_so(mixture):
             loaded.remix(mixture, 16_000, **extra)
 
 
-@pytest.mark.parametrize("words", ["second speaker", "louder voice", "frobnicator"])
+@pytest.mark.parametrize("words", ["second speaker", "louder voice", "deeper voice"])
+def test_voices_by_relation_need_weights_that_know_relations(mixture, words):
+    knows = tiny_remixer().remix(mixture, 16_000, f"mute the {words}")
+    assert [one.presence for one in knows.understood] == ["heard"]
+    older = tiny_remixer(columns=STYLE_COLUMNS.index("all_audio") + 1)
+    lacks = older.remix(mixture, 16_000, f"mute the {words}")
+    assert [one.presence for one in lacks.understood] == ["not understood"]
+    assert np.array_equal(lacks.audio, mixture)
+
+
+@pytest.mark.parametrize("words", ["other speaker", "nearer voice", "frobnicator"])
 def test_a_voice_that_cannot_be_told_is_said_not_understood(mixture, words):
     done = tiny_remixer().remix(mixture, 16_000, f"mute the {words}")
     assert np.array_equal(done.audio, mixture)
