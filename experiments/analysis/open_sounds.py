@@ -151,7 +151,7 @@ def _vector(model: QueryModel, encoding: Encoding, query: _Query) -> Tensor:
 def _score(
     model: QueryModel, encoding: Encoding, example: Example, query: _Query, logit: float
 ) -> Found:
-    snr = before = None
+    after = before = None
     group = ""
     if query.source is not None:
         group = example.groups[query.source]
@@ -159,14 +159,14 @@ def _score(
             vector = _vector(model, encoding, query)
             out = model.remix(encoding, model.filter(0.0, [(1.0, False, vector)]))[0]
             source = example.sources[query.source]
-            snr, before = _snr(out, source), _snr(example.mixture, source)
+            after, before = snr(out, source), snr(example.mixture, source)
         else:
-            snr = before = 0.0
+            after = before = 0.0
     return Found(
         way=query.way,
         label=query.label,
         group=group,
-        snr_db=snr,
+        snr_db=after,
         input_snr_db=before,
         presence=logit,
     )
@@ -189,7 +189,7 @@ def _loudest_second(sources: NDArray[np.float32], i: int) -> float:
     return float(np.argmax(share)) / 10
 
 
-def _snr(estimate: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+def snr(estimate: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
     error = np.square(estimate - reference, dtype=np.float64).sum()
     return float(10 * np.log10(np.square(reference, dtype=np.float64).sum() / (error + 1e-12)))
 

@@ -23,6 +23,7 @@ from lcr.nn.query.remixer import QueryConfig, QueryRemixer
 from lcr.prompts.reading import OpenReader
 from lcr.remixer import RefusedError, SystemCard
 
+COLUMNS = len(STYLE_COLUMNS)
 LABELS = ("dog barking", "rain", "tuba")
 ALWAYS, NEVER = Thresholds(absent=-math.inf, heard=-math.inf), Thresholds(absent=1e9, heard=1e9)
 UNSURE = Thresholds(absent=-math.inf, heard=1e9)
@@ -41,7 +42,7 @@ SIZES = {
 }
 
 
-def tiny_model(columns=len(STYLE_COLUMNS), **thresholds):
+def tiny_model(columns=COLUMNS, **thresholds):
     torch.manual_seed(0)
     config = QueryConfig(**SIZES)
     names = NameVectors(torch.from_numpy(load_lexicon().attributes(LABELS)), config.query_dim)
@@ -52,7 +53,7 @@ def tiny_model(columns=len(STYLE_COLUMNS), **thresholds):
     return QueryModel(QueryRemixer(config), names, styles, LABELS, [3, 1, 2], thresholds=sure)
 
 
-def tiny_remixer(columns=len(STYLE_COLUMNS), **thresholds):
+def tiny_remixer(columns=COLUMNS, **thresholds):
     card = SystemCard(name="tiny", family="joint", sample_rate=16_000, points=True)
     return OpenRemixer(tiny_model(columns, **thresholds), OpenReader.load(), card)
 
