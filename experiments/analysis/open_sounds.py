@@ -211,6 +211,8 @@ def summary(
     table: dict[str, object] = {}
     for way in dict.fromkeys(one.way for one in found):
         mine = [one for one in found if one.way == way and one.snr_db is not None]
+        if not mine:
+            continue
         groups = [one.group for one in mine]
         snr = np.array([one.snr_db for one in mine])
         gained = snr - np.array([one.input_snr_db for one in mine])
@@ -237,6 +239,14 @@ def summary(
                 }
     table["presence"] = presence
     return table
+
+
+def apart(found: Sequence[Found], prefix: str) -> dict[str, object]:
+    """The summary of recordings whose group begins with `prefix`, and that of the others."""
+    return {
+        name: summary([one for one in found if one.group.startswith(prefix) == begins])
+        for name, begins in ((prefix, True), (f"not {prefix}", False))
+    }
 
 
 _WAY_OF = {
@@ -293,6 +303,11 @@ def thresholds(found: Sequence[Found]) -> dict[str, dict[str, float]]:
         action="store_true",
         help="write what counts as heard, not sure and absent into the checkpoint's config.json",
     ),
+    option(
+        "--apart",
+        metavar="PREFIX",
+        help="also report recordings whose group begins so, and the others, apart",
+    ),
     option("--threads", type=int, default=1),
 )
 def main(options: argparse.Namespace) -> None:
@@ -313,7 +328,10 @@ def main(options: argparse.Namespace) -> None:
 
     count = config.per_task * 16
     found = ask(config.mixture, count)
-    print(json.dumps(summary(found, model.thresholds), indent=1))
+    table = summary(found, model.thresholds)
+    if options.apart:
+        table |= apart(found, options.apart)
+    print(json.dumps(table, indent=1))
     if options.calibrate:
         # What is there stands out more among two sources than among four.
         found += ask(replace(config.mixture, n_speech=1, n_audio=1), count // 2)

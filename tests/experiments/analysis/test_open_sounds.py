@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from experiments.analysis.open_sounds import Found, equal_error, summary, thresholds
+from experiments.analysis.open_sounds import Found, apart, equal_error, summary, thresholds
 from lcr.joint.query import Thresholds
 
 
@@ -45,3 +47,11 @@ def test_the_figures_are_snr_and_its_improvement():
     table = summary(queries([1.0, 2.0], [0.0]))
     assert table["name"]["snr_db"][0] == 3.0
     assert table["name"]["extraction_snri_db"][0] == 0.0
+
+
+def test_recordings_can_be_told_apart_by_their_group():
+    found = queries([1.0], []) + [replace(queries([2.0], [])[0], group="drum-7", snr_db=9.0)]
+    table = apart(found, "drum-")
+    assert table["drum-"]["name"]["queries"] == 1
+    assert table["drum-"]["name"]["snr_db"][0] == 9.0
+    assert table["not drum-"]["name"]["snr_db"][0] == 3.0
