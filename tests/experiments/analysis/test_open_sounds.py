@@ -50,7 +50,7 @@ def test_the_figures_are_snr_and_its_improvement():
 
 
 def test_recordings_can_be_told_apart_by_their_group():
-    found = queries([1.0], []) + [replace(queries([2.0], [])[0], group="drum-7", snr_db=9.0)]
+    found = [*queries([1.0], []), replace(queries([2.0], [])[0], group="drum-7", snr_db=9.0)]
     table = apart(found, "drum-")
     assert table["drum-"]["name"]["queries"] == 1
     assert table["drum-"]["name"]["snr_db"][0] == 9.0
