@@ -26,7 +26,7 @@ from torch.nn import functional
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio
 from lcr.base_weights import MissingWeightsError
-from lcr.checkpoints import WeightsError, read_pickled
+from lcr.checkpoints import WeightsError, read_state
 from lcr.files import sha256_of
 from lcr.instruction import Task
 from lcr.registry import with_card
@@ -182,7 +182,7 @@ def _nodes(node: Any, seen: set[int]) -> Iterator[Any]:  # noqa: ANN401 (ruamel 
 def _check_filled(network: Separation, folder: Path) -> None:
     """SpeechBrain leaves what a checkpoint lacks as it was drawn, and says so in its log alone."""
     for name in CHECKPOINTS:
-        held = read_pickled(folder / name)
+        held = read_state(folder / name)
         module = network.mods[name.partition(".")[0]]
         odd = sorted(held.keys() ^ module.state_dict().keys())
         if odd:

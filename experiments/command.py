@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from experiments.comparison.errors import OutputError
 from experiments.comparison.suite import SuiteConfig, load_suite
+from lcr.cli.status import EXIT_PIPE_CLOSED, abandon_output, steady_streams
 from lcr.data.bank import SPLITS
 from lcr.errors import LcrError
 
@@ -101,17 +102,26 @@ class Command:
 
     def __call__(self, argv: Sequence[str] | None = None) -> int:
         """Run; returns the exit status: 2 after bad input, 130 after Ctrl-C."""
+        steady_streams()
         options, unknown = self.parser.parse_known_args(argv)
         if unknown and not self.passes_on:
             self.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         options.passed_on = unknown
         bad_input: tuple[type[Exception], ...] = (LcrError, *self.bad_input)
         try:
-            return self.work(options) or EXIT_OK
+            status = self.work(options) or EXIT_OK
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return status
+        except BrokenPipeError:  # the reader, such as `head`, has enough
+            abandon_output()
+            return EXIT_PIPE_CLOSED
         except bad_input as error:
             report_error(self.name, error)
             return EXIT_BAD_INPUT
         except OSError as error:  # a cache or standard output on a full disk, say
+            if error.filename is None:
+                abandon_output()
             problem = OutputError.of(Path(str(error.filename or "the output")), error)
             report_error(self.name, problem)
             return EXIT_BAD_INPUT

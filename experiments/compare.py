@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from experiments.command import (
     EXIT_FAILED,
@@ -38,7 +38,13 @@ from experiments.comparison.records import locked, write_atomic, write_json
 from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import SuiteConfig, load_suite, suite_names
 from experiments.comparison.summary import summarize
-from experiments.comparison.systems import ReadySystem, build_system, check_options, resolve_names
+from experiments.comparison.systems import (
+    Isolate,
+    ReadySystem,
+    build_system,
+    check_options,
+    resolve_names,
+)
 from lcr.catalogue.systems import list_systems
 from lcr.cli.commands.systems import show
 from lcr.errors import LcrError
@@ -71,6 +77,19 @@ from lcr.errors import LcrError
         "override a key of the suite, such as mixture.level_db=6; may be repeated. "
         'options.mine={system="lcr",weights="DIR"} makes `mine` another form of a system'
     ),
+    option(
+        "--isolate",
+        choices=get_args(Isolate),
+        default="plug-ins",
+        help="which systems run in a process of their own, so that nothing they do reaches the "
+        "others: those of other packages (default), all, or none",
+    ),
+    option(
+        "--front-door",
+        action="store_true",
+        default=None,
+        help="read and mend prompts as users' are before the systems get them",
+    ),
     option("--examples", type=int, metavar="N", help="players in the report"),
     option("--list", action="store_true", help="list suites and systems, and stop"),
     prog="compare.py",
@@ -92,6 +111,7 @@ def resolve_config(options: argparse.Namespace) -> SuiteConfig:
         "per_task": options.per_task,
         "seed": options.seed,
         "examples": options.examples,
+        "front_door": options.front_door,
     }
     if options.systems is not None:
         changes["systems"] = [name.strip() for name in options.systems.split(",") if name.strip()]
@@ -117,8 +137,8 @@ def _compare(options: argparse.Namespace) -> int:
     device = resolve_device(options.device)
     examples = Examples(config, build_bank(config.bank))
     every = options.systems is not None and options.systems.strip() == "all"
-    systems, not_run = _build(config, device=device, leave_out=every)
-    folder = options.out / config.name
+    systems, not_run = _build(config, device=device, leave_out=every, isolate=options.isolate)
+    folder = options.out.resolve() / config.name
     with locked(folder):
         run = run_suite(
             config,
@@ -138,10 +158,10 @@ def _compare(options: argparse.Namespace) -> int:
         write_json(folder / "summary.json", summary)
         write_atomic(folder / "summary.md", tables.to_markdown(summary).encode())
         write_atomic(folder / "summary.csv", tables.to_csv(summary).encode())
-        tables.print_tables(summary, _console())
         report = write_report(run, summary)
-    print(f"records, summary.md, summary.csv: {folder.resolve()}")
-    print(f"report: {report.resolve()}")
+    tables.print_tables(summary, _console())
+    print(f"records, summary.md, summary.csv: {folder}")
+    print(f"report: {report}")
     useless = [s["name"] for s in summary["systems"] if s["of"] and not s["n"]]
     for name in useless:
         print(f"compare: {name} failed on every example", file=sys.stderr)
@@ -162,18 +182,26 @@ def _report_writer() -> Callable[[Run, Mapping[str, Any]], Path]:
 
 
 def _build(
-    config: SuiteConfig, *, device: str, leave_out: bool
+    config: SuiteConfig, *, device: str, leave_out: bool, isolate: Isolate
 ) -> tuple[list[ReadySystem], dict[str, str]]:
     """Build the systems; with `leave_out`, say why some cannot be built instead of failing."""
     systems: list[ReadySystem] = []
     not_run: dict[str, str] = {}
     for name in config.systems:
         try:
-            systems.append(build_system(name, config.options.get(name, {}), device=device))
+            built = build_system(
+                name,
+                config.options.get(name, {}),
+                device=device,
+                isolate=isolate,
+                front_door=config.front_door,
+            )
         except LcrError as error:
             if not leave_out:
                 raise
             not_run[name] = str(error)
+        else:
+            systems.append(built)
     if not systems:
         raise ConfigError("none of the registered systems can be built here")
     return systems, not_run

@@ -32,7 +32,7 @@ from experiments.command import (
 )
 from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import OutputError
-from experiments.training.recipe import build_stage, open_mixtures, validation
+from experiments.training.recipe import about, bank_digests, build_stage, open_mixtures, validation
 from experiments.training.schema import Recipe, load_recipe
 from lcr.errors import LcrError
 from lcr.files import write_whole
@@ -89,6 +89,7 @@ def _work(options: argparse.Namespace, recipe: Recipe) -> None:
         options.run,
         validation(recipe, paths),
         accelerator=accelerator,
+        about={**about(recipe), "banks": bank_digests(recipe, paths)},
         loader=mixtures if isinstance(mixtures, LoadedMixtures) else None,
     )
     resumed = loop.resume()
@@ -148,7 +149,11 @@ def export(loop: Loop, path: Path) -> None:
         tensors.update({f"{name}.{key}": state[key].contiguous() for key in keep})
     if isinstance(loop.stage, QueryStage):
         write_whole(path.parent / NAMES_FILE, json.dumps(loop.stage.about, indent=1))
-    told = {"step": str(loop.step), "seconds": f"{loop.seconds:.0f}"}
+    told = {
+        "step": str(loop.step),
+        "seconds": f"{loop.seconds:.0f}",
+        "about": json.dumps(loop.state.about),
+    }
     write_whole(path, save(tensors, metadata=told))
 
 

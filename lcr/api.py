@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from lcr import registry
 from lcr.audio.core import Clip, read_audio, write_audio
 from lcr.audio.reader import AudioFile
+from lcr.audio.writer import audio_suffixes
 from lcr.errors import LcrError
 from lcr.prompts.request import prepared, reading
 from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import choose_range
-from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard, Understood
+from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard, Understood, check_remix
 from lcr.running.chunked import mono_16k
 from lcr.running.files import FileRemix, check_pointing, remix_file
 
@@ -132,14 +134,15 @@ class LoadedRemixer:
         none or not in the sound, TypeError or ValueError for what is no sound, and what the system
         raises.
         """
-        if isinstance(sound, str | os.PathLike):
-            sound = read_audio(Path(sound))
-        if isinstance(sound, Clip):
-            if prompt is not None:
+        if isinstance(sound, str | os.PathLike | Clip):
+            if prompt is not None or not isinstance(sample_rate, str):
                 raise TypeError("a file knows its sample rate: remix(file, prompt)")
-            sound, sample_rate, prompt = sound.audio, sound.sample_rate, str(sample_rate)
+            clip = sound if isinstance(sound, Clip) else read_audio(Path(sound))
+            prompt, sample_rate, sound = sample_rate, clip.sample_rate, clip.audio
         if prompt is None or isinstance(sample_rate, str):
             raise TypeError("an array needs its sample rate: remix(array, sample_rate, prompt)")
+        sample_rate = operator.index(sample_rate)
+        _check_prompt(prompt)
         audio, mono = _to_audio(sound)
         read = prepared(prompt, self.card.name)
         timed = choose_range(read, start_s=start_s, end_s=end_s)
@@ -150,6 +153,7 @@ class LoadedRemixer:
         if like is not None:
             extra["like"] = _example(like, sample_rate)
         done = self.remixer.remix(audio, sample_rate, timed.prompt, oracle=oracle, **extra)
+        check_remix(done, audio)
         remixed, trace = done.audio, done.trace
         if reading(prompt, read):
             trace = (Step(name="prompt", detail=reading(prompt, read)), *trace)
@@ -177,6 +181,7 @@ class LoadedRemixer:
         like: str | os.PathLike[str] | Clip | None = None,
     ) -> FileRemix:
         """Remix a file of any length from disk to disk; see `lcr.running.files.remix_file`."""
+        _check_prompt(prompt)
         file = AudioFile.open(Path(source))
         return remix_file(
             self.remixer,
@@ -248,6 +253,14 @@ def load(
     from lcr.joint.authors import load_any  # torch takes seconds to import
 
     return LoadedRemixer(load_any(Path(system), base=base, device=device or "cpu"))
+
+
+def _check_prompt(prompt: object) -> None:
+    """Raises TypeError for what is no text or the name of a sound's file: swapped arguments."""
+    if not isinstance(prompt, str):
+        raise TypeError(f"expected a prompt such as 'mute the dog'; got {type(prompt).__name__}")
+    if len(prompt.split()) == 1 and Path(prompt).suffix.lower() in audio_suffixes():
+        raise TypeError(f"the prompt comes last, and {prompt} is the name of a file")
 
 
 def _is_path(name: str) -> bool:

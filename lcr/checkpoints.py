@@ -13,15 +13,18 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
 from lcr.errors import LcrError
 from lcr.files import sha256_of, write_whole
+from lcr.identity import leaves
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the joint models lie that ship with the program."""
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
+_ANY_SIZE = 1 << 20
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
     # Training notes of laion-clap hold numpy's numbers, under the name that numpy 1 gave them.
@@ -61,6 +64,9 @@ class Checkpoint:
             tensors = load_file(weights_path)
         except Exception as error:  # safetensors raises its own type; both mean a broken file
             raise WeightsError(f"{folder} is damaged: {error}") from error
+        if not isinstance(config, dict):
+            raise WeightsError(f"{config_path} holds a {type(config).__name__}, not an object")
+        _check_sizes(config_path, config, tensors)
         return cls(folder=folder, config=config, tensors=tensors, sha256=sha256_of(weights_path))
 
     def section(self, name: str, what: str) -> dict[str, Any]:
@@ -75,6 +81,14 @@ class Checkpoint:
         """Name and SHA-256 of these weights, and of the language model `base`, for a system's
         card."""
         return {self.folder.name: self.sha256, **(base_weights(base) if base else {})}
+
+
+def _check_sizes(path: Path, config: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Raises WeightsError where config.json names a size that no network of these weights has."""
+    most = max(_ANY_SIZE, sum(tensor.numel() for tensor in tensors.values()))
+    for key, value in leaves(config):
+        if isinstance(value, int) and abs(value) > most:
+            raise WeightsError(f"{path}: {key} is {value}, which fits none of its weights")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -125,6 +139,26 @@ def must_be(found: str, expected: str | None, what: str) -> None:
     """Raise WeightsError unless the SHA-256 `found` is the one `expected`, where one is."""
     if expected is not None and found != expected:
         raise WeightsError(f"{what}: sha256 {found}, expected {expected}")
+
+
+@contextmanager
+def no_larger_than(tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Raise ValueError as soon as what is built holds more parameters than `tensors`, before
+    memory is spent on their values."""
+    left = {"tensors": len(tensors), "values": sum(t.numel() for t in tensors.values())}
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is not None:
+            left["tensors"] -= 1
+            left["values"] -= parameter.numel()
+            if min(left.values()) < 0:
+                raise ValueError(f"its config tells of more than its {len(tensors)} tensors hold")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def kept_state(module: nn.Module) -> dict[str, Tensor]:

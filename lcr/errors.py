@@ -8,10 +8,31 @@ from __future__ import annotations
 from pathlib import Path
 
 _LISTED = 10
+_MOST_CHARS = 10_000
 
 
 class LcrError(Exception):
     """Any error of this package that its caller can put right."""
+
+
+def words_of(error: BaseException) -> str:
+    """What an error of someone else's code says, of a very long text the beginning: text that can
+    be printed and written anywhere, whatever its `str` does."""
+    try:
+        text = str(error)[:_MOST_CHARS]
+    except (Exception, SystemExit):
+        text = "(its text cannot be made)"
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """`text` with control characters, lone surrogates and the like written as escapes; the ends
+    of lines and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 class AudioFileError(LcrError):

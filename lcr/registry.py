@@ -14,12 +14,13 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from lcr.errors import LcrError
+from lcr.errors import LcrError, words_of
 from lcr.remixer import Remixer, SystemCard
 
 GROUP = "lcr.remixers"
@@ -110,18 +111,34 @@ def create(name: str, **options: object) -> Remixer:
     """
     system = find(name)
     factory = _load(system)
-    _check_options(system, factory, options)
-    try:
+    _bound(system, factory, options)
+    with _breaking(system, "built"):
         remixer = factory(**options)
-    except LcrError:
-        raise
-    except Exception as error:
-        raise BrokenSystemError(f"{system} cannot be built: {_words(error)}") from error
-    if not isinstance(remixer, Remixer):
-        raise BrokenSystemError(
-            f"{system} built {type(remixer).__name__}, which has no `card` and `remix`"
-        )
+        if not isinstance(remixer, Remixer):  # asks for its card, which may be any code
+            raise BrokenSystemError(
+                f"{system} built {type(remixer).__name__}, which has no `card` and `remix`"
+            )
     return remixer
+
+
+def resolved_options(name: str, options: Mapping[str, object]) -> dict[str, object]:
+    """Every option of the system `name`: those given, and the defaults of the others. Raises as
+    `create` does before it builds."""
+    system = find(name)
+    return _bound(system, _load(system), options)
+
+
+@contextmanager
+def _breaking(system: RegisteredSystem, done: str) -> Iterator[None]:
+    """Turn whatever a plug-in raises into BrokenSystemError, but for an LcrError and Ctrl-C."""
+    try:
+        yield
+    except (LcrError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit too: no plug-in ends another's run
+        kind = type(error).__name__
+        problem = f"{system} cannot be {done}: {kind}: {words_of(error)}"
+        raise BrokenSystemError(problem) from error
 
 
 def with_card(card: SystemCard) -> Callable[[Factory], Factory]:
@@ -143,34 +160,31 @@ def card_of(name: str) -> SystemCard | None:
 
 def _load(system: RegisteredSystem) -> Callable[..., object]:
     point = EntryPoint(name=system.name, value=system.target, group=GROUP)
-    try:
+    with _breaking(system, "loaded"):
         factory = point.load()
-    except Exception as error:
-        raise BrokenSystemError(f"{system} cannot be loaded: {_words(error)}") from error
     if not callable(factory):
         raise BrokenSystemError(f"{system} is not callable; expected a factory of a Remixer")
     return factory  # type: ignore[no-any-return]
 
 
-def _check_options(
-    system: RegisteredSystem, factory: Callable[..., object], options: dict[str, object]
-) -> None:
+def _bound(
+    system: RegisteredSystem, factory: Callable[..., object], options: Mapping[str, object]
+) -> dict[str, object]:
+    """`options` with the defaults of `factory`. Raises SystemOptionError."""
     try:
         signature = inspect.signature(factory)
     except ValueError:  # some built-in callables show no signature; the call itself will tell
-        return
+        return dict(options)
     try:
-        signature.bind(**options)
+        bound = signature.bind(**options)
     except TypeError as error:
         taken = ", ".join(signature.parameters) or "no options"
         raise SystemOptionError(f"{system}: {error}; it takes {taken}") from error
+    bound.apply_defaults()
+    return bound.arguments
 
 
 def _distribution(point: EntryPoint) -> str:
     """Normalised distribution name (PEP 503)."""
     name = point.dist.name if point.dist is not None else "unknown"
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

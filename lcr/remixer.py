@@ -180,5 +180,26 @@ class RefusedError(LcrError):
     """A system understood and declined: what it is asked for, it will not do."""
 
 
+class InvalidRemixError(ValueError):
+    """A system broke the contract: what it handed back is no remix of the mixture."""
+
+
+def check_remix(remix: object, mixture: Audio) -> Remix:
+    """`remix`, if it is one of `mixture` (channels, samples). Raises InvalidRemixError."""
+    if not isinstance(remix, Remix):
+        raise InvalidRemixError(f"expected a Remix; got {type(remix).__name__}")
+    audio: object = remix.audio
+    if not isinstance(audio, np.ndarray) or audio.dtype != np.float32:
+        kind = audio.dtype if isinstance(audio, np.ndarray) else type(audio).__name__
+        raise InvalidRemixError(f"audio must be a float32 array; got {kind}")
+    if audio.shape != mixture.shape:
+        raise InvalidRemixError(
+            f"audio must have the mixture's shape {mixture.shape}; got {audio.shape}"
+        )
+    if bad := int(np.count_nonzero(~np.isfinite(audio))):
+        raise InvalidRemixError(f"audio holds {bad} samples that are NaN or infinite")
+    return remix
+
+
 class MissingOracleError(ValueError):
     """A bound was run without the truth it is computed from."""

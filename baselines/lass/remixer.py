@@ -25,6 +25,7 @@ from lcr.checkpoints import (
     WeightsError,
     load_tensors,
     must_fit,
+    no_larger_than,
     states_of,
     write_checkpoint,
 )
@@ -117,7 +118,8 @@ def load_lass(folder: Path) -> LoadedLass:
     if settings.get("kind") not in TASKS:
         raise WeightsError(f"{folder} is no LASS of a known kind: {settings.get('kind')!r}")
     with must_fit(folder):
-        extractor = build_extractor(settings["extractor"])
+        with no_larger_than(checkpoint.tensors):
+            extractor = build_extractor(settings["extractor"])
         load_tensors(extractor, checkpoint.tensors, PREFIX)
         query = load_encoder(settings["encoder"])
     weights = {**checkpoint.weights(), **query.weights}

@@ -24,6 +24,7 @@ from lcr.checkpoints import (
     WeightsError,
     load_tensors,
     must_fit,
+    no_larger_than,
     read_pickled,
     states_of,
     write_checkpoint,
@@ -228,7 +229,8 @@ def load_separator(path: Path) -> LoadedSeparator:
     else:
         raise MissingWeightsError(f"no checkpoint of a separator at {path}")
     with must_fit(path):
-        separator = build_separator(settings)
+        with no_larger_than(tensors):
+            separator = build_separator(settings)
         load_tensors(separator, tensors, PREFIX)
         if kinds and (len(kinds) != separator.sources or not set(kinds) <= {"speech", "audio"}):
             raise ValueError(f"kinds {kinds} are not those of {separator.sources} outputs")

@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 from experiments.command import command, option
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import NOT_DEFINED, Record, read_records
+from experiments.comparison.records import NOT_DEFINED, Record
+from experiments.comparison.report.run import read_run
 from experiments.comparison.summary import (
     mean_interval,
     paired_differences,
@@ -93,27 +94,15 @@ def report(folder: Path, order: Sequence[str] = ORDER) -> OrderReport:
     )
 
 
-def _read(folder: Path, order: Sequence[str]) -> tuple[dict[str, dict[int, Record]], str]:
-    path = folder / "summary.json"
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        files = {system["name"]: system["records"] for system in summary["systems"]}
-        suite, digest = str(summary["suite"]), summary["data_digest"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"{path} is no summary of a finished compare.py run ({type(error).__name__})"
-        ) from error
-    missing = [name for name in order if name not in files]
-    if missing:
+def _read(folder: Path, order: Sequence[str]) -> tuple[Mapping[str, Mapping[int, Record]], str]:
+    run = read_run(folder)
+    suite = run.summary["suite"]
+    if missing := [name for name in order if name not in run.records]:
         raise ConfigError(
             f"{folder} has no records of {', '.join(missing)}; run: python experiments/compare.py "
             f"--suite {suite} --systems {','.join(order)}"
         )
-    records: dict[str, dict[int, Record]] = {}
-    for name in order:
-        latest = read_records(folder / files[name]).latest
-        records[name] = {i: r for (data, i), r in latest.items() if data == digest}
-    return records, suite
+    return run.records, suite
 
 
 def _step_down(

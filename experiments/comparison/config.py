@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from experiments.comparison.errors import ConfigError
+from lcr.identity import leaves
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,6 +60,9 @@ def read_config(
             _put(table, key, value, f"{key}={value}")
     for override in overrides:
         _override(table, override)
+    for key, value in leaves(table):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{what} {path}: {key} must be a finite number; got {value}")
     return table
 
 

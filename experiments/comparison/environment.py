@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import platform
@@ -93,6 +94,8 @@ class MemoryMeter:
 
     def __init__(self, device: str) -> None:
         self._cuda = device == "cuda"
+        if self._cuda:
+            importlib.import_module("torch")
         self._can_reset = _reset_peak()
 
     def start(self) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.io import wavfile
 
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import SoundRecord, SourceRecord, write_atomic
+from experiments.comparison.records import ExampleRecord, SoundRecord, SourceRecord, write_atomic
 from experiments.comparison.suite import BankConfig, SuiteConfig
 from lcr.data.authors.files import DataRoots, data_roots
 from lcr.data.authors.mixtures import PaperMixtures
@@ -26,7 +26,6 @@ from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription
 
 _CACHE_BYTES = 1 << 30
-_PROBES = 4
 
 
 class Mixtures(Protocol):
@@ -78,7 +77,12 @@ class Examples:
         )
         self._kept: OrderedDict[int, Example] = OrderedDict()
         self._bytes = 0
-        self.digest = self._digest()
+        self._described: dict[int, ExampleRecord] = {}
+
+    @property
+    def digest(self) -> str:
+        """sha256 hex of what the examples are made from; `described` tells what came of it."""
+        return self.mixtures.digest
 
     def _of_the_authors(self, config: SuiteConfig, bank: PaperBank) -> tuple[PaperMixtures, int]:
         mixtures = PaperMixtures(
@@ -97,20 +101,6 @@ class Examples:
             )
         return mixtures, len(mixtures)
 
-    def _digest(self) -> str:
-        """sha256 hex over the mixtures' config and a few examples.
-
-        The examples are in it so that records made by other rendering, mixing or prompt-writing
-        code are not taken for records of this data.
-        """
-        digest = hashlib.sha256(self.mixtures.digest.encode())
-        probes = {i * self.n_tasks // _PROBES for i in range(_PROBES)}
-        for index in sorted(i for i in probes if i in self.indices):
-            example = self[index]
-            digest.update(f"{example.sha256} {example.instruction.pattern} ".encode())
-            digest.update(f"{example.prompt}\n".encode())
-        return digest.hexdigest()
-
     def __getitem__(self, index: int) -> Example:
         """Raises AudioFileError or another LcrError when a source cannot be used."""
         if index not in self._kept:
@@ -122,9 +112,15 @@ class Examples:
         self._kept.move_to_end(index)
         return self._kept[index]
 
-    def check(self, index: int) -> None:
-        """Make an example, to see that it can be. Raises as `examples[index]` does."""
-        self[index]
+    def described(self, index: int) -> ExampleRecord:
+        """What an example is, digest and all. Raises as `examples[index]` does."""
+        if index not in self._described:
+            self._described[index] = _described(self[index])
+        return self._described[index]
+
+    def sound_path(self, index: int, name: str) -> str:
+        """Say where a sound of an example is kept; see `sound_path`."""
+        return sound_path(self.described(index), name)
 
 
 def _size(example: Example) -> int:
@@ -173,7 +169,22 @@ def _bank_of_sources(config: BankConfig) -> Bank:
     return StudioBank(seed=config.seed, unseen=config.unseen)
 
 
-def source_rows(example: Example) -> list[SourceRecord]:
+def _described(example: Example) -> ExampleRecord:
+    instruction = example.instruction
+    return {
+        "index": example.index,
+        "example_id": example.id,
+        "example_sha256": example.sha256,
+        "task": instruction.task.value,
+        "pattern": instruction.pattern,
+        "n_speech": instruction.n_speech,
+        "n_audio": len(instruction.actions) - instruction.n_speech,
+        "sources": _source_rows(example),
+        "prompt": example.prompt,
+    }
+
+
+def _source_rows(example: Example) -> list[SourceRecord]:
     """Describe each source of an example as JSON values."""
     instruction = example.instruction
     rows = zip(
@@ -193,10 +204,10 @@ def source_rows(example: Example) -> list[SourceRecord]:
     ]
 
 
-def sound_path(data_digest: str, index: int, name: str) -> str:
+def sound_path(example: ExampleRecord, name: str) -> str:
     """Say where a sound of an example is kept; `name` is mixture, target or a system's file
     stem."""
-    return f"audio/{data_digest[:12]}/{index:05d}/{name}.wav"
+    return f"audio/{example['index']:05d}-{example['example_sha256'][:12]}/{name}.wav"
 
 
 def keep_sound(

@@ -9,15 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    TypeAdapter,
+    ValidationError,
+)
 from typing_extensions import TypedDict
 
 from experiments.comparison.errors import OutputError, RecordsError
 from lcr import files
+from lcr.instruction import Task, parse_pattern
+from lcr.remixer import Family
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the record's keys; a file of another version is refused."""
 
 
@@ -48,19 +57,19 @@ class ErrorRecord(TypedDict):
 class LlmCost(TypedDict):
     """What a language model was asked."""
 
-    llm_calls: int
-    tokens_in: int
-    tokens_out: int
+    llm_calls: NonNegativeInt
+    tokens_in: NonNegativeInt
+    tokens_out: NonNegativeInt
 
 
 class CostRecord(LlmCost):
     """What an answer took; a batch's cost is shared evenly by its examples."""
 
-    wall_s: float
-    real_time_factor: float
-    peak_bytes: int
-    peak_device_bytes: int | None
-    batch: int
+    wall_s: NonNegativeFloat
+    real_time_factor: NonNegativeFloat
+    peak_bytes: NonNegativeInt
+    peak_device_bytes: NonNegativeInt | None
+    batch: NonNegativeInt
 
 
 class StepRecord(TypedDict):
@@ -68,7 +77,7 @@ class StepRecord(TypedDict):
 
     name: str
     detail: str
-    seconds: float | None
+    seconds: NonNegativeFloat | None
     data: dict[str, Any]
 
 
@@ -95,28 +104,42 @@ class EnvRecord(TypedDict):
     threads: int
 
 
-class Record(TypedDict):
-    """What one system made of one example."""
+def _task(value: str) -> str:
+    return Task(value).value
 
-    schema: Literal[1]
+
+class ExampleRecord(TypedDict):
+    """What an example is; `example_sha256` covers its sources, its target and its prompt."""
+
+    index: NonNegativeInt
+    example_id: str
+    example_sha256: str
+    task: Annotated[str, AfterValidator(_task)]
+    pattern: str
+    n_speech: NonNegativeInt
+    n_audio: NonNegativeInt
+    sources: list[SourceRecord]
+    prompt: str
+
+
+Status: TypeAlias = Literal["ok", "error", "timeout", "refused", "not_defined"]
+
+
+class Record(ExampleRecord):
+    """What one system made of one example. `config` is what the system was built with; of one
+    from another package also that package's version and the digest of its files."""
+
+    schema: Literal[2]
     suite: str
     system: str
-    family: str
+    family: Family
     uses_oracle: list[str]
+    config: dict[str, Any]
     config_digest: str
     weights: list[WeightsUsed]
     data_digest: str
-    index: int
-    example_id: str
-    example_sha256: str
-    task: str
-    pattern: str
-    n_speech: int
-    n_audio: int
-    sources: list[SourceRecord]
-    prompt: str
     seed: int
-    status: Literal["ok", "error", "timeout", "refused", "not_defined"]
+    status: Status
     error: ErrorRecord | None
     metrics: dict[str, float | None]
     input_metrics: dict[str, float | None]
@@ -140,8 +163,44 @@ TIMING_KEYS = ("started", "finished")
 TIMING_COSTS = ("wall_s", "real_time_factor", "peak_bytes", "peak_device_bytes")
 
 
+_METRICS = ("snr_db", "snr_improvement_db", "si_sdr_db", "si_sdr_improvement_db")
+_INPUT_METRICS = ("snr_db", "si_sdr_db")
+_ROUNDING_DB = 1e-6
+
+
+def _consistent(record: Record) -> Record:
+    """Raises ValueError for a record whose parts contradict each other."""
+    metrics, before = record["metrics"], record["input_metrics"]
+    for where, needed, found in (
+        ("metrics", _METRICS, metrics),
+        ("input_metrics", _INPUT_METRICS, before),
+    ):
+        if missing := set(needed) - set(found):
+            raise ValueError(f"{where} lacks {', '.join(sorted(missing))}")
+    sources = len(record["sources"])
+    if (
+        not len(parse_pattern(record["pattern"]))
+        == record["n_speech"] + record["n_audio"]
+        == sources
+    ):
+        raise ValueError(f"{sources} sources do not fit the pattern {record['pattern']}")
+    if (record["status"] == "ok") == (record["error"] is not None):
+        raise ValueError(f"status {record['status']!r} with error {record['error']!r}")
+    if record["audio"] is not None and record["status"] != "ok":
+        raise ValueError("a failure has no audio")
+    gain, after, input_db = metrics["snr_improvement_db"], metrics["snr_db"], before["snr_db"]
+    if gain is not None and (
+        after is None or input_db is None or abs(after - input_db - gain) > _ROUNDING_DB
+    ):
+        raise ValueError("snr_improvement_db is not the difference of the two snr_db")
+    return record
+
+
 # A list of one: pydantic takes settings for what holds typed dicts, and hands them on to those.
-_RECORDS = TypeAdapter(list[Record], config=ConfigDict(extra="forbid", strict=True))
+_RECORDS = TypeAdapter(
+    list[Annotated[Record, AfterValidator(_consistent)]],
+    config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
+)
 
 
 def key_of(record: Record) -> Key:
@@ -201,13 +260,14 @@ def read_records(path: Path) -> RecordsRead:
             records += _RECORDS.validate_json(b"[" + (line or b"null") + b"]")
         except ValidationError as error:
             raise RecordsError(
-                f"{path} line {number} is not a record of schema {SCHEMA} ({_problem(error)}); "
+                f"{path} line {number} is not a record of schema {SCHEMA} ({problem_of(error)}); "
                 "repair or remove the file, or use --resume never or another --out"
             ) from error
     return RecordsRead(records=tuple(records), dropped=int(size < len(content)), size=size)
 
 
-def _problem(error: ValidationError) -> str:
+def problem_of(error: ValidationError) -> str:
+    """Say where the first problem is and what it is."""
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}"
 
@@ -230,6 +290,8 @@ class RecordsFile:
         self._size = size
 
     def append(self, record: Record) -> None:
+        """Raises ValueError for what is no record, OutputError."""
+        _RECORDS.validate_python([record])
         line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         try:
             view = memoryview(line)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, Protocol
 
+from experiments.comparison.answers import llm_cost, plain_trace
 from experiments.comparison.environment import MemoryMeter, code_state, environment
 from experiments.comparison.errors import OutputError
-from experiments.comparison.examples import Examples, keep_sound, sound_path, source_rows
+from experiments.comparison.examples import Examples, keep_sound
 from experiments.comparison.records import (
     NOT_DEFINED,
     SCHEMA,
     CodeRecord,
     EnvRecord,
+    ExampleRecord,
     Key,
     Record,
     RecordsFile,
@@ -26,18 +28,11 @@ from experiments.comparison.records import (
     read_records,
 )
 from experiments.comparison.suite import SuiteConfig
-from experiments.comparison.systems import (
-    BATCH,
-    Outcome,
-    ReadySystem,
-    llm_cost,
-    plain_trace,
-    run_batch,
-)
+from experiments.comparison.systems import BATCH, Outcome, ReadySystem, run_batch
 from lcr.data.mixtures import Example
 from lcr.evaluation.metrics import score
+from lcr.identity import differences
 from lcr.instruction import Task
-from lcr.remixer import BatchRemixer
 
 Resume = Literal["always", "never", "only-missing"]
 
@@ -67,7 +62,7 @@ class SystemRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """All systems' records on one suite."""
+    """All systems' records on one suite; `notes` say which older records were not used and why."""
 
     config: SuiteConfig
     folder: Path
@@ -76,6 +71,7 @@ class Run:
     systems: tuple[SystemRun, ...]
     code: CodeRecord
     env: EnvRecord
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +80,12 @@ class _Plan:
 
     system: ReadySystem
     path: Path
-    size: int
-    dropped: int
+    size: int = 0
+    dropped: int = 0
     missing: tuple[int, ...]
-    latest: Mapping[Key, Record]
+    latest: Mapping[Key, Record] = field(default_factory=dict)
     """What the file holds already."""
+    notes: tuple[str, ...] = ()
 
 
 def run_suite(
@@ -103,30 +100,29 @@ def run_suite(
 ) -> Run:
     """Run what is missing and record it under `folder`, which the caller has locked.
 
-    Every example still to be run is made once before the first record is written, so that bad
-    input stops a run before it starts. Raises LcrError.
+    Every example is made before the first record is written, so that bad input stops a run before
+    it starts, and no record is taken for another example's. Raises LcrError.
     """
-    plans = [_plan(system, folder, examples, resume=resume) for system in systems]
-    unheard = {index for index in examples.shown if not _truth_is_kept(folder, examples, index)}
-    todo = sorted(unheard.union(*(plan.missing for plan in plans)))
-    _check_space(folder, examples, plans)
-    with watcher.stage("mixtures", total=len(todo)) as advance:
-        for index in todo:
-            examples.check(index)
+    with watcher.stage("mixtures", total=len(examples.indices)) as advance:
+        for index in examples.indices:
+            examples.described(index)
             advance()
-    for index in sorted(unheard):
-        _keep_truth(folder, examples.digest, examples[index])
+    plans = [_plan(system, folder, examples, resume=resume) for system in systems]
+    _check_space(folder, examples, plans)
+    for index in examples.shown:
+        _keep_truth(folder, examples, index)
     code = code_state()
     meter = MemoryMeter(device)
     runs: list[SystemRun] = []
     for plan in plans:
         if resume == "never":
             move_aside(plan.path)
-        env = environment(plan.system.device)
+        env = plan.system.env or environment(plan.system.device)
         job = _Job(config=config, folder=folder, examples=examples, plan=plan, code=code, env=env)
         done = len(examples.indices) - len(plan.missing)
         with watcher.stage(plan.system.name, total=len(examples.indices), done=done) as advance:
             latest = dict(plan.latest) | job.run(meter, advance)
+        plan.system.close()
         runs.append(
             SystemRun(
                 system=plan.system,
@@ -143,20 +139,24 @@ def run_suite(
         systems=tuple(runs),
         code=code,
         env=environment(device),
+        notes=tuple(note for plan in plans for note in plan.notes),
     )
 
 
 def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resume) -> _Plan:
     path = folder / f"{system.stem}.jsonl"
     if resume == "never":
-        every = tuple(examples.indices)
-        return _Plan(system=system, path=path, size=0, dropped=0, missing=every, latest={})
+        return _Plan(system=system, path=path, missing=tuple(examples.indices))
     read = read_records(path)
     latest = read.latest
+    stale: dict[str, int] = {}
 
     def done(index: int) -> bool:
         record = latest.get((examples.digest, index))
         if record is None:
+            return False
+        if differs := _differs(record, examples.described(index)):
+            stale[differs] = stale.get(differs, 0) + 1
             return False
         defined = system.card.defines(Task(record["task"]))
         if defined == (record["status"] == NOT_DEFINED):
@@ -171,6 +171,12 @@ def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resu
         )
 
     missing = tuple(index for index in examples.indices if not done(index))
+    notes = [
+        f"{system.name}: {count} older record(s) were made again: {differs} of the example differs"
+        for differs, count in stale.items()
+    ]
+    if not read.records:
+        notes += _other_forms(system, path)
     return _Plan(
         system=system,
         path=path,
@@ -178,18 +184,37 @@ def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resu
         dropped=read.dropped,
         missing=missing,
         latest=latest,
+        notes=tuple(notes),
     )
 
 
-def _truth_is_kept(folder: Path, examples: Examples, index: int) -> bool:
-    # The mixture is written last.
-    return (folder / sound_path(examples.digest, index, "mixture")).is_file()
+def _differs(record: Record, example: ExampleRecord) -> str:
+    """Name what a record's example has that this one has not; "" for the same."""
+    there: Mapping[str, object] = record
+    found = [key for key, value in example.items() if there[key] != value]
+    named = [key for key in found if key != "example_sha256"]
+    return ", ".join(named) or ("the sound" if found else "")
 
 
-def _keep_truth(folder: Path, digest: str, example: Example) -> None:
-    for name, audio in (("target", example.target), ("mixture", example.mixture)):
-        path = sound_path(digest, example.index, name)
-        keep_sound(folder, path, audio[None, :], example.sample_rate)
+def _other_forms(system: ReadySystem, path: Path) -> Iterator[str]:
+    """Say which records of the system there are that it was built otherwise for."""
+    for other in sorted(path.parent.glob(f"{system.file_name}@*.jsonl")):
+        if records := read_records(other).records:
+            last = records[-1]
+            before = {**last["config"], "weights": {w["id"]: w["sha256"] for w in last["weights"]}}
+            now = {**system.config, "weights": dict(system.card.weights)}
+            yield (
+                f"{system.name}: {len(records)} record(s) of it in {other.name} are not used: "
+                f"{'; '.join(differences(before, now)) or 'its name or card has changed'}"
+            )
+
+
+def _keep_truth(folder: Path, examples: Examples, index: int) -> None:
+    paths = {name: examples.sound_path(index, name) for name in ("target", "mixture")}
+    if not all((folder / path).is_file() for path in paths.values()):
+        example = examples[index]
+        keep_sound(folder, paths["target"], example.target[None, :], example.sample_rate)
+        keep_sound(folder, paths["mixture"], example.mixture[None, :], example.sample_rate)
 
 
 def _check_space(folder: Path, examples: Examples, plans: Sequence[_Plan]) -> None:
@@ -238,7 +263,7 @@ class _Job:
 
     def _batches(self) -> list[list[int]]:
         missing = self.plan.missing
-        if not isinstance(self.plan.system.remixer, BatchRemixer):
+        if not self.plan.system.batches:
             return [[index] for index in missing]
         # Whole batches even where a part is recorded: the others' presence may change rounding.
         total = len(self.examples.indices)
@@ -247,7 +272,6 @@ class _Job:
 
     def _record(self, example: Example, outcome: Outcome, started: str, finished: str) -> Record:
         system = self.plan.system
-        instruction = example.instruction
         mixture = example.mixture[None, :]
         # A failure counts as the unprocessed mixture: 0 dB improvement, never a gap.
         estimate = mixture if outcome.remix is None else outcome.remix.audio
@@ -260,29 +284,22 @@ class _Job:
         trace = outcome.trace
         sound = None
         if outcome.remix is not None and example.index in self.examples.shown:
-            path = sound_path(self.examples.digest, example.index, system.stem)
+            path = self.examples.sound_path(example.index, system.stem)
             sound = keep_sound(self.folder, path, estimate, example.sample_rate)
         return {
+            **self.examples.described(example.index),
             "schema": SCHEMA,
             "suite": self.config.name,
             "system": system.name,
             "family": system.card.family,
             "uses_oracle": sorted(system.card.uses_oracle),
+            "config": dict(system.config),
             "config_digest": system.config_digest,
             "weights": [
                 {"id": name, "sha256": digest}
                 for name, digest in sorted(system.card.weights.items())
             ],
             "data_digest": self.examples.digest,
-            "index": example.index,
-            "example_id": example.id,
-            "example_sha256": example.sha256,
-            "task": instruction.task.value,
-            "pattern": instruction.pattern,
-            "n_speech": instruction.n_speech,
-            "n_audio": len(instruction.actions) - instruction.n_speech,
-            "sources": source_rows(example),
-            "prompt": example.prompt,
             "seed": self.config.seed,
             "status": outcome.status,
             "error": outcome.error,

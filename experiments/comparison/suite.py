@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from lcr.data.bank import Split
 from lcr.data.mixtures import MixtureConfig
 
 SUITES = Path(__file__).parents[1] / "suites"
+_MOST_PER_TASK = 100_000
 DEFAULT_SYSTEMS = ("mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr")
 
 
@@ -54,6 +56,9 @@ class SuiteConfig:
     """The system the others are tested against; the best-placed one if it does not take part."""
     timeout_s: float = 0.0
     """Seconds one example may take; 0 for any. Best effort: a long call into C ends first."""
+    front_door: bool = False
+    """Whether prompts reach the systems as users' do, read and mended (`lcr.api.LoadedRemixer`),
+    and not as they were written."""
     examples: int = 6
     """Examples whose audio is kept and shown in the report."""
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -62,11 +67,13 @@ class SuiteConfig:
     def __post_init__(self) -> None:
         if self.per_task < 1:
             raise ConfigError(f"per_task must be at least 1; got {self.per_task}")
+        if self.per_task > _MOST_PER_TASK:
+            raise ConfigError(f"per_task must be at most {_MOST_PER_TASK}; got {self.per_task}")
         if self.examples < 0:
             raise ConfigError(f"examples must be 0 or more; got {self.examples}")
         if self.seed < 0:
             raise ConfigError(f"seed must be 0 or more; got {self.seed}")
-        if not self.timeout_s >= 0:
+        if not 0 <= self.timeout_s < math.inf:
             raise ConfigError(f"timeout_s must be 0 (none) or more; got {self.timeout_s}")
         if not self.name or set(self.name) & set("/\\\0") or self.name.startswith("."):
             raise ConfigError(f"a suite's name must do as a folder's name; got {self.name!r}")

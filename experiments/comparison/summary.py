@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
+from experiments.comparison.examples import sound_path
 from experiments.comparison.records import NOT_DEFINED, Record
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import as_table, digest_of
+from experiments.comparison.summaries import SCHEMA, checked, examples_sha256
 from lcr.evaluation.statistics import (
     Interval,
     bootstrap_mean,
@@ -29,7 +31,6 @@ from lcr.evaluation.statistics import (
 )
 from lcr.instruction import Task
 
-SCHEMA = 1
 MEASURE = "snr_improvement_db"
 
 
@@ -50,12 +51,13 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
     systems = [_system(entry, values[entry.system.name], tasks) for entry in run.systems]
     against = _add_comparison(systems, values, wanted=run.config.compare_to)
     records = [record for entry in run.systems for record in entry.records]
-    return {
+    summary = {
         "schema": SCHEMA,
         "suite": run.config.name,
         "config": as_table(run.config),
         "config_digest": digest_of(as_table(run.config)),
         "data_digest": run.data_digest,
+        "examples_sha256": examples_sha256(run.systems[0].records),
         "measure": MEASURE,
         "confidence": 0.95,
         "tasks": tasks,
@@ -71,6 +73,7 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
         "started": min(record["started"] for record in records),
         "finished": max(record["finished"] for record in records),
     }
+    return checked(summary)
 
 
 def value_of(record: Mapping[str, Any], value: float) -> Value:
@@ -100,6 +103,8 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
     by_task = {task: [v for v in values if v.task == task] for task in tasks}
     share = share_improved([v.value for v in whole])
     failed = [record for record in records if record["status"] != "ok"]
+    answered = [record for record in records if record["status"] == "ok"]
+    scored = without_ovc(values_of(answered))
     device_peaks = [
         record["cost"]["peak_device_bytes"]
         for record in records
@@ -122,7 +127,7 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
         "failed": len(failed),
         "not_defined": missing,
         "statuses": {status: statuses.count(status) for status in sorted(set(statuses))},
-        "first_error": failed[0]["error"] if failed else None,
+        "first_error": dict(failed[0]["error"] or {}) if failed else None,
         "undefined": len(records) - len(values),
         "dropped_lines": entry.dropped,
         "tasks": {
@@ -134,9 +139,10 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
         },
         "average": interval_json(mean_interval(whole)),
         "average_without_ovc": interval_json(mean_interval(without_ovc(whole))),
+        "answered_mean_db": sum(v.value for v in scored) / len(scored) if scored else None,
         "share_improved": _share(share),
-        "real_time_factor": median(r["cost"]["real_time_factor"] for r in records)
-        if records
+        "real_time_factor": median(r["cost"]["real_time_factor"] for r in answered)
+        if answered
         else None,
         "wall_s": sum(r["cost"]["wall_s"] for r in records),
         "peak_bytes": max((r["cost"]["peak_bytes"] for r in records), default=None),
@@ -266,15 +272,14 @@ def _shown(run: Run) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for index in run.shown:
         record = run.systems[0].records[index]
-        folder = f"audio/{run.data_digest[:12]}/{index:05d}"
         rows.append(
             {
                 key: record[key]
                 for key in ("index", "example_id", "task", "pattern", "prompt", "sources")
             }
             | {
-                "mixture": f"{folder}/mixture.wav",
-                "target": f"{folder}/target.wav",
+                "mixture": sound_path(record, "mixture"),
+                "target": sound_path(record, "target"),
                 "input_snr_db": record["input_metrics"]["snr_db"],
                 "estimates": {
                     entry.system.name: sound["path"]
@@ -288,7 +293,7 @@ def _shown(run: Run) -> list[dict[str, Any]]:
 
 def _notes(run: Run, records: Sequence[Record]) -> list[str]:
     """Write what a reader of the figures should know, one sentence each."""
-    notes: list[str] = []
+    notes = list(run.notes)
     if run.config.bank.kind == "folder":
         notes.append(
             "The folder's own notes say how its labels and splits were made; inferred labels and "

@@ -5,74 +5,92 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from importlib.metadata import distribution
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter
 
+from experiments.comparison.answers import Answer, ask, plain
 from experiments.comparison.config import suggestion
-from experiments.comparison.environment import MemoryMeter, TimeIsUp, time_limit
+from experiments.comparison.environment import MemoryMeter, TimeIsUp, environment, time_limit
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import ErrorRecord, LlmCost, StepRecord
+from experiments.comparison.isolation import IsolatedSystem
+from experiments.comparison.records import EnvRecord, ErrorRecord
 from experiments.comparison.suite import digest_of
 from lcr import registry
 from lcr.data.mixtures import Example
+from lcr.errors import words_of
+from lcr.identity import source_sha256
 from lcr.instruction import Task
-from lcr.remixer import (
-    Audio,
-    BatchRemixer,
-    Oracle,
-    RefusedError,
-    Remix,
-    Remixer,
-    RemixRequest,
-    Step,
-    SystemCard,
-)
+from lcr.remixer import Audio, BatchRemixer, Oracle, Remixer, RemixRequest, SystemCard
+
+OURS = "lcr"
+"""The distribution whose systems need no process of their own; a record names its commit."""
+Isolate = Literal["plug-ins", "all", "none"]
+_CARD = TypeAdapter(list[SystemCard], config=ConfigDict(strict=True, revalidate_instances="always"))
 
 BATCH = 8
 """Examples handed over at once to systems that batch. Batches start at multiples of it, so that
 a resumed run forms the same ones."""
 
-Status = Literal["ok", "error", "timeout", "refused", "not_defined"]
-
-_MESSAGE_CHARS = 2_000
 _FORM_OF = "system"
 """The option that names which registered system an unregistered name is a form of."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadySystem:
-    """A built system under its registered name, with the digest of all that makes it what it is."""
+    """A built system under its registered name, with the digest of all that makes it what it is;
+    `config` is what it was built with."""
 
     name: str
-    remixer: Remixer
+    remixer: Remixer | IsolatedSystem
     card: SystemCard
     config_digest: str
     device: str
     load_bytes: int
     """Growth of resident memory while it was built."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    env: EnvRecord | None = None
+    """Where it runs."""
+    front_door: bool = False
+    """Whether prompts are read before as users' are."""
 
     @property
     def stem(self) -> str:
         """File name without its ending: NAME@DIGEST."""
-        return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', self.name)}@{self.config_digest[:12]}"
+        return f"{self.file_name}@{self.config_digest[:12]}"
+
+    @property
+    def file_name(self) -> str:
+        """The name with nothing in it that a file's cannot hold."""
+        return re.sub(r"[^A-Za-z0-9_.-]", "_", self.name)
+
+    @property
+    def batches(self) -> bool:
+        """Whether it is handed several examples at once."""
+        if self.front_door:
+            return False
+        if isinstance(self.remixer, IsolatedSystem):
+            return self.remixer.batches
+        return isinstance(self.remixer, BatchRemixer)
+
+    def close(self) -> None:
+        """End its process, where it has one."""
+        if isinstance(self.remixer, IsolatedSystem):
+            self.remixer.close()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What came of one example; `remix` is None unless `status` is ok. "not_defined" is the
-    status of examples whose task the system's card does not name: it was not run on them."""
+class Outcome(Answer):
+    """What came of one example, and what it took. "not_defined" is the status of examples whose
+    task the system's card does not name: it was not run on them."""
 
-    status: Status
-    remix: Remix | None
-    error: ErrorRecord | None
     wall_s: float
     peak_bytes: int
     peak_device_bytes: int | None
     batch: int
-    trace: tuple[Step, ...] = ()
-    """What the system did, failed or not: calls of a language model are paid for either way."""
 
 
 def resolve_names(
@@ -104,39 +122,76 @@ def _registered(name: str, options: Mapping[str, object]) -> str:
     return str(options.get(_FORM_OF, name))
 
 
-def build_system(name: str, options: Mapping[str, object], *, device: str) -> ReadySystem:
+def build_system(
+    name: str,
+    options: Mapping[str, object],
+    *,
+    device: str,
+    isolate: Isolate = "none",
+    front_door: bool = False,
+) -> ReadySystem:
     """Build a registered system, or another form of one; `device` goes to those that take one.
 
-    Its digest covers name, card and options, and not the device: that is where it runs, not what
-    it is. Raises RegistryError or another LcrError.
+    `isolate` says which systems get a process of their own: those of other packages, all or none.
+    The digest covers name, card, weights and every option, of a plug-in its version and files too,
+    and not the device: that is where it runs, not what it is. Raises RegistryError, BuildError or
+    another LcrError.
     """
+    outside = registry.find(_registered(name, options)).distribution != OURS
+    if isolate == "all" or (isolate == "plug-ins" and outside):
+        return IsolatedSystem.build(name, options, device=device, front_door=front_door)
+    return build_here(name, options, device=device, front_door=front_door)
+
+
+def build_here(
+    name: str, options: Mapping[str, object], *, device: str, front_door: bool
+) -> ReadySystem:
+    """`build_system` in this process."""
     meter = MemoryMeter(device)
     meter.start()
     given = {key: value for key, value in options.items() if key != _FORM_OF}
-    registered = _registered(name, options)
-    if "device" in given:
-        remixer = registry.create(registered, **given)
-    else:
-        try:
-            remixer = registry.create(registered, **given, device=device)
-        except registry.SystemOptionError:
-            device = "cpu"
-            remixer = registry.create(registered, **given)
-    card = remixer.card
-    identity = {
-        "name": name,
-        "card": card.name,
-        "weights": dict(card.weights),
-        "options": {key: value for key, value in given.items() if key != "device"},
+    registered = registry.find(_registered(name, options))
+    resolved = registry.resolved_options(registered.name, given)
+    if "device" in resolved:
+        given = {"device": device, **given}
+    remixer = registry.create(registered.name, **given)
+    device = str(given.get("device", "cpu"))
+    config: dict[str, Any] = {
+        "options": plain({key: value for key, value in resolved.items() if key != "device"})
     }
+    if registered.distribution != OURS:
+        found = distribution(registered.distribution)
+        config["distribution"] = {"name": registered.distribution, "version": found.version}
+        config["source_sha256"] = source_sha256(registered.target, found)
+    if front_door:
+        config["front_door"] = True
+    card = _card(name, remixer)
+    identity = {"name": name, "card": card.name, "weights": dict(card.weights), **config}
     return ReadySystem(
         name=name,
         remixer=remixer,
         card=card,
+        config=config,
         config_digest=digest_of(identity),
-        device=str(given.get("device", device)),
+        front_door=front_door,
+        device=device,
         load_bytes=meter.growth_bytes(),
+        env=environment(device),
     )
+
+
+def _card(name: str, remixer: Remixer) -> SystemCard:
+    """The system's card, checked and free of anything but plain values. Raises
+    BrokenSystemError."""
+    try:
+        card = remixer.card
+        told = {field.name: getattr(card, field.name) for field in fields(SystemCard)}
+        valid = _CARD.validate_python([SystemCard(**told)])[0]
+        digest_of(plain(vars(valid)))  # text that can be written
+        return valid
+    except Exception as error:
+        problem = f"{name} has no valid card: {type(error).__name__}: {words_of(error)}"
+        raise registry.BrokenSystemError(problem) from error
 
 
 def run_batch(
@@ -161,7 +216,6 @@ def _not_defined(system: ReadySystem) -> Outcome:
     tasks = ", ".join(task.value for task in Task if task in system.card.tasks)
     return Outcome(
         status="not_defined",
-        remix=None,
         error={"type": "NotDefinedError", "message": f"it does {tasks} only"},
         wall_s=0.0,
         peak_bytes=0,
@@ -173,7 +227,7 @@ def _not_defined(system: ReadySystem) -> Outcome:
 def _run_defined(
     system: ReadySystem, examples: Sequence[Example], meter: MemoryMeter, *, timeout_s: float
 ) -> list[Outcome]:
-    if len(examples) > 1 and isinstance(system.remixer, BatchRemixer):
+    if len(examples) > 1 and system.batches:
         together = _attempt(system, examples, meter, timeout_s=timeout_s * len(examples))
         if all(outcome.status == "ok" for outcome in together):
             return together
@@ -184,67 +238,37 @@ def _attempt(
     system: ReadySystem, examples: Sequence[Example], meter: MemoryMeter, *, timeout_s: float
 ) -> list[Outcome]:
     requests = [request_of(example, system.card) for example in examples]
-    remixes: list[Remix] = []
-    status: Status = "ok"
-    problem: ErrorRecord | None = None
-    done: tuple[Step, ...] = ()
+    remixer = system.remixer
+    memory: IsolatedSystem | MemoryMeter = meter
+    if isinstance(remixer, IsolatedSystem):
+        memory = remixer
+        remixer.wake()
     meter.start()
     begun = time.perf_counter()
+    answers: list[Answer] = []
     try:
         with time_limit(timeout_s):
-            remixes = _ask(system.remixer, requests)
+            if isinstance(remixer, IsolatedSystem):
+                answers = remixer.ask(requests)
+            else:
+                answers = ask(remixer, requests, front_door=system.front_door)
     except TimeIsUp:
-        status = "timeout"
-        problem = {"type": "TimeIsUp", "message": f"took longer than {timeout_s:g} s"}
-    except Exception as error:  # whatever a system throws is its result on this example
-        status = _status_of(error)
-        problem = {"type": type(error).__name__, "message": str(error)[:_MESSAGE_CHARS]}
-        done = _trace_of(error)
-    wall_s = (time.perf_counter() - begun) / len(examples)
-    peak_bytes = system.load_bytes + meter.growth_bytes()
-    peak_device_bytes = meter.device_bytes()
-    outcomes: list[Outcome] = []
-    for number, request in enumerate(requests):
-        remix = remixes[number] if status == "ok" else None
-        wrong = what_is_wrong(remix, request.mixture) if status == "ok" else None
-        failed: ErrorRecord | None = (
-            {"type": "InvalidRemix", "message": wrong} if wrong else problem
+        pass
+    wall_s = time.perf_counter() - begun
+    if not answers or 0 < timeout_s < wall_s:  # a system can swallow the interruption
+        late: ErrorRecord = {"type": "TimeIsUp", "message": f"took longer than {timeout_s:g} s"}
+        trace = [answer.trace for answer in answers] or [()] * len(requests)
+        answers = [Answer(status="timeout", error=late, trace=steps) for steps in trace]
+    return [
+        Outcome(
+            **vars(answer),
+            wall_s=wall_s / len(examples),
+            peak_bytes=system.load_bytes + memory.growth_bytes(),
+            peak_device_bytes=memory.device_bytes(),
+            batch=len(examples),
         )
-        outcomes.append(
-            Outcome(
-                status="error" if wrong else status,
-                remix=None if wrong else remix,
-                error=failed,
-                wall_s=wall_s,
-                peak_bytes=peak_bytes,
-                peak_device_bytes=peak_device_bytes,
-                batch=len(examples),
-                trace=remix.trace if remix is not None and not wrong else done,
-            )
-        )
-    return outcomes
-
-
-def _status_of(error: Exception) -> Status:
-    if isinstance(error, RefusedError):
-        return "refused"
-    return "timeout" if isinstance(error, TimeoutError) else "error"
-
-
-def _trace_of(error: Exception) -> tuple[Step, ...]:
-    """Read what a system did before it failed from its error, where that tells."""
-    steps = getattr(error, "trace", ())
-    usable = isinstance(steps, tuple) and all(isinstance(step, Step) for step in steps)
-    return steps if usable else ()
-
-
-def _ask(remixer: Remixer, requests: Sequence[RemixRequest]) -> list[Remix]:
-    if len(requests) > 1 and isinstance(remixer, BatchRemixer):
-        found = list(remixer.remix_many(requests))
-        if len(found) != len(requests):
-            raise ValueError(f"remix_many gave {len(found)} answers to {len(requests)} requests")
-        return found
-    return [remixer.remix(r.mixture, r.sample_rate, r.prompt, oracle=r.oracle) for r in requests]
+        for answer in answers
+    ]
 
 
 def request_of(example: Example, card: SystemCard) -> RemixRequest:
@@ -266,63 +290,3 @@ def _read_only(array: Audio) -> Audio:
     array = array.astype(np.float32)  # a copy: no system can change what the next one gets
     array.setflags(write=False)
     return array
-
-
-def what_is_wrong(remix: object, mixture: Audio) -> str | None:
-    """Say why this is no valid answer to the mixture; None where it is one."""
-    if not isinstance(remix, Remix):
-        return f"expected a Remix; got {type(remix).__name__}"
-    audio: object = remix.audio
-    if not isinstance(audio, np.ndarray) or audio.dtype != np.float32:
-        kind = audio.dtype if isinstance(audio, np.ndarray) else type(audio).__name__
-        return f"audio must be a float32 array; got {kind}"
-    if audio.shape != mixture.shape:
-        return f"audio must have the mixture's shape {mixture.shape}; got {audio.shape}"
-    bad = int(np.count_nonzero(~np.isfinite(audio)))
-    return f"audio holds {bad} samples that are NaN or infinite" if bad else None
-
-
-def plain(value: object) -> Any:  # noqa: ANN401 (JSON)
-    """Turn a value into JSON: numbers that are not finite become null, unknown objects text."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(str(item) for item in value)
-    return str(value)
-
-
-def plain_trace(steps: Sequence[Step]) -> list[StepRecord]:
-    """Turn a trace into JSON values."""
-    return [
-        {
-            "name": step.name,
-            "detail": step.detail,
-            "seconds": step.seconds,
-            "data": plain(step.data),
-        }
-        for step in steps
-    ]
-
-
-def llm_cost(steps: Sequence[Step]) -> LlmCost:
-    """Add up language-model calls and tokens over the steps of a trace."""
-
-    def total(key: str) -> int:
-        numbers = (step.data.get(key, 0) for step in steps)
-        return sum(int(number) for number in numbers if isinstance(number, (int, np.integer)))
-
-    return {
-        "llm_calls": total("llm_calls"),
-        "tokens_in": total("tokens_in"),
-        "tokens_out": total("tokens_out"),
-    }

@@ -12,6 +12,7 @@ from experiments.comparison.table import (
     csv_text,
     escape,
     interval_text,
+    number_text,
     p_value_text,
     percent_text,
     print_table,
@@ -96,14 +97,16 @@ def remarks(summary: Summary) -> list[str]:
     """Write one sentence for everything the tables need said: failures, what was not run, notes."""
     found = [
         "Systems marked (bound) know the truth and are never ranked; tests against "
-        f"{summary['compare_to']} are paired, without OVC, Holm-corrected."
+        f"{summary['compare_to']} are paired, without OVC, Holm-corrected.",
+        "A failure counts 0 dB in averages and ranks, which favours a system that fails over one "
+        "that answers below 0 dB; a real-time factor is of answers only.",
     ]
     for system in summary["systems"]:
         if system["failed"]:
             error = system["first_error"]
             found.append(
-                f"{system['name']} failed on {system['failed']} of {system['of']} examples, "
-                "scored as the unprocessed mixture; the first: "
+                f"{system['name']} failed on {system['failed']} of {system['of']} examples, each "
+                f"counted as the unprocessed mixture, 0 dB{_answered(system)}; the first: "
                 f"{error['type']}: {' '.join(error['message'].split())}"
             )
         if system["not_defined"]:
@@ -120,6 +123,15 @@ def remarks(summary: Summary) -> list[str]:
     for name, reason in summary["not_run"].items():
         found.append(f"{name} was not run: {reason}")
     return [*found, *summary["notes"]]
+
+
+def _answered(system: Mapping[str, Any]) -> str:
+    """What failures did to a system's rank."""
+    mean = system["answered_mean_db"]
+    if mean is None:
+        return ", and answered none"
+    better = ": failing raised its average" if mean < 0 else ""
+    return f", where its answers have {number_text(mean, '.1f')} dB on average{better}"
 
 
 def print_tables(summary: Summary, console: Console) -> None:

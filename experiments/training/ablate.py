@@ -21,7 +21,7 @@ from experiments.command import command, option, set_option
 from experiments.comparison.config import build, read_config
 from experiments.comparison.errors import ConfigError
 from experiments.training.schema import load_recipe
-from experiments.training.shipping import ship
+from experiments.training.shipping import check_recipe, ship
 from lcr.checkpoints import CONFIG_FILE
 
 _EXPERIMENTS = Path(__file__).resolve().parents[1]
@@ -90,14 +90,19 @@ def _training(name: str, recipe: str, overrides: tuple[str, ...]) -> Training:
 
 
 def train(training: Training, out: Path, arguments: Sequence[str]) -> Path:
-    """Train and ship to OUT/NAME unless that is done. Raises ConfigError when training fails."""
+    """Train and ship to OUT/NAME unless that is done. Raises ConfigError when training
+    fails, or was done by another plan."""
     model, run = out / training.name, out / "runs" / training.name
-    if (model / CONFIG_FILE).exists():
-        return model
     overrides = training.overrides
     if training.reader is not None:
-        start = _run(training.reader, out, training.reader.overrides, arguments)
+        start = out / "runs" / training.reader.name
         overrides = (*overrides, f'init.reader="{start.resolve()}"')
+    if (model / CONFIG_FILE).exists():
+        if (weights := run / "weights.safetensors").exists():
+            check_recipe(weights, load_recipe(training.recipe, overrides))
+        return model
+    if training.reader is not None:
+        _run(training.reader, out, training.reader.overrides, arguments)
     _run(training, out, overrides, arguments)
     ship(training.recipe, run, model, overrides)
     return model

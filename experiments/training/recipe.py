@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -46,6 +47,8 @@ from lcr.training.stages import (
     StageConfig,
 )
 
+_FREE = ("steps", "minutes", "validate_every", "save_every", "samples")
+"""Of [loop]: what a run may go on with otherwise than it began."""
 _EARS = "ears"
 """Of [init]: features, stem and norm of an LCR-G, for a baseline to listen with."""
 _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
@@ -57,14 +60,34 @@ _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
 
 
 def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
+    """Open a bank, recordings in memory; see `_source`."""
+    bank = _source(name, recipe, paths, split)
+    return MemoryBank(bank, split) if isinstance(bank, FolderBank) else bank
+
+
+def about(recipe: Recipe) -> dict[str, Any]:
+    """What a run's weights depend on beside its banks, as plain values: the recipe, but for how
+    long it trains and how often it tells."""
+    told: dict[str, Any] = json.loads(json.dumps(asdict(recipe)))
+    for key in _FREE:
+        told["loop"].pop(key)
+    del told["validation"]
+    return told
+
+
+def bank_digests(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 of the recordings that a recipe trains on, by bank."""
+    return {name: _source(name, recipe, paths, "train").digest for name in recipe.banks}
+
+
+def _source(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
     """Open a bank: "field" needs --field DIR; "studio" uses the pack of --studio DIR or renders
     anew."""
     if name in ("field", "real"):
         if name not in paths:
             raise ConfigError(f"this recipe trains on {name} recordings: give --{name} DIR")
         attributes = recipe.field_attributes if name == "field" else recipe.real_attributes
-        bank: Bank = FolderBank(paths[name], attributes=attributes)
-        return MemoryBank(bank, split)
+        return FolderBank(paths[name], attributes=attributes)
     if name != "studio":
         raise ConfigError(f"unknown bank {name!r} in a blend; there are: studio, field, real")
     if split == "train" and "studio" in paths:

@@ -17,11 +17,13 @@ from experiments.comparison.errors import ConfigError, OutputError
 from experiments.comparison.records import write_atomic
 from experiments.comparison.table import csv_text
 from experiments.training import baseline_stages
+from experiments.training.recipe import about as recipe_table
 from experiments.training.recipe import build_remixer, remixer_settings
 from experiments.training.schema import Recipe, load_recipe
 from lcr.checkpoints import WEIGHTS, WEIGHTS_FILE, Checkpoint, write_checkpoint
 from lcr.data.studio.classes import LABELS
 from lcr.files import sha256_of
+from lcr.identity import differences
 from lcr.training.queries.stage import NAMES_FILE
 
 FLOAT16_BITS = 11
@@ -45,6 +47,7 @@ def ship(
     source = run / "weights.safetensors"
     if not source.exists():
         raise ConfigError(f"no {source}; train first")
+    check_recipe(source, recipe)
     with safe_open(source, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = file.metadata() or {}
@@ -65,6 +68,18 @@ def ship(
         return sha256_of(out / WEIGHTS_FILE)
     except OSError as error:
         raise OutputError.of(out, error) from error
+
+
+def check_recipe(weights: Path, recipe: Recipe) -> None:
+    """Raises ConfigError where a run's weights tell that another recipe made them."""
+    with safe_open(weights, framework="pt") as file:
+        begun = json.loads((file.metadata() or {}).get("about", "null")) or {}
+    begun.pop("banks", None)
+    if begun and (changed := differences(begun, recipe_table(recipe))):
+        raise ConfigError(
+            f"{weights} was trained by another recipe ({'; '.join(changed)}); repeat the --set of "
+            "its training, or train anew in another folder"
+        )
 
 
 def _check(recipe: Recipe, tensors: dict[str, Tensor], source: Path, recipe_path: Path) -> None:

@@ -18,8 +18,10 @@ from lcr.checkpoints import (
     CONFIG_FILE,
     WEIGHTS,
     Checkpoint,
+    below,
     load_tensors,
     must_fit,
+    no_larger_than,
     read_config,
 )
 from lcr.instruction import Action
@@ -178,11 +180,12 @@ def _checkpoint(folder: Path) -> _Network:
     checkpoint = Checkpoint.read(folder)
     with must_fit(folder, "does not fit this version of lcr"):
         settings = checkpoint.config["remixer"]
-        remixer = (
-            QueryRemixer(QueryConfig.from_dict(settings))
-            if settings.get("kind") == "query"
-            else build_network(settings)
-        )
+        with no_larger_than(below(checkpoint.tensors, "remixer.")):
+            remixer = (
+                QueryRemixer(QueryConfig.from_dict(settings))
+                if settings.get("kind") == "query"
+                else build_network(settings)
+            )
         load_tensors(remixer, checkpoint.tensors, "remixer.")
     read = (v.numel() for k, v in checkpoint.tensors.items() if k.startswith("reader."))
     return _Network(

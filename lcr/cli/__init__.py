@@ -4,17 +4,24 @@ that the entry-point group `lcr.commands` names: what builds on more than `lcr`,
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points, version
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Protocol, cast
 
 from lcr.cli import commands
-from lcr.cli.status import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, MEANINGS
-from lcr.errors import LcrError
+from lcr.cli.status import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_PIPE_CLOSED,
+    MEANINGS,
+    abandon_output,
+    steady_streams,
+)
+from lcr.errors import LcrError, words_of
 
 _GROUP = "lcr.commands"
 _OURS = {"lcr", "baselines", "agents", "experiments"}
@@ -34,6 +41,7 @@ class Command(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `lcr ARGUMENTS` and return its exit status: 2, with one line on standard error, for
     whatever the caller can put right, a missing package included."""
+    steady_streams()
     known = _commands()
     options = make_parser(known).parse_args(arguments)
     try:
@@ -55,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lcr {options.command}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_output()
         return EXIT_PIPE_CLOSED
 
 
@@ -67,22 +75,46 @@ def make_parser(known: Mapping[str, Command] | None = None) -> argparse.Argument
     parser.add_argument("--version", action="version", version=f"lcr {version('lcr')}")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in (_commands() if known is None else known).items():
-        help_ = " ".join((command.__doc__ or "").split())
+        help_ = _help_of(command)
         summary = help_.partition(". ")[0].rstrip(".")
         command.add_arguments(parsers.add_parser(name, help=summary, description=help_))
     return parser
 
 
+def _help_of(command: Command) -> str:
+    return " ".join((command.__doc__ or "").split())
+
+
 def _commands() -> dict[str, Command]:
-    packages = [commands, *(point.load() for point in entry_points(group=_GROUP))]
-    found = {
-        module.name: f"{package.__name__}.{module.name}"
-        for package in packages
+    """Every command by name. A broken plug-in is told on standard error and left out: it must not
+    take the other commands with it."""
+    found = _commands_of(commands)
+    for point in sorted(entry_points(group=_GROUP)):
+        try:
+            added = _commands_of(point.load())
+            for name, command in added.items():
+                command.add_arguments(
+                    argparse.ArgumentParser(prog=name, description=_help_of(command))
+                )
+                if name in found or not callable(command.run) or not isinstance(command.EXTRA, str):
+                    raise TypeError(f"{name} is there already, or is no command")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, too
+            words = f"{type(error).__name__}: {words_of(error)}"
+            _fail("", f"the plug-in {point.name} ({point.value}) is left out: {words}")
+        else:
+            found |= added
+    return dict(sorted(found.items()))
+
+
+def _commands_of(package: ModuleType) -> dict[str, Command]:
+    return {
+        module.name: cast(Command, import_module(f"{package.__name__}.{module.name}"))
         for module in iter_modules(package.__path__)
     }
-    return {name: cast(Command, import_module(found[name])) for name in sorted(found)}
 
 
 def _fail(command: str, message: str) -> int:
-    print(f"lcr {command}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{f'lcr {command}'.strip()}: {' '.join(message.split())}", file=sys.stderr)
     return EXIT_BAD_INPUT

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,13 @@ from lcr.prompts.generator import Prompt, write_prompt
 _FRAME = SAMPLE_RATE // 50  # 20 ms, the usual length for level statistics
 _FLOOR = 1e-6  # mean square of -60 dBFS: below it a frame is silence whatever surrounds it
 _DRAWS = 300
+_MOST_SOURCES = 8
+_RANGES = (
+    ("duration_s", 0.2, 3600.0),
+    ("level_db", 0.0, 100.0),
+    ("reference_level_db", -200.0, 100.0),
+    ("active_range_db", 0.0, 200.0),
+)
 
 GIVEN = "given"
 """The form of prompts whose structure is not known."""
@@ -63,6 +71,13 @@ class MixtureConfig:
     def __post_init__(self) -> None:
         if self.n_speech < 0 or self.n_audio < 0 or self.n_speech + self.n_audio < 2:
             raise LcrError("a mixture needs at least two sources: n_speech + n_audio >= 2")
+        if self.n_speech + self.n_audio > _MOST_SOURCES:
+            raise LcrError(f"a mixture has at most {_MOST_SOURCES} sources")
+        for name, low, high in _RANGES:
+            if not low <= getattr(self, name) <= high:
+                raise LcrError(
+                    f"{name} must be from {low:g} to {high:g}; got {getattr(self, name)}"
+                )
         if not 0 < self.min_active < 1:
             raise LcrError(f"min_active must lie between 0 and 1; got {self.min_active}")
         if self.differ_in not in ("", MULTIPLE, *STYLE_ATTRIBUTES):
@@ -74,8 +89,6 @@ class MixtureConfig:
             task.value for task in patterns_by_task(self.n_speech, self.n_audio)
         }:
             raise LcrError(f"no tasks {', '.join(sorted(unknown))} in such mixtures")
-        if self.duration_s * SAMPLE_RATE < 10 * _FRAME:
-            raise LcrError(f"duration_s must be at least 0.2; got {self.duration_s}")
 
     @property
     def samples(self) -> int:
@@ -109,7 +122,14 @@ class Example:
     sample_rate: int
     clips: tuple[str, ...]
     groups: tuple[str, ...]
-    sha256: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of what makes it the example it is: sources, target and prompt."""
+        digest = hashlib.sha256(self.sources.tobytes())
+        digest.update(self.target.tobytes())
+        digest.update(self.prompt.encode())
+        return digest.hexdigest()
 
 
 def active_frames(waveform: Waveform, range_db: float) -> NDArray[np.bool_]:
@@ -320,7 +340,6 @@ class MixtureSet:
             sample_rate=SAMPLE_RATE,
             clips=tuple(e.id for e in entries),
             groups=tuple(e.group for e in entries),
-            sha256=hashlib.sha256(sources.tobytes()).hexdigest(),
         )
 
     def _source(

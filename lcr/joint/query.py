@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lcr.checkpoints import Checkpoint, load_tensors, must_fit
+from lcr.checkpoints import Checkpoint, below, load_tensors, must_fit, no_larger_than
 from lcr.lexicon import Lexicon, load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import (
@@ -69,7 +69,8 @@ class QueryModel:
     def from_checkpoint(cls, checkpoint: Checkpoint, folder: Path) -> QueryModel:
         """Raises WeightsError for a checkpoint of another kind."""
         with must_fit(folder, "does not fit this version of lcr"):
-            remixer = QueryRemixer(QueryConfig.from_dict(checkpoint.config["remixer"]))
+            with no_larger_than(below(checkpoint.tensors, "remixer.")):
+                remixer = QueryRemixer(QueryConfig.from_dict(checkpoint.config["remixer"]))
             told = checkpoint.config["names"]
             labels, dim = told["labels"], remixer.config.query_dim
             lexicon = load_lexicon()

@@ -16,10 +16,12 @@ from lcr.checkpoints import (
     CARD_FILE,
     WEIGHTS,
     Checkpoint,
+    below,
     find_checkpoint,
     load_tensors,
     must_be,
     must_fit,
+    no_larger_than,
     states_of,
 )
 from lcr.nn.grounded.causal import CausalConfig, CausalRemixer
@@ -73,7 +75,8 @@ class JointRemixer:
             vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
             shared = _reader_of(checkpoint)
             reader = PromptReader(ReaderConfig.from_dict(shared.config["reader"]), light=True)
-            remixer = build_network(checkpoint.config["remixer"])
+            with no_larger_than(below(checkpoint.tensors, "remixer.")):
+                remixer = build_network(checkpoint.config["remixer"])
             load_tensors(reader, shared.tensors, "reader.")
             load_tensors(remixer, checkpoint.tensors, "remixer.")
             _check_filter(reader, remixer, vocabulary)
@@ -234,7 +237,7 @@ def _reader_of(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def _text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _is_causal(remixer: GroundedRemixer | SoundRemixer) -> bool:

@@ -80,6 +80,7 @@ class Loop:
 
     `folder` gets state.pt (resume), log.csv (a row a validation), TensorBoard events and, when
     the config asks for them, samples/. Without an accelerator it is one process on the CPU.
+    `about` is kept in the state: a run that was begun by another one does not go on.
     `loader` holds the stage's mixtures, where the loop is to have them made ahead and to tell the
     share of time spent waiting for them.
     """
@@ -93,6 +94,7 @@ class Loop:
         *,
         accelerator: Accelerator | None = None,
         loader: LoadedMixtures | None = None,
+        about: Mapping[str, object] | None = None,
     ) -> None:
         self.stage, self.config, self.folder = stage, config, folder
         self.examples, self.loader = examples, loader
@@ -104,7 +106,7 @@ class Loop:
                 "samples to 0"
             )
         stage.modules.to(self.accelerator.device)
-        self.state = TrainingState(stage.modules, config)
+        self.state = TrainingState(stage.modules, config, about)
         self._objective: nn.Module = self.accelerator.prepare(_Objective(stage))
         self._spent_s = 0.0
 

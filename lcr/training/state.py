@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lcr.errors import LcrError
+from lcr.errors import LcrError, words_of
 from lcr.files import write_whole
+from lcr.identity import differences
 from lcr.training.config import LoopConfig
 from lcr.training.optimisers import build_optimisers
 from lcr.training.schedule import Plateau
@@ -33,6 +33,8 @@ class TrainingState:
 
     modules: nn.ModuleDict
     config: LoopConfig
+    about: Mapping[str, object] | None = None
+    """What else the run is made by, such as its recipe, as plain values; None: not told."""
     step: int = 0
     seconds: float = 0.0
     """Time trained so far, over all calls."""
@@ -58,6 +60,7 @@ class TrainingState:
             "plateau": asdict(self.plateau),
             "names": self.names,
             "optimiser": self.config.optimiser,
+            "about": self.about,
         }
         write_whole(path, lambda file: torch.save(kept, file))
 
@@ -66,9 +69,13 @@ class TrainingState:
         the state was written. Raises StateError, and has then changed nothing."""
         try:
             kept = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise StateError(path, f"is no state of a run ({str(error).splitlines()[0]})") from None
-        self._check(path, kept)
+            self._check(path, kept)
+        except (StateError, OSError):
+            raise
+        except Exception as error:  # torch raises a dozen types for broken files
+            reason = words_of(error).partition("\n")[0]
+            problem = f"is no state of a run, or is damaged ({type(error).__name__}: {reason})"
+            raise StateError(path, problem) from error
         self.step, self.seconds = int(kept["step"]), float(kept["seconds"])
         self.plateau = Plateau(**kept.get("plateau", {}))
         buffers = list(self.modules.buffers())
@@ -82,6 +89,9 @@ class TrainingState:
                 group.update(settings)
 
     def _check(self, path: Path, kept: dict[str, Any]) -> None:
+        begun = kept.get("about") or {}  # of states that do not tell nothing is known
+        if begun and (changed := differences(begun, self.about or {})):
+            raise StateError(path, f"was begun otherwise ({'; '.join(changed)})")
         # States of the first version name neither parameters nor the optimiser.
         written = kept.get("optimiser", "muon" if len(kept["optimisers"]) == 2 else "adamw")
         if written != self.config.optimiser:

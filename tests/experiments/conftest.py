@@ -71,6 +71,26 @@ class Slow(Base):
         return Remix(audio=mixture.copy())
 
 
+class Swallowing(Base):
+    """Does not let itself be interrupted."""
+
+    def answer(self, mixture):
+        begun = time.monotonic()
+        while time.monotonic() < begun + 0.1:
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                pass
+        return Remix(audio=mixture.copy())
+
+
+class Telling(Base):
+    """Says what it was asked."""
+
+    def remix(self, mixture, sample_rate, prompt, *, oracle=None):
+        return Remix(audio=mixture.copy(), trace=(Step(name="asked", detail=prompt),))
+
+
 class Batching(Base):
     sizes = []
 
@@ -113,6 +133,8 @@ ENTRY_POINTS = """[lcr.remixers]
 half = faulty_systems:Half
 flaky = faulty_systems:Flaky
 slow = faulty_systems:Slow
+swallowing = faulty_systems:Swallowing
+telling = faulty_systems:Telling
 batching = faulty_systems:Batching
 enhancing = faulty_systems:Enhancing
 unbuildable = faulty_systems:Unbuildable

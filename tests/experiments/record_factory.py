@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from experiments.comparison.records import SCHEMA
+
+
+def scores(snri_db: float) -> dict[str, float]:
+    """What a record holds of an example whose input SNR is 0 dB."""
+    return {
+        "snr_db": snri_db,
+        "snr_improvement_db": snri_db,
+        "si_sdr_db": snri_db,
+        "si_sdr_improvement_db": snri_db,
+    }
 
 
 def make_record(index: int = 0, **changes: Any) -> dict[str, Any]:
@@ -14,6 +26,7 @@ def make_record(index: int = 0, **changes: Any) -> dict[str, Any]:
         "system": "system",
         "family": "joint",
         "uses_oracle": [],
+        "config": {"options": {}},
         "config_digest": "c" * 64,
         "weights": [],
         "data_digest": "d",
@@ -28,17 +41,18 @@ def make_record(index: int = 0, **changes: Any) -> dict[str, Any]:
             {
                 "clip": f"clip{index}",
                 "group": f"group{index}",
-                "action": "1",
+                "action": action,
                 "kind": "audio",
                 "description": {"label": "rain"},
             }
+            for action in "1000"
         ],
         "prompt": "Keep the rain.",
         "seed": 0,
         "status": "ok",
         "error": None,
-        "metrics": {"snr_improvement_db": 1.0},
-        "input_metrics": {"snr_db": 0.0},
+        "metrics": scores(1.0),
+        "input_metrics": {"snr_db": 0.0, "si_sdr_db": 0.0},
         "undefined": {},
         "cost": {
             "wall_s": 1.0,
@@ -57,3 +71,28 @@ def make_record(index: int = 0, **changes: Any) -> dict[str, Any]:
         "started": "2026-01-01T00:00:00.000+00:00",
         "finished": "2026-01-01T00:00:01.000+00:00",
     } | changes
+
+
+def make_summary(files: Mapping[str, str], n: int, **changes: Any) -> dict[str, Any]:
+    """A whole summary of `n` examples made by `make_record`; `files` maps systems to records."""
+    mean = {"mean": 1.0, "low": None, "high": None, "n": n, "reason": None}
+    system = {
+        **{"family": "joint", "bound": False, "uses_oracle": [], "causal": False},
+        **{"reference": "", "sample_rate": None, "config_digest": "c", "weights": []},
+        **{"device": "cpu", "n": n, "of": n, "failed": 0, "not_defined": [], "statuses": {"ok": n}},
+        **{"first_error": None, "undefined": 0, "dropped_lines": 0, "tasks": {}, "average": mean},
+        **{"average_without_ovc": mean, "answered_mean_db": 1.0, "rank": 1, "versus": None},
+        "share_improved": {"mean": 1.0, "low": None, "high": None, "n": n},
+        **{"real_time_factor": 0.1, "wall_s": 1.0, "peak_bytes": 1, "peak_device_bytes": None},
+        **{"llm_calls": 0, "tokens_in": 0, "tokens_out": 0},
+    }
+    record = make_record()
+    return {
+        **{"schema": 2, "suite": "made", "config": {}, "config_digest": "c", "data_digest": "d"},
+        "examples_sha256": hashlib.sha256((record["example_sha256"] * n).encode()).hexdigest(),
+        **{"measure": "snr_improvement_db", "confidence": 0.95, "tasks": [], "per_task": 1},
+        **{"n_examples": n, "compare_to": None, "not_run": {}, "examples": [], "notes": []},
+        "systems": [{"name": name, "records": file, **system} for name, file in files.items()],
+        **{key: record[key] for key in ("code", "env", "started", "finished")},
+        **changes,
+    }

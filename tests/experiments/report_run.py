@@ -147,10 +147,11 @@ def _record(
         status, error = "error", {"type": type(problem).__name__, "message": str(problem)}
     sound = None
     if index in shown:
-        keep_sound(folder, sound_path(DIGEST, index, "mixture"), mixture, RATE)
-        keep_sound(folder, sound_path(DIGEST, index, "target"), target, RATE)
+        example = make_record(index)
+        keep_sound(folder, sound_path(example, "mixture"), mixture, RATE)
+        keep_sound(folder, sound_path(example, "target"), target, RATE)
         if status == "ok":
-            path = sound_path(DIGEST, index, system.stem)
+            path = sound_path(example, system.stem)
             sound = keep_sound(folder, path, estimate, RATE)
     scores = score(estimate=estimate, reference=target, mixture=mixture)
     step = {"name": "listen", "detail": contender.detail, "seconds": 0.012, "data": {"z": [1, 2]}}

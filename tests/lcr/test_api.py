@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import soundfile
 import torch
 
 import lcr
+from baselines.mixture import MixtureRemixer
 from lcr.api import LoadedRemixer
 from lcr.audio.core import Clip, read_audio
 from lcr.errors import AudioFileError
 from lcr.prompts.request import PromptError
 from lcr.registry import SystemOptionError, UnknownSystemError
-from lcr.remixer import Audio, Remix
+from lcr.remixer import Audio, InvalidRemixError, Remix
 from lcr.running.chunked import PreparedRemixer
 from tests.lcr.running.test_files import Scaling, recording
 
@@ -95,11 +97,42 @@ def test_prompts_are_read_as_at_the_front_door(half: LoadedRemixer, tmp_path: Pa
         (([0.0, 0.1], 8_000, "x"), "got list"),
         ((np.zeros(9, np.float32), "x"), "needs its sample rate"),
         ((Clip(audio=np.zeros((1, 9), np.float32), sample_rate=8), 8, "x"), "knows its sample"),
+        (("x.wav", 44_100), "knows its sample"),
+        ((Clip(audio=np.zeros((1, 9), np.float32), sample_rate=8), 8), "knows its sample"),
+        ((np.zeros(9, np.float32), "mute the dog", 8_000), "needs its sample rate"),
+        ((np.zeros(9, np.float32), 8_000.5, "mute the dog"), "integer"),
+        ((np.zeros(9, np.float32), 8_000, 5), "expected a prompt"),
+        ((np.zeros(9, np.float32), 8_000, "street.WAV"), "prompt comes last"),
     ],
 )
 def test_what_is_no_sound_is_refused(half: LoadedRemixer, arguments: tuple, words: str) -> None:
     with pytest.raises((TypeError, ValueError), match=words):
         half.remix(*arguments)
+
+
+def test_a_file_is_no_prompt(half: LoadedRemixer, tmp_path: Path) -> None:
+    recording(tmp_path / "a.wav", subtype="FLOAT")
+    with pytest.raises(TypeError, match="prompt comes last"):
+        half.remix_file(tmp_path / "a.wav", "mute the dog", "b.wav")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.parametrize(
+    "remix",
+    [
+        lambda x: Remix(audio=x[:, :-1]),
+        lambda x: Remix(audio=x * np.float32(np.nan)),
+        lambda x: Remix(audio=x.astype(np.float64)),
+        lambda x: x,
+    ],
+)
+def test_what_is_no_remix_is_never_handed_on(remix: Callable[[Audio], Any]) -> None:
+    class Broken(MixtureRemixer):
+        def remix(self, mixture: Audio, *_: Any, **__: Any) -> Any:
+            return remix(mixture)
+
+    with pytest.raises(InvalidRemixError):
+        LoadedRemixer(Broken()).remix(np.ones((1, 9), np.float32), 8_000, "mute the dog")
 
 
 def test_load_knows_names_and_their_options(tmp_path: Path, monkeypatch) -> None:

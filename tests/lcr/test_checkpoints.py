@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 
 from lcr.base_weights import MissingWeightsError
 from lcr.checkpoints import (
+    CONFIG_FILE,
     WEIGHTS_FILE,
     Checkpoint,
     WeightsError,
@@ -17,6 +19,7 @@ from lcr.checkpoints import (
     load_tensors,
     must_be,
     must_fit,
+    no_larger_than,
     read_state,
     states_of,
     write_checkpoint,
@@ -45,6 +48,33 @@ def test_missing_and_broken_folders_are_refused(tmp_path: Path) -> None:
     for read in (Checkpoint.read, lambda folder: read_state(folder / WEIGHTS_FILE)):
         with pytest.raises(WeightsError):
             read(tmp_path)
+
+
+def test_absurd_sizes_are_refused_before_memory_is_spent(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, {"a": torch.ones(2)}, {"net": {"layers": [3, 2_000_000]}})
+    with pytest.raises(WeightsError, match=r"net\.layers\.1 is 2000000"):
+        Checkpoint.read(tmp_path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    state = states_of(part=nn.Linear(3, 2))
+    for build in (
+        lambda: nn.Linear(100_000, 100_000),
+        lambda: nn.Sequential(*(nn.Linear(1, 1) for _ in range(10**9))),
+    ):
+        with pytest.raises(ValueError, match="2 tensors"), no_larger_than(state):
+            build()
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 200_000  # kilobytes, where 40 GB were asked for
+    with no_larger_than(state):
+        nn.Linear(3, 2)
+    nn.Linear(30, 20)
+
+
+@pytest.mark.parametrize("config", ["[]", "3", '"text"', "{", "\xff"])
+def test_a_config_that_is_no_table_is_refused(tmp_path: Path, config: str) -> None:
+    write_checkpoint(tmp_path, {"a": torch.ones(2)}, {})
+    (tmp_path / CONFIG_FILE).write_bytes(config.encode("latin-1"))
+    with pytest.raises(WeightsError):
+        Checkpoint.read(tmp_path)
 
 
 def test_tensors_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ from baselines.mixture import MixtureRemixer
 def works(*, loud: bool = False): return MixtureRemixer()
 def no_remixer(): return 3
 def fails(): raise RuntimeError("weights are missing")
+def exits(): raise SystemExit(0)
+class Mute(Exception):
+    def __str__(self): raise RuntimeError("no words")
+def mumbles(): raise Mute
 def refuses(): raise LcrError("plain words")
 number = 7
 refuses.card = MixtureRemixer.card
@@ -50,7 +54,7 @@ def distribution(folder: Path, name: str, points: dict[str, str]) -> Path:
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of an importable module on a path whose distribution registers its objects."""
     module = "lcr_registry_test_plugin"
-    targets = ("works", "no_remixer", "fails", "refuses", "number", "absent")
+    targets = ("works", "no_remixer", "fails", "refuses", "number", "absent", "exits", "mumbles")
     points = {f"zz-{t.replace('_', '-')}": f"{module}:{t}" for t in targets}
     path = distribution(tmp_path, "Plug_In.One", points | {"zz-no-module": "not_there_at_all:x"})
     (path / f"{module}.py").write_text(_MODULE)
@@ -99,6 +103,8 @@ def test_nothing_registered_says_how_to_install() -> None:
         ("zz-number", "not callable"),
         ("zz-fails", "cannot be built: RuntimeError: weights are missing"),
         ("zz-no-remixer", "built int"),
+        ("zz-exits", "cannot be built: SystemExit: 0"),
+        ("zz-mumbles", "cannot be built: Mute: "),
     ],
 )
 def test_a_broken_system_is_named_when_asked_for(plugin: str, name: str, words: str) -> None:

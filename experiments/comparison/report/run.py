@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,7 @@ from typing import Any
 from experiments.comparison.errors import RecordsError
 from experiments.comparison.records import Record, read_records
 from experiments.comparison.runner import Run
-
-SUMMARY_SCHEMA = 1
-"""Version of summary.json this page is made from; another one is refused."""
+from experiments.comparison.summaries import Summary, examples_sha256, read_summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +39,7 @@ def run_just_made(run: Run, summary: Mapping[str, Any]) -> RunFolder:
 
 def read_run(folder: Path) -> RunFolder:
     """Read a suite's folder. Raises RecordsError, saying what is missing or wrong and where."""
-    path = folder / "summary.json"
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        schema = summary["schema"]
-    except OSError as error:
-        raise RecordsError(
-            f"cannot read {path}: {error.strerror}; the report is made from a folder that "
-            "experiments/compare.py has finished"
-        ) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise RecordsError(f"{path} is not a run's summary ({type(error).__name__})") from error
-    if schema != SUMMARY_SCHEMA:
-        raise RecordsError(f"{path} has schema {schema}; this program reads {SUMMARY_SCHEMA}")
+    summary = read_summary(folder)
     records = {s["name"]: _records(folder, s["records"], summary) for s in summary["systems"]}
     return RunFolder(folder=folder, summary=summary, records=records)
 
@@ -68,16 +53,21 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _records(folder: Path, name: str, summary: Mapping[str, Any]) -> dict[int, Record]:
+def _records(folder: Path, name: str, summary: Summary) -> dict[int, Record]:
     path = inside(folder, name)
     found = {
         index: record
         for (digest, index), record in read_records(path).latest.items()
         if digest == summary["data_digest"] and index < summary["n_examples"]
     }
+    found = dict(sorted(found.items()))
     if len(found) != summary["n_examples"]:
         raise RecordsError(
             f"{path} holds {len(found)} of the summary's {summary['n_examples']} examples; "
             "start the same comparison again to complete it"
         )
-    return dict(sorted(found.items()))
+    if examples_sha256(found.values()) != summary["examples_sha256"]:
+        raise RecordsError(
+            f"{path} holds other examples than the summary is of; start the same comparison again"
+        )
+    return found

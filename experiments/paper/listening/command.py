@@ -12,6 +12,7 @@ from pathlib import Path
 
 from experiments.command import command
 from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import locked
 from experiments.paper.listening.results import read_key
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import SurveyOptions, write_survey
@@ -48,7 +49,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         server = SurveyServer(address, page=page, key=key, folder=folder)
     except (OSError, OverflowError) as error:
         raise ConfigError(f"cannot serve {arguments.survey}: {error}") from error
-    with server:
+    with locked(folder), server:
         host, port = server.server_address[:2]
         print(f"http://{host!s}:{port}/ takes results into {folder.resolve()}; Ctrl+C ends it")
         try:

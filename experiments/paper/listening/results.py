@@ -14,6 +14,7 @@ from lcr.errors import LcrError
 
 SCHEMA = 1
 """Version of the key, of results and of the table; another one is refused."""
+KEY_FILE = "key.json"
 MAX_BYTES = 262_144
 SCALES = ("faithfulness", "quality")
 RATER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -103,8 +104,6 @@ def read_results(folder: Path, key: Mapping[str, Any]) -> tuple[list[Result], di
     results: dict[str, Result] = {}
     problems: dict[str, str] = {}
     for path in sorted(folder.glob("*.json")):
-        if path.name == "key.json":
-            continue
         try:
             with path.open("rb") as file:
                 result = parse_result(file.read(MAX_BYTES + 1), key)
@@ -114,7 +113,8 @@ def read_results(folder: Path, key: Mapping[str, Any]) -> tuple[list[Result], di
         except OSError as error:
             problems[path.name] = str(error.strerror)
         except ResultError as error:
-            problems[path.name] = str(error)
+            if path.name != KEY_FILE:  # results may lie beside the survey's own key
+                problems[path.name] = str(error)
     return list(results.values()), problems
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +12,7 @@ from urllib.parse import urlsplit
 
 from experiments.comparison.errors import OutputError
 from experiments.paper.listening.results import MAX_BYTES, ResultError, parse_result
+from lcr.files import write_whole
 
 MAX_RESULTS = 10_000
 """Files the server writes at most, so that nobody fills the disk under made-up names."""
@@ -25,6 +23,8 @@ class SurveyServer(ThreadingHTTPServer):
     """Serves `page`; writes well-formed results into `folder` as RATER.json and nowhere else."""
 
     daemon_threads = True
+    request_queue_size = 256
+    """A class of raters submits at once; more would be turned away by the system itself."""
 
     def __init__(
         self, address: tuple[str, int], *, page: bytes, key: Mapping[str, Any], folder: Path
@@ -32,6 +32,8 @@ class SurveyServer(ThreadingHTTPServer):
         """Raises OSError when the address is taken, OutputError when the folder cannot be made."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            for draft in folder.glob(".*.part"):  # of a server that was killed
+                draft.unlink()
         except OSError as error:
             raise OutputError.of(folder, error) from error
         self.page, self.key, self.folder = page, key, folder
@@ -41,21 +43,12 @@ class SurveyServer(ThreadingHTTPServer):
     def save(self, rater: str, content: bytes) -> bool:
         """Write a rater's file, whole or not at all; False if there is one. Raises OSError."""
         path = self.folder / f"{rater}.json"
-        draft = self.folder / f".{secrets.token_hex(8)}.part"
-        try:
-            with open(draft, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            with self.saving:
-                # Names that differ by case only are one file on some disks: compare them so.
-                names = {p.name.lower() for p in self.folder.glob("*.json")}
-                if path.name.lower() in names or len(names) >= MAX_RESULTS:
-                    return False
-                os.replace(draft, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                draft.unlink()
+        with self.saving:
+            # Names that differ by case only are one file on some disks: compare them so.
+            names = {p.name.lower() for p in self.folder.glob("*.json")}
+            if path.name.lower() in names or len(names) >= MAX_RESULTS:
+                return False
+            write_whole(path, content)
         return True
 
 

@@ -115,7 +115,6 @@ class PaperMixtures:
             sample_rate=SAMPLE_RATE,
             clips=clips,
             groups=clips,
-            sha256=hashlib.sha256(sources.tobytes()).hexdigest(),
         )
 
     def _source(

@@ -19,8 +19,9 @@ from agents.llm.budget import Budget
 from agents.llm.chat_models import chat_model
 from agents.llm.client import LlmAgent
 from agents.systems.llm import LlmRemixer
+from experiments.comparison.answers import llm_cost
 from experiments.comparison.environment import MemoryMeter
-from experiments.comparison.systems import Outcome, ReadySystem, llm_cost, run_batch
+from experiments.comparison.systems import Outcome, ReadySystem, run_batch
 from lcr.data.mixtures import Example
 from lcr.instruction import instruction
 from lcr.prompts.generator import write_prompt
@@ -107,7 +108,6 @@ def example(stage: MadeStage) -> Example:
         sample_rate=RATE,
         clips=("a", "b", "c", "d"),
         groups=("a", "b", "c", "d"),
-        sha256="",
     )
 
 

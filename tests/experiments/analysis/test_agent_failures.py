@@ -62,7 +62,6 @@ def example(pattern: str, number: int = 0) -> Example:
         sample_rate=16_000,
         clips=tuple(f"clip{number}{i}" for i in range(4)),
         groups=("a", "b", "c", "d"),
-        sha256="0" * 64,
     )
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from baselines.mixture import MixtureRemixer
+from experiments.comparison.answers import llm_cost
 from experiments.comparison.environment import MemoryMeter
-from experiments.comparison.systems import ReadySystem, llm_cost, run_batch
+from experiments.comparison.systems import ReadySystem, run_batch
 from lcr.data.mixtures import Example
 from lcr.instruction import AudioDescription, instruction
 from lcr.prompts.generator import write_prompt
@@ -83,5 +84,4 @@ def example() -> Example:
         sample_rate=8_000,
         clips=("a", "b"),
         groups=("a", "b"),
-        sha256="",
     )

@@ -20,11 +20,15 @@ from experiments.comparison.records import (
     read_records,
     write_atomic,
 )
-from tests.experiments.record_factory import make_record
+from tests.experiments.record_factory import make_record, scores
 
 
 def record(index: int, **more: Any) -> dict[str, Any]:
     return make_record(index, prompt="Träne\n\u2028", **more)
+
+
+def failed_record(index: int) -> dict[str, Any]:
+    return record(index, status="error", error={"type": "E", "message": "no"})
 
 
 def write(path: Path, *records: dict[str, Any]) -> None:
@@ -64,7 +68,7 @@ def test_a_last_line_cut_at_any_byte_is_dropped_and_counted(tmp_path: Path) -> N
 
 def test_the_latest_line_of_a_key_wins(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    write(path, record(0, status="error"), record(1), record(0, status="ok"))
+    write(path, failed_record(0), record(1), record(0))
     latest = read_records(path).latest
     assert list(latest) == [("d", 0), ("d", 1)]
     assert latest["d", 0]["status"] == "ok"
@@ -103,8 +107,11 @@ def test_a_full_disk_leaves_the_file_as_it_was(
 
 
 def test_nan_never_gets_into_a_record(tmp_path: Path) -> None:
-    with RecordsFile(tmp_path / "a.jsonl", size=0) as file, pytest.raises(ValueError, match="JSON"):
-        file.append(record(0, metrics={"snr_db": float("nan")}))
+    with (
+        RecordsFile(tmp_path / "a.jsonl", size=0) as file,
+        pytest.raises(ValueError, match="finite"),
+    ):
+        file.append(record(0, metrics=scores(float("nan"))))
     assert (tmp_path / "a.jsonl").read_bytes() == b""
 
 
@@ -112,6 +119,49 @@ def test_an_unknown_key_or_a_wrong_type_is_refused_by_name(tmp_path: Path) -> No
     path = tmp_path / "a.jsonl"
     for change, key in (({"mood": 1}, "mood"), ({"index": "1"}, "index"), ({"audio": {}}, "audio")):
         path.write_text(json.dumps(record(0) | change) + "\n")
+        with pytest.raises(RecordsError, match=rf"line 1 .*{key}"):
+            read_records(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": {"snr_improvement_db": 1.0}},
+        {"input_metrics": {}},
+        {"metrics": scores(1.0) | {"snr_improvement_db": 9.0}},
+        {"metrics": scores(1e400)},
+        {"task": "TSEE"},
+        {"family": "jont"},
+        {"pattern": "100"},
+        {"pattern": "1X00"},
+        {"sources": []},
+        {"n_audio": 3},
+        {"index": -1},
+        {"status": "error"},
+        {"status": "okay"},
+        {"error": {"type": "E", "message": "no"}},
+        {"cost": {"wall_s": 1.0}},
+        {"cost": make_record()["cost"] | {"wall_s": -1.0}},
+        {"cost": make_record()["cost"] | {"llm_calls": 1.5}},
+        {"trace": [{"name": "x"}]},
+        {"weights": [{"id": "a"}]},
+        {"env": {}},
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused_by_file_and_line(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{json.dumps(record(0))}\n{json.dumps(record(1) | change)}\n")
+    with pytest.raises(RecordsError, match=r"a\.jsonl line 2"):
+        read_records(path)
+
+
+def test_a_record_without_any_of_its_keys_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    whole = record(0)
+    for key in whole:
+        path.write_text(json.dumps({k: v for k, v in whole.items() if k != key}) + "\n")
         with pytest.raises(RecordsError, match=rf"line 1 .*{key}"):
             read_records(path)
 

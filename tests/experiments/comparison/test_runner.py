@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,10 @@ from experiments.comparison.examples import shown_indices
 from experiments.comparison.records import comparable, read_records
 from experiments.comparison.suite import load_suite
 from lcr import registry
-from lcr.instruction import Task
+from lcr.data import mixtures
+from lcr.instruction import Instruction, Task
+from lcr.prompts.generator import Prompt
+from lcr.prompts.request import prepared
 
 DESIGN_KEYS = """
     schema suite system family uses_oracle config_digest weights data_digest example_id task
@@ -40,6 +46,7 @@ def run(
     def ran(*arguments: object, status: int = 0, out: str = "out") -> dict[str, Any]:
         folder = tmp_path / out
         command = ["--suite", str(suite), "--device", "cpu", "--out", str(folder)]
+        command += ["--isolate", "none"]  # tests look into the systems
         assert compare.main([*command, *map(str, arguments)]) == status
         summary: dict[str, Any] = json.loads((folder / "tiny" / "summary.json").read_text())
         return summary
@@ -213,6 +220,138 @@ def test_a_changed_recording_is_other_data(
     ]
     assert (second["systems"][0]["n"], second["systems"][0]["of"]) == (16, 16)
     assert run(*arguments) == second
+
+
+def test_another_wording_is_another_example_wherever_it_is(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--systems", "half", "--examples", 16)
+    before = lines(tmp_path, "half")
+    write = mixtures.write_prompt
+
+    def reworded(instruction: Instruction, rng: np.random.Generator) -> Prompt:
+        prompt = write(instruction, rng)
+        changed = instruction.task in (Task.SE, Task.TAE)
+        return replace(prompt, text=f"{prompt.text} Please!") if changed else prompt
+
+    monkeypatch.setattr(mixtures, "write_prompt", reworded)
+    summary = run("--systems", "half", "--examples", 16)
+    assert summary["n_examples"] == 16
+    again = lines(tmp_path, "half")[16:]
+    assert [r["task"] for r in again] == [r["task"] for r in before if r["task"] in ("SE", "TAE")]
+    assert all(r["prompt"].endswith("Please!") for r in again)
+    assert any("half: 2 older record(s)" in n and "prompt" in n for n in summary["notes"])
+    for example in summary["examples"]:
+        assert (tmp_path / "out" / "tiny" / example["mixture"]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"example_sha256": "0" * 64}, "the sound"),
+        ({"task": "ME"}, "task"),
+        ({"prompt": "something else"}, "prompt"),
+    ],
+)
+def test_a_record_of_another_example_is_made_again(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, change: dict[str, str], named: str
+) -> None:
+    first = run("--systems", "half", "--examples", 0)
+    (path,) = (tmp_path / "out" / "tiny").glob("half@*.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[3] |= change
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    second = run("--systems", "half", "--examples", 0)
+    assert [r["index"] for r in lines(tmp_path, "half")[16:]] == [3]
+    assert second["systems"][0]["average"] == first["systems"][0]["average"]
+    assert any(f"{named} of the example differs" in note for note in second["notes"])
+
+
+def test_an_edited_plugin_is_another_system(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, plugins: Path, monkeypatch: Any
+) -> None:
+    """Its files, its version and its defaults are part of what it is."""
+    site = tmp_path / "site"
+    shutil.copytree(plugins, site)
+    monkeypatch.syspath_prepend(str(site))
+    records = {run("--systems", "half")["systems"][0]["records"]}
+
+    def edit(path: Path, old: str, new: str) -> list[str]:
+        path.write_text(path.read_text().replace(old, new))
+        sys.modules.pop("faulty_systems", None)
+        importlib.invalidate_caches()
+        summary = run("--systems", "half")
+        records.add(summary["systems"][0]["records"])
+        return [note for note in summary["notes"] if note.startswith("half: ")]
+
+    metadata = site / "faulty_systems-1.0.dist-info" / "METADATA"
+    (note,) = edit(metadata, "Version: 1.0", "Version: 1.1")
+    assert "version: 1.0, now 1.1" in note
+    notes = edit(site / "faulty_systems.py", "self.gain)", "self.gain * 1)")
+    assert all("source_sha256: " in note for note in notes)
+    notes = edit(site / "faulty_systems.py", "gain=0.5", "gain=0.25")
+    assert all("options.gain: 0.5, now 0.25" in note for note in notes)
+    assert len(records) == 4
+    assert {r["config"]["options"]["gain"] for r in lines_of(tmp_path, records)} == {0.5, 0.25}
+
+
+def lines_of(tmp_path: Path, names: set[str]) -> list[dict[str, Any]]:
+    return [r for n in names for r in read_records(tmp_path / "out" / "tiny" / n).records]
+
+
+def test_the_front_door_reads_prompts_as_users_prompts_are(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misspelt(instruction: Instruction, rng: np.random.Generator) -> Prompt:
+        return Prompt(' "pleese remove teh rain"  ', (), mixtures.GIVEN)
+
+    monkeypatch.setattr(mixtures, "write_prompt", misspelt)
+    raw = run("--systems", "telling")["systems"][0]["records"]
+    read = run("--systems", "telling", "--front-door")["systems"][0]["records"]
+    assert raw != read
+    asked = {
+        name: {step["detail"] for r in lines_of(tmp_path, {name}) for step in r["trace"]}
+        for name in (raw, read)
+    }
+    assert asked[raw] == {' "pleese remove teh rain"  '}
+    assert prepared(' "pleese remove teh rain"  ', "test") in asked[read]
+    assert not asked[raw] & asked[read]
+
+
+def test_a_prompt_that_the_front_door_refuses_is_refused(
+    run: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mixtures, "write_prompt", lambda *_: Prompt("…", (), mixtures.GIVEN))
+    summary = run("--systems", "half", "--front-door", status=1)
+    assert summary["systems"][0]["statuses"] == {"refused": 16}
+
+
+def test_who_swallows_the_interruption_is_late_all_the_same(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    summary = run("--systems", "swallowing,half", "--set", "timeout_s=0.02", status=1)
+    assert summary["systems"][0]["statuses"] == {"timeout": 16}
+    assert summary["systems"][0]["real_time_factor"] is None
+
+
+def test_the_tables_reach_the_disk_and_any_terminal(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report is there before anything is printed, and no character is too much for a stream."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    command = ["--suite", str(suite), "--device", "cpu", "--out", str(tmp_path), "--systems"]
+    assert compare.main([*command, "mixture", "--set", 'name="Träne"']) == 0
+    assert (tmp_path / "Träne" / "report.html").is_file()
+    assert b"Tr\\xe4ne" in out.buffer.getvalue()  # type: ignore[attr-defined]
+
+    def fail(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(compare.tables, "print_tables", fail)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert compare.main([*command, "mixture", "--set", 'name="other"']) == 141
+    assert (tmp_path / "other" / "report.html").is_file()
 
 
 def test_options_are_part_of_a_systems_identity(run: Callable[..., dict[str, Any]]) -> None:

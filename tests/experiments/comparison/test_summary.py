@@ -19,6 +19,7 @@ from experiments.comparison.summary import summarize
 from experiments.comparison.systems import ReadySystem
 from experiments.comparison.table import fitted
 from lcr.remixer import OracleUse, SystemCard
+from tests.experiments.record_factory import make_record
 
 
 class Nothing:
@@ -28,25 +29,22 @@ class Nothing:
 
 
 def record(index: int, task: str, value: float | None, *, status: str = "ok") -> dict[str, Any]:
-    return {
-        "index": index,
+    whole = make_record(index)
+    return whole | {
         "task": task,
         "sources": [{"clip": f"clip{index}"}, {"clip": f"other{index // 2}"}],
         "status": status,
         "error": None if status == "ok" else {"type": "E|<i>", "message": "a\nb"},
         "metrics": {"snr_improvement_db": value},
         "input_metrics": {"snr_db": 1.0},
-        "cost": {
-            "wall_s": 1.0,
+        "cost": whole["cost"]
+        | {
             "real_time_factor": 0.1 * (index + 1),
             "peak_bytes": index,
-            "peak_device_bytes": None,
             "llm_calls": 1,
             "tokens_in": 2,
             "tokens_out": 3,
         },
-        "code": {"commit": "c", "dirty": False},
-        "env": {"torch": None, "threads": 1, "device": "cpu"},
         "started": f"2026-01-{index + 1:02d}",
         "finished": f"2026-02-{index + 1:02d}",
     }
@@ -75,8 +73,8 @@ def summary_of(
         data_digest="d",
         shown=(),
         systems=tuple(entries),
-        code={},
-        env={},
+        code={"commit": None, "dirty": None},
+        env={"python": "3.11", "torch": None, "device": "cpu", "threads": 1},
     )
     return summarize(run, not_run={})
 
@@ -97,6 +95,24 @@ def test_the_average_is_the_mean_of_the_tasks_means() -> None:
     assert a["share_improved"]["mean"] == 1.0
     assert a["real_time_factor"] == pytest.approx(0.35)
     assert a["peak_bytes"] == 5
+
+
+def test_a_failure_is_no_fast_answer_and_said_to_count_0_db() -> None:
+    worse = records(("TSE", -4.0), ("TSE", -2.0), ("ME", 0.0), ("ME", 0.0))
+    for one in worse[2:]:
+        one |= {"status": "error", "error": {"type": "E", "message": "no"}}
+        one["cost"] = one["cost"] | {"real_time_factor": 1e-6}
+    never = records(("TSE", 0.0), ("ME", 0.0))
+    for one in never:
+        one |= {"status": "error", "error": {"type": "E", "message": "no"}}
+    summary = summary_of({"a": worse})
+    (a,) = summary["systems"]
+    assert a["average_without_ovc"]["mean"] == pytest.approx(-1.5)
+    assert a["answered_mean_db"] == pytest.approx(-3.0)
+    assert a["real_time_factor"] == pytest.approx(0.15)
+    assert any("raised its average" in remark for remark in tables.remarks(summary))
+    (b,) = summary_of({"b": never})["systems"]
+    assert (b["answered_mean_db"], b["real_time_factor"], b["n"]) == (None, None, 0)
 
 
 def test_the_averages_interval_ignores_how_tasks_differ() -> None:

@@ -201,13 +201,19 @@ def test_a_run_goes_on_with_its_own_model_only(
     assert train.main(arguments) == 0
     state = tmp_path / "run" / "state.pt"
     before = state.read_bytes()
-    for change in ("model.channels=12", "model.blocks=2", 'loop.optimiser="adamw"'):
+    for change in (
+        "model.channels=12",
+        "training.duration_s=0.25",
+        "loop.rate=9e-3",
+        'loop.optimiser="adamw"',
+    ):
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
             train.main([*arguments, "--set", change])
         assert end.value.code == 2
         (line,) = capsys.readouterr().err.strip().splitlines()
         assert str(state) in line
+        assert change.partition("=")[0] in line
         assert state.read_bytes() == before
     assert train.main([*arguments, "--set", "loop.steps=3"]) == 0
     assert "resumed at step 2" in capsys.readouterr().out

@@ -49,6 +49,7 @@ def loop(
     kind: type[RemixerStage] = RemixerStage,
     network: GroundedConfig = TINY,
     loader: LoadedMixtures | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> Loop:
     torch.manual_seed(0)
     bank = ToyBank()
@@ -58,7 +59,7 @@ def loop(
         bank, split="valid", config=MixtureConfig(duration_s=0.5), seed=0, name="toy-valid"
     )
     examples = {"toy": [valid.example(i) for i in range(16)]}
-    return Loop(stage, config, folder, examples, loader=loader)
+    return Loop(stage, config, folder, examples, loader=loader, about=about)
 
 
 def train(one: Loop, budget_s: float = 1e9) -> dict[str, float]:
@@ -129,9 +130,33 @@ def test_a_state_of_another_model_or_none_at_all_is_refused(tmp_path: Path) -> N
         loop(tmp_path, network=replace(TINY, blocks=2)).resume()
     with pytest.raises(StateError, match=r"another model: a parameter of shape \(.*\), now \("):
         loop(tmp_path, network=replace(TINY, film_hidden=9)).resume()
-    one.state_path.write_bytes(one.state_path.read_bytes()[:1000])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x80\x04", 1000, [], {}, {1: 2}, {"trained": 3}])
+def test_what_is_no_state_is_refused(tmp_path: Path, content: object) -> None:
+    one = loop(tmp_path)
+    train(one, budget_s=0.0)
+    if isinstance(content, int):
+        one.state_path.write_bytes(one.state_path.read_bytes()[:content])
+    elif isinstance(content, bytes):
+        one.state_path.write_bytes(content)
+    else:
+        torch.save(content, one.state_path)
+    other = loop(tmp_path)
+    before = weights(other)
     with pytest.raises(StateError, match="is no state of a run"):
-        loop(tmp_path).resume()
+        other.resume()
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(other), strict=True))
+
+
+def test_a_run_that_was_begun_otherwise_does_not_go_on(tmp_path: Path) -> None:
+    begun = {"training": {"duration_s": 1.0}, "bank": "a"}
+    train(loop(tmp_path, about=begun), budget_s=0.0)
+    assert loop(tmp_path, about=begun).resume()
+    with pytest.raises(StateError, match=r"training\.duration_s: 1\.0, now 2\.0\)"):
+        loop(tmp_path, about=begun | {"training": {"duration_s": 2.0}}).resume()
+    with pytest.raises(StateError, match="bank: a, now nothing"):
+        loop(tmp_path, about={"training": {"duration_s": 1.0}}).resume()
 
 
 @pytest.mark.parametrize("optimiser", ["muon", "adamw"])

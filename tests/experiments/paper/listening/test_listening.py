@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import http.client
 import json
+import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,14 @@ from experiments.comparison.report.media import Clip
 from experiments.paper import table_6
 from experiments.paper.listening.analysis import mean_opinion, screen
 from experiments.paper.listening.command import main
-from experiments.paper.listening.results import Rating, Result, ResultError, parse_result, read_key
+from experiments.paper.listening.results import (
+    Rating,
+    Result,
+    ResultError,
+    parse_result,
+    read_key,
+    read_results,
+)
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import low_anchor
 from experiments.paper.runs import Options
@@ -170,6 +179,31 @@ def test_server_takes_each_rater_once_and_writes_nothing_else(server: SurveyServ
     assert [post(server, body), post(server, body), post(server, other)] == [201, 409, 201]
     assert {p.name for p in server.folder.iterdir()} == {f"{first}.json", f"{second}.json"}
     assert json.loads((server.folder / f"{first}.json").read_bytes()) == json.loads(body)
+
+
+def test_a_class_of_raters_is_saved_and_a_rater_may_be_called_key(
+    survey: Path, tmp_path: Path
+) -> None:
+    key = {**read_key(survey / "key.json"), "raters": []}
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / ".stale.part").write_text("{")
+    names = ["key", *(f"rater{number}" for number in range(239))]
+    with SurveyServer(("127.0.0.1", 0), page=b"", key=key, folder=folder) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        bodies = [json.dumps(answer(key, name)).encode() for name in names]
+        with ThreadPoolExecutor(80) as pool:
+            statuses = list(pool.map(lambda body: post(server, body), bodies))
+        server.shutdown()
+        thread.join()
+    assert statuses == [201] * len(names)
+    assert {p.name for p in folder.iterdir()} == {f"{name}.json" for name in names}
+    results, problems = read_results(folder, key)
+    assert ({r.rater for r in results}, problems) == (set(names), {})
+    shutil.copy(survey / "key.json", folder / "key.json")
+    results, problems = read_results(folder, key)
+    assert (len(results), problems) == (len(names) - 1, {})
 
 
 def test_raters_are_screened_and_the_table_stands_beside_the_papers(
