@@ -25,6 +25,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 """Where the joint models lie that ship with the program."""
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 _ANY_SIZE = 1 << 20
+_SLACK = 4
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
     # Training notes of laion-clap hold numpy's numbers, under the name that numpy 1 gave them.
@@ -143,9 +144,11 @@ def must_be(found: str, expected: str | None, what: str) -> None:
 
 @contextmanager
 def no_larger_than(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """Raise ValueError as soon as what is built holds more parameters than `tensors`, before
+    """Raise ValueError as soon as what is built holds far more parameters than `tensors`, before
     memory is spent on their values."""
-    left = {"tensors": len(tensors), "values": sum(t.numel() for t in tensors.values())}
+    # Some networks make a parameter anew while they are built.
+    values = sum(tensor.numel() for tensor in tensors.values())
+    left = {"tensors": _SLACK * len(tensors), "values": _SLACK * values}
 
     def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         if parameter is not None:

@@ -146,7 +146,7 @@ def _plain_step(step: object) -> StepRecord:
     if not isinstance(name, str) or not isinstance(detail, str) or not isinstance(data, Mapping):
         kinds = ", ".join(type(value).__name__ for value in (name, detail, data))
         raise InvalidRemixError(f"a Step has name: str, detail: str, data: a mapping; got {kinds}")
-    if seconds is not None and not (isinstance(seconds, Real) and 0 <= seconds < math.inf):
+    if seconds is not None and not (isinstance(seconds, Real) and 0 <= float(seconds) < math.inf):
         raise InvalidRemixError(f"a Step's seconds are None or 0 or more; got {seconds!r}")
     told = plain(data)
     if any(isinstance(n := told.get(key), int) and n < 0 for key in _COUNTED):

@@ -96,7 +96,7 @@ def _commands() -> dict[str, Command]:
                 command.add_arguments(
                     argparse.ArgumentParser(prog=name, description=_help_of(command))
                 )
-                if name in found or not callable(command.run) or not isinstance(command.EXTRA, str):
+                if name in found or not (callable(command.run) and command.EXTRA):
                     raise TypeError(f"{name} is there already, or is no command")
         except KeyboardInterrupt:
             raise
