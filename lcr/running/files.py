@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lcr.audio.reader import AudioFile
 from lcr.audio.streams import Source
 from lcr.audio.writer import AudioWriter, Encoding, encoding_like
-from lcr.errors import AudioFileError, LcrError
+from lcr.errors import AudioFileError, LcrError, words_of
 from lcr.files import write_whole
 from lcr.prompts.pointing import PointingError, points
 from lcr.prompts.time_range import limit_blocks
@@ -240,11 +240,13 @@ def _listen(source: Source, start_s: float, end_s: float) -> NDArray[np.float32]
 
 @contextmanager
 def _told_apart(remixer: Remixer) -> Iterator[None]:
-    """A system's own OSError, such as a network's, must not be taken for a full disk."""
+    """A system's own OSError, such as a network's, must not be taken for a full disk, and its exit
+    not for the end of all work."""
     try:
         yield
-    except OSError as error:
-        raise SystemFailedError(f"{remixer.card.name} failed: {error}") from error
+    except (OSError, SystemExit) as error:
+        problem = "it exits" if isinstance(error, SystemExit) else words_of(error)
+        raise SystemFailedError(f"{remixer.card.name} failed: {problem}") from error
 
 
 def _prepared(

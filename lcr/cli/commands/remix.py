@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 from lcr.cli.bars import Bars
 from lcr.cli.status import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_PARTIAL
-from lcr.errors import AudioFileError, LcrError
+from lcr.errors import AudioFileError, LcrError, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -270,8 +270,8 @@ def _words(job: Job, error: Exception) -> str:
     if isinstance(error, AudioFileError):
         return error.problem if error.path == job.source else str(error)
     if isinstance(error, LcrError | ValueError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+        return words_of(error)
+    return f"{type(error).__name__}: {words_of(error)}"
 
 
 def _settings(options: argparse.Namespace) -> str:

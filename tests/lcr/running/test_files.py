@@ -149,6 +149,13 @@ def test_a_full_disk_is_told_from_a_failing_system(
     with pytest.raises(SystemFailedError, match="scaling failed: no network"):
         remix_file(Offline(), source, tmp_path / "b.wav", "half")
 
+    class Exiting(Scaling):
+        def remix(self, *_: object, **__: object) -> Remix:
+            raise SystemExit(0)
+
+    with pytest.raises(SystemFailedError, match="scaling failed: it exits"):
+        remix_file(Exiting(), source, tmp_path / "b.wav", "half")
+
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
