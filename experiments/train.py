@@ -31,7 +31,7 @@ from experiments.command import (
     set_option,
 )
 from experiments.comparison.environment import resolve_device
-from experiments.comparison.errors import OutputError
+from experiments.comparison.errors import ConfigError, OutputError
 from experiments.training.recipe import about, bank_digests, build_stage, open_mixtures, validation
 from experiments.training.schema import Recipe, load_recipe
 from lcr.errors import LcrError
@@ -180,6 +180,8 @@ def export(loop: Loop, path: Path) -> None:
 def main(options: argparse.Namespace) -> int:
     """Train in this process or in several; returns the exit status."""
     recipe = load_recipe(options.recipe, options.overrides)
+    if not options.minutes > 0:
+        raise ConfigError(f"--minutes must be positive; got {options.minutes}")
     options.device = resolve_device(options.device)
     gpus = torch.cuda.device_count() if options.device == "cuda" else 0
     if options.processes is None:

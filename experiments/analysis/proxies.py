@@ -26,7 +26,7 @@ from baselines.clap.model import TextAudioModel
 from baselines.clap.wording import embed_descriptions
 from baselines.shipped import find_weights
 from experiments.command import command, option, suite_options
-from experiments.comparison.examples import Examples, build_bank, source_rows
+from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.records import write_atomic, write_json
 from experiments.comparison.suite import load_suite
 from experiments.comparison.summary import mean_interval, value_of
@@ -105,10 +105,7 @@ def measure(
     where a system cannot be built or a mixture not be made."""
     some = [examples[i] for i in examples.indices]
     rows = [(i, one) for i, one in enumerate(some) if judged(one)]
-    records: list[dict[str, Any]] = [
-        {"index": i, "task": one.instruction.task.value, "sources": source_rows(one)}
-        for i, one in rows
-    ]
+    records = [dict(examples.described(i)) for i, _ in rows]
     before = [similarity(one.mixture[None], one.sample_rate, one) for _, one in rows]
     found = {}
     for name in names:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from experiments.comparison.answers import llm_cost, plain_trace
 from experiments.comparison.environment import MemoryMeter, code_state, environment
-from experiments.comparison.errors import OutputError
+from experiments.comparison.errors import OutputError, RecordsError
 from experiments.comparison.examples import Examples, keep_sound
 from experiments.comparison.records import (
     NOT_DEFINED,
@@ -199,7 +199,10 @@ def _differs(record: Record, example: ExampleRecord) -> str:
 def _other_forms(system: ReadySystem, path: Path) -> Iterator[str]:
     """Say which records of the system there are that it was built otherwise for."""
     for other in sorted(path.parent.glob(f"{system.file_name}@*.jsonl")):
-        if records := read_records(other).records:
+        records: tuple[Record, ...] = ()
+        with contextlib.suppress(RecordsError):  # of an earlier schema, say: not this run's matter
+            records = read_records(other).records
+        if records:
             last = records[-1]
             before = {**last["config"], "weights": {w["id"]: w["sha256"] for w in last["weights"]}}
             now = {**system.config, "weights": dict(system.card.weights)}

@@ -172,6 +172,8 @@ def test_a_finished_run_is_logged(
         (("--set", "loop.stepz=3"), "did you mean 'steps'"),
         (("--set", "stage=joint", "--set", 'init={reader="/nowhere"}'), "finish that stage first"),
         (("--field", "/nowhere"), "/nowhere"),
+        (("--minutes", "nan"), "--minutes must be positive"),
+        (("--set", "training.duration_s=inf"), "training.duration_s must be a finite number"),
     ],
 )
 def test_mistakes_get_one_line_and_exit_2(
