@@ -22,7 +22,7 @@ from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import choose_range
 from lcr.remixer import Audio, Oracle, Remixer, Step, SystemCard, Understood, check_remix
 from lcr.running.chunked import mono_16k
-from lcr.running.files import FileRemix, check_pointing, remix_file
+from lcr.running.files import FileRemix, prompt_for, remix_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -148,11 +148,11 @@ class LoadedRemixer:
         timed = choose_range(read, start_s=start_s, end_s=end_s)
         if timed.only is not None:
             timed.only.within(audio.shape[1], sample_rate)  # before the work, not after it
-        check_pointing(self.card, timed.prompt, like)
+        said = prompt_for(self.card, timed.prompt, like)
         extra: dict[str, Any] = {}
         if like is not None:
             extra["like"] = _example(like, sample_rate)
-        done = self.remixer.remix(audio, sample_rate, timed.prompt, oracle=oracle, **extra)
+        done = self.remixer.remix(audio, sample_rate, said.prompt, oracle=oracle, **extra)
         check_remix(done, audio)
         remixed, trace = done.audio, done.trace
         if reading(prompt, read):
@@ -166,7 +166,7 @@ class LoadedRemixer:
             sample_rate=sample_rate,
             trace=trace,
             understood=done.understood,
-            warnings=done.warnings,
+            warnings=(*said.warnings, *done.warnings),
         )
 
     def remix_file(

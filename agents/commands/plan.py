@@ -87,7 +87,8 @@ def _as_text(read: str, timed: TimedPrompt, plan: Plan) -> str:
     lines = [f"{name:{width}}  {_words(gain)}" for name, gain in rows]
     if timed.only is not None:
         lines.append(timed.only.words() if timed.only.spared else f"only {timed.only.words()}")
-    return "\n".join([*([read] if read else []), *lines])
+    told = [step.detail for step in plan.steps if step.name == "read prompt"]
+    return "\n".join([*([read] if read else []), *told, *lines, *plan.warnings])
 
 
 def _words(gain: float) -> str:
@@ -115,4 +116,5 @@ def _as_json(
         "sources": [{"source": name, "gain": gain, "gain_db": _db(gain)} for name, gain in sources],
         "all_else": {"gain": rest, "gain_db": _db(rest)},
         "range": None if only is None else only.to_json(),
+        "absent": list(plan.absent),
     }

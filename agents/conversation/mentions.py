@@ -11,11 +11,10 @@ from agents.plan import HeardSource
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 from lcr.prompts import lexicon
 from lcr.prompts.generator.labels import PARAPHRASES, names_of
+from lcr.prompts.reading.keywords import FEMALE, MALE, styles_of
 from lcr.prompts.request import asks, sentences
 
 _BORDER = re.compile(r"[,;.!?]|\b(?:and|but|while|then|or)\b")
-_MALE = re.compile(r"\b(?:m[ae]n|males?|guys?|gentlem[ae]n|masculine|boys?|his|him|he)\b")
-_FEMALE = re.compile(r"\b(?:wom[ae]n|females?|lad(?:y|ies)|feminine|girls?|her|she)\b")
 _PERSON = re.compile(r"\b(?:speakers?|voices?|talkers?|persons?|people|individuals?|vocals)\b")
 _SEVERAL = re.compile(
     r"\b(?:both|all|every|men|women|males|females|guys|gentlemen|ladies|boys|girls|speakers|voices"
@@ -104,8 +103,8 @@ def name_of(description: Description) -> str:
 def style_of(words: str) -> dict[str, str]:
     """What `words` say of a speaker: values by attribute, of one where they name several."""
     text = words.lower()
-    gender = "F" if _FEMALE.search(text) else "M" if _MALE.search(text) else None
-    return dict(_styles(text)) | ({} if gender is None else {"gender": gender})
+    gender = "F" if FEMALE.search(text) else "M" if MALE.search(text) else None
+    return styles_of(text) | ({} if gender is None else {"gender": gender})
 
 
 def _clauses(text: str) -> list[tuple[int, str]]:
@@ -156,9 +155,9 @@ def _pattern(there: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _speakers(clause: str, start: int, heard: Sequence[HeardSource]) -> list[Mention]:
-    male, female = _MALE.search(clause), _FEMALE.search(clause)
+    male, female = MALE.search(clause), FEMALE.search(clause)
     nouns = [match for match in (male, female) if match]
-    styles = dict(_styles(clause))
+    styles = {name: value for name, value in styles_of(clause).items() if name != "gender"}
     if not nouns:
         person = _PERSON.search(clause)
         if person is None and not styles:
@@ -174,23 +173,6 @@ def _speakers(clause: str, start: int, heard: Sequence[HeardSource]) -> list[Men
         several = bool(_SEVERAL.search(clause))
         found.append(Mention(words=words, start=start + noun.start(), fits=fits, several=several))
     return found
-
-
-def _styles(clause: str) -> list[tuple[str, str]]:
-    return [
-        style
-        for style, words in lexicon.STYLE_WORDS.items()
-        if any(
-            re.search(rf"\b{re.escape(word)}\b", clause)
-            for word in (
-                *words.adjectives,
-                *words.of_person,
-                *words.of_voice,
-                *words.having,
-                *words.doing,
-            )
-        )
-    ]
 
 
 def _fits(description: Description, wanted: Mapping[str, str]) -> bool:

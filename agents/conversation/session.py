@@ -181,7 +181,7 @@ class Conversation:
             return self._add(prompt, "I hear no sources here; nothing can be changed.")
         try:
             found = self._follower.follow(words, self._state, self._last[self._at], chosen)
-        except TimeRangeError as error:
+        except (TimeRangeError, RefusedError) as error:
             return self._add(prompt, in_words(error))
         if isinstance(found, Question):
             self._question = found

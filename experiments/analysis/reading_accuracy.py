@@ -36,7 +36,7 @@ from lcr.prompts.reading.applied import Likeness, apply_reading
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.names import content_words
 
-PEOPLE = Path(__file__).parent / "audits" / "people_60.jsonl"
+PEOPLE = Path(__file__).parent / "audits" / "people.jsonl"
 WITHIN_DB, GONE_DB = 3.0, -20.0
 
 

@@ -75,8 +75,8 @@ class Reporter:
         explained = self._options.explain and outcome.remix is not None
         if explained or self._options.dry_run or not self._batch:
             self._bars.print(self._told(outcome), self._out)
-        if outcome.remix is not None and outcome.remix.understood:
-            self._bars.print(f"  {sentence(outcome.remix.understood)}", self._out)
+        if outcome.remix is not None and (told := _reading_of(outcome.remix)):
+            self._bars.print(f"  {told}", self._out)
         if explained and outcome.remix is not None:
             for step in outcome.remix.trace:
                 self._bars.print(f"  {_step(step)}", self._out)
@@ -126,7 +126,16 @@ def sentence(understood: Sequence[Understood]) -> str:
         level = "" if not one.gain_db or one.action == "keep" else f" ({one.gain_db:+.1f} dB)"
         done.setdefault(_DONE[one.action], []).append(one.words + level)
     parts = [f"{verb}: {', '.join(words)}." for verb, words in done.items()]
+    if parts and not any("everything" in one.words.lower() for one in understood):
+        parts.append("Everything else stayed.")
     return " ".join(parts) or "Changed nothing."
+
+
+def _reading_of(remix: FileRemix) -> str:
+    """How the prompt was read: what was heard of it, or what its system says of its reading."""
+    if remix.understood:
+        return sentence(remix.understood)
+    return next((step.detail for step in remix.trace if step.name == "read prompt"), "")
 
 
 def _step(step: Step) -> str:

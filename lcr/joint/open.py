@@ -35,7 +35,9 @@ from lcr.prompts.pointing import (
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.prompts.reading.relations import relation_of
 from lcr.prompts.reading.things import WHOLE
-from lcr.prompts.reading.words import action_of, refusal
+from lcr.prompts.reading.words import action_of, name_of, refusal
+from lcr.prompts.time_range import limit
+from lcr.prompts.time_words import parse_range
 from lcr.remixer import (
     Audio,
     Oracle,
@@ -114,8 +116,12 @@ class _Request:
     @property
     def says_whole(self) -> bool:
         """Whether it asks for a level of everything (else), and not for its removal."""
-        said = any(thing.kind in WHOLE for thing in self.reading.things)
-        return said and self.reading.rest_gain not in (0.0, 1.0)
+        return self.says_rest and self.reading.rest_gain not in (0.0, 1.0)
+
+    @property
+    def says_rest(self) -> bool:
+        """Whether it says itself what happens to everything (else)."""
+        return any(thing.kind in WHOLE for thing in self.reading.things)
 
     @property
     def changes_nothing(self) -> bool:
@@ -169,14 +175,18 @@ class OpenRemixer:
         example of what it calls "it" or "this sound".
 
         Raises ValueError for unusable audio, RefusedError for a prompt that asks for no remix,
-        PointingError for a time or an example that points at nothing."""
+        PointingError for a time or an example that points at nothing, TimeRangeError for a range
+        that is none."""
         check_audio(mixture, sample_rate)
+        timed = parse_range(prompt)
         listen = partial(excerpt, mixture, sample_rate)
-        ready = self.prepare(prompt, listen=listen, like=like)
+        ready = self.prepare(timed.prompt, listen=listen, like=like)
         audio = run_core(ready.core, mixture, sample_rate, ready.config)
         outcome = ready.finish()
         if outcome.unchanged:
             audio = mixture.copy()
+        elif timed.only is not None:
+            audio = limit(mixture, audio, sample_rate, timed.only)
         return Remix(
             audio=audio,
             trace=tuple(ready.trace),
@@ -349,7 +359,7 @@ class OpenRemixer:
         ]
         understood += [
             Understood(
-                words=thing.words,
+                words=name_of(thing),
                 presence="heard",
                 action=action_of(thing.gain),
                 gain_db=20 * math.log10(thing.gain) if thing.gain > 0 else None,
@@ -357,6 +367,8 @@ class OpenRemixer:
             for thing in request.reading.things
             if thing.kind in WHOLE and not request.changes_nothing
         ]
+        if request.reading.rest_gain != 1 and not request.changes_nothing and not request.says_rest:
+            understood.append(_rest(request.reading.rest_gain))
         unread = [Understood(words=w, presence="not understood") for w in request.not_understood]
         return RequestOutcome(
             unchanged=request.changes_nothing,
@@ -401,6 +413,13 @@ def _warnings(request: _Request) -> list[str]:
     if request.changes_nothing:
         found.append("The recording is as it was.")
     return found
+
+
+def _rest(gain: float) -> Understood:
+    level = 20 * math.log10(gain) if gain > 0 else None
+    return Understood(
+        words="everything else", presence="heard", action=action_of(gain), gain_db=level
+    )
 
 
 def describe(thing: NamedThing) -> str:

@@ -28,7 +28,7 @@ from lcr.nn.grounded.causal import CausalConfig, CausalRemixer
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
-from lcr.nn.reader.slots import SlotVocabulary
+from lcr.nn.reader.slots import SlotVocabulary, in_words
 from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
 from lcr.running.chunked import AdapterConfig, Core, Prepared, run_core
 
@@ -200,8 +200,9 @@ class JointRemixer:
             for name, p in zip(self.slot_names, probabilities, strict=True)
             if p > _TOLD
         }
-        words = ", ".join(told) or "nothing recognised"
-        return Step(name="read prompt", detail=words, seconds=seconds, data={"slots": told})
+        return Step(
+            name="read prompt", detail=in_words(told), seconds=seconds, data={"slots": told}
+        )
 
 
 def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:

@@ -15,6 +15,8 @@ from lcr.errors import LcrError
 
 SOUNDS = Path(__file__).parent / "sounds.csv"
 ATTRIBUTES = Path(__file__).parent / "attributes.txt"
+CASUAL = Path(__file__).parent / "casual.csv"
+KINDS = Path(__file__).parent / "kinds.csv"
 
 
 class LexiconError(LcrError):
@@ -40,16 +42,34 @@ class Lexicon:
     sounds: tuple[Sound, ...]
 
     @cached_property
+    def casual(self) -> dict[str, tuple[tuple[int, str], ...]]:
+        """What people call a sound besides, in order, though it fits others as well: "horn" is the
+        car's and the ship's."""
+        with CASUAL.open(newline="", encoding="utf-8") as file:
+            rows = ((row["name"], _list(row["words"])) for row in csv.DictReader(file))
+            return {name: tuple(enumerate(some)) for name, some in rows if name in self.by_name}
+
+    @cached_property
+    def kind_words(self) -> dict[str, str]:
+        """Other words for the broader kinds, as they ship: "critters" are "animals"."""
+        with KINDS.open(newline="", encoding="utf-8") as file:
+            return {row["words"]: row["kind"] for row in csv.DictReader(file)}
+
+    @cached_property
     def by_name(self) -> dict[str, Sound]:
         return {sound.name: sound for sound in self.sounds}
 
     @cached_property
     def by_word(self) -> dict[str, Sound]:
-        """Names and synonyms; a name goes before a synonym, an earlier row before a later one."""
+        """Names, synonyms, and casual words; a name goes before a synonym, an earlier row before a
+        later one, and of the rows that share a casual word that one which lists it first."""
         found = dict(self.by_name)
         for sound in self.sounds:
             for word in sound.synonyms:
                 found.setdefault(word, sound)
+        shared = ((at, word, name) for name, some in self.casual.items() for at, word in some)
+        for _, word, name in sorted(shared):
+            found.setdefault(word, self.by_name[name])
         return found
 
     @cached_property

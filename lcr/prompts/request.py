@@ -6,16 +6,20 @@ import re
 import unicodedata
 
 from lcr.errors import LcrError
+from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.spelling import corrected
 
+MOST_LETTERS = 1_000_000
+LONGEST_WORD = 100
+"""Letters; what is longer is no prompt."""
+_MOST_QUOTES = 8
 MOST_WORDS = 60
 """What readers surely read to the end; of longer prompts the sentences that ask are read."""
 _QUOTES = "\"'`“”„‟‘’‚«»‹›"
 _PAIRS = str.maketrans(dict.fromkeys("‘’‚", "'") | dict.fromkeys("“”„«»", '"'))
 _ASKS = re.compile(
-    r"\b(?:remov|delet|eliminat|eras|get rid|silenc|mut(?:e|ing)|take out|cut|drop|rais|increas"
-    r"|boost|amplif|turn|lower|reduc|decreas|soften|attenuat|isolat|extract|separat|keep|only|just|make"
-    r"|louder|quieter|softer|up\b|down\b|undo|redo|back\b)\w*",
+    rf"\b(?:{LESS}|{MORE}|{GONE}|turn|isolat|extract|separat|keep|only|just|make|up\b|down\b|"
+    r"undo|redo|back\b)\w*",
     re.IGNORECASE,
 )
 _FOREIGN = {
@@ -46,8 +50,10 @@ class PromptError(LcrError):
 def tidy(prompt: str) -> str:
     """`prompt` on one line, without the quotes around it and what cannot be seen.
 
-    Raises PromptError for one without words.
+    Raises PromptError for one without words, or of more than `MOST_LETTERS` letters.
     """
+    if len(prompt) > MOST_LETTERS:
+        raise PromptError(f"the prompt has {len(prompt):,} letters; say it in {MOST_WORDS} words")
     text = unicodedata.normalize("NFC", prompt).translate(_PAIRS)
     text = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
     text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cs", "Co"))
@@ -66,9 +72,11 @@ def readable(prompt: str) -> str:
     in another language, as far as its letters and commonest words tell.
     """
     text = tidy(prompt)
+    words = text.split()
+    if (longest := max(map(len, words))) > LONGEST_WORD:
+        raise PromptError(f"a word of the prompt has {longest:,} letters; write it in words")
     _check_language(text)
-    text = corrected(text)
-    return text if len(text.split()) <= MOST_WORDS else _shortened(text)
+    return corrected(text if len(words) <= MOST_WORDS else _shortened(text))
 
 
 def prepared(prompt: str, system: str) -> str:
@@ -92,10 +100,12 @@ def asks(text: str) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    while len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
+    for _ in range(_MOST_QUOTES):
+        if len(text) < 2 or text[0] not in _QUOTES or text[-1] not in _QUOTES:
+            break
         inside = text[1:-1].strip()
         if any(mark in inside for mark in (text[0], text[-1])):
-            return text  # several quotations
+            break  # several quotations
         text = inside
     return text
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from lcr.prompts.numbers import NUMBER_WORDS, NUMBERS
 from lcr.prompts.time_range import TimeRange, TimeRangeError
 
 _UNITS = (
@@ -14,13 +15,8 @@ _UNITS = (
     (r"minutes?|mins?|m", 60.0),
     (r"hours?|hrs?|h", 3600.0),
 )
-_WORDS = "one two three four five six seven eight nine ten eleven twelve"
-_NUMBERS = {word: float(value) for value, word in enumerate(_WORDS.split(), start=1)}
-_NUMBERS |= {"half a": 0.5, "half an": 0.5, "a": 1.0, "an": 1.0, "a couple of": 2.0}
-_NUMBERS |= {"fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "forty-five": 45.0}
-_NUMBERS |= {"fifty": 50.0, "sixty": 60.0, "ninety": 90.0}
-
-_WORD = "(?:" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
+_NUMBERS = NUMBERS | {"half a": 0.5, "half an": 0.5}
+_WORD = f"(?:half an?|{NUMBER_WORDS})"
 _NUMBER = rf"(?:\d+(?:\.\d+)?|\.\d+|{_WORD})"
 _UNIT = "(?:" + "|".join(pattern for pattern, _ in _UNITS) + ")"
 # "A second" is rather the second of two than a time.
@@ -175,8 +171,15 @@ def _spared(match: re.Match[str]) -> TimeRange:
 
 def _lasting(match: re.Match[str]) -> TimeRange:
     start_s = _start(match["a"])
-    end_s = start_s + (_seconds(match["span"]) or 0)
+    end_s = start_s + _length(match)
     return TimeRange(start_s=start_s, end_s=None if start_s < 0 <= end_s else end_s)
+
+
+def _length(match: re.Match[str]) -> float:
+    found = _seconds(match["span"])
+    if not found:
+        raise TimeRangeError(f'"{match[0].strip()}" is no part of a recording')
+    return found
 
 
 def _after(match: re.Match[str]) -> TimeRange:
@@ -192,13 +195,13 @@ def _is_first(match: re.Match[str]) -> bool:
 
 
 def _inside(match: re.Match[str]) -> TimeRange:
-    span = _seconds(match["span"]) or 0.0
+    span = _length(match)
     return TimeRange(end_s=span) if _is_first(match) else TimeRange(start_s=-span)
 
 
 def _outside(match: re.Match[str]) -> TimeRange:
     """After the first, or before the last."""
-    span = _seconds(match["span"]) or 0.0
+    span = _length(match)
     return TimeRange(start_s=span) if _is_first(match) else TimeRange(end_s=-span)
 
 

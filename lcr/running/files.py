@@ -21,9 +21,10 @@ from lcr.audio.writer import AudioWriter, Encoding, encoding_like
 from lcr.errors import AudioFileError, LcrError, words_of
 from lcr.files import write_whole
 from lcr.prompts.pointing import PointingError, points
+from lcr.prompts.reading.front import Plain, plainly
 from lcr.prompts.time_range import limit_blocks
 from lcr.prompts.time_words import choose_range
-from lcr.remixer import Audio, Remixer, Step, SystemCard, Understood
+from lcr.remixer import Audio, Remixer, RequestOutcome, Step, SystemCard, Understood
 from lcr.running.chunked import (
     AdapterConfig,
     AnyRateRemixer,
@@ -217,13 +218,17 @@ def _prepare(
     return replace(ready, core=core)
 
 
-def check_pointing(card: SystemCard, prompt: str, like: object) -> None:
-    """Raises PointingError where a prompt points at a sound, or comes with an example of one, and
-    the system can only be told names."""
+def prompt_for(card: SystemCard, prompt: str, like: object) -> Plain:
+    """What a system is told: joint models that have learnt plain prompts get it plainly.
+
+    Raises PointingError where a prompt points at a sound, or comes with an example of one, and
+    the system can only be told names, RefusedError for one that asks for no remix, where the system
+    would follow any."""
     if not card.points and (like is not None or points(prompt)):
         raise PointingError(
             f"{card.name} cannot be pointed at a sound, or given an example of one: say its name"
         )
+    return plainly(prompt) if card.family == "joint" and not card.points else Plain(prompt)
 
 
 def _listen(source: Source, start_s: float, end_s: float) -> NDArray[np.float32]:
@@ -252,7 +257,19 @@ def _told_apart(remixer: Remixer) -> Iterator[None]:
 def _prepared(
     remixer: Remixer, source: Source, prompt: str, like: NDArray[np.float32] | None
 ) -> Prepared:
-    check_pointing(remixer.card, prompt, like)
+    said = prompt_for(remixer.card, prompt, like)
+    ready = _ready(remixer, source, said.prompt, like)
+
+    def finish() -> RequestOutcome:
+        outcome = ready.finish()
+        return replace(outcome, warnings=(*said.warnings, *outcome.warnings))
+
+    return replace(ready, finish=finish)
+
+
+def _ready(
+    remixer: Remixer, source: Source, prompt: str, like: NDArray[np.float32] | None
+) -> Prepared:
     if remixer.card.points and isinstance(remixer, PointedRemixer):
         return remixer.prepare(prompt, listen=partial(_listen, source), like=like)
     if isinstance(remixer, PreparedRemixer):

@@ -1,4 +1,4 @@
-"""Prompts for the offline planner to learn from: richer in words than `lcr.prompts.generator`,
+"""Prompts for readers to learn from: richer in words than `lcr.prompts.generator`,
 whose prompts the suites and the other checkpoints hold to, but built of the same phrases."""
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from functools import lru_cache
 import numpy as np
 
 from agents.planners.sentences.clauses import Clause, list_of, say
-from agents.planners.sentences.noise import roughen
 from agents.planners.sentences.sounds import Sound, sounds
 from agents.planners.sentences.speakers import speaker_phrase
-from agents.planners.sentences.words import options
 from lcr.instruction import (
     STYLE_ATTRIBUTES,
     Action,
     AudioDescription,
-    Description,
     Instruction,
     SpeechDescription,
     instruction,
@@ -26,8 +23,8 @@ from lcr.instruction import (
     tell_apart,
 )
 from lcr.prompts import lexicon
-from lcr.prompts.generator import Phrase, Prompt, write_prompt
-from lcr.prompts.generator.examples import random_instruction, random_speaker
+from lcr.prompts.generator import Phrase, Prompt
+from lcr.prompts.generator.examples import random_speaker
 from lcr.prompts.generator.phrases import (
     Attributes,
     Dice,
@@ -37,50 +34,7 @@ from lcr.prompts.generator.phrases import (
 )
 from lcr.prompts.generator.writer import ISOLATING_FORMS
 
-_OTHER_GENERATOR = 0.2
 _COMPOSITIONS = ((2, 2),) * 14 + ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (0, 2), (2, 0))
-_LEFT_OUT = 0.06
-_SMALL_TALK = options(
-    "good morning, what time is it?, play the recording, thank you very much, how does it sound?, "
-    "leave everything as it is, do nothing, open the file"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannerExample:
-    """A prompt, an inventory, and what the prompt asks of each source and of all else.
-
-    The inventory may lack sources that the prompt names, as a listener's may."""
-
-    prompt: str
-    descriptions: tuple[Description, ...]
-    actions: tuple[Action, ...]
-    rest: Action
-
-
-def draw_example(rng: np.random.Generator) -> PlannerExample:
-    """One random example; its sources come in random order."""
-    dice = Dice(rng)
-    if dice.chance(_OTHER_GENERATOR):
-        asked = random_instruction(rng, unknown=0.1)
-        prompt = write_prompt(asked, rng)
-    else:
-        asked, prompt = draw_prompt(rng)
-    sources = list(zip(asked.descriptions, asked.actions, strict=True))
-    rest = unnamed_action(prompt)
-    text = prompt.text
-    if dice.chance(0.01):
-        text = dice.pick(_SMALL_TALK)
-        sources, rest = [(d, Action.KEEP) for d, _ in sources], Action.KEEP
-    if len(sources) > 2 and dice.chance(_LEFT_OUT):
-        sources.pop(dice.pick(range(len(sources))))
-    sources = dice.shuffled(sources)
-    return PlannerExample(
-        prompt=roughen(text, dice),
-        descriptions=tuple(d for d, _ in sources),
-        actions=tuple(a for _, a in sources),
-        rest=rest,
-    )
 
 
 def unnamed_action(prompt: Prompt) -> Action:

@@ -164,13 +164,17 @@ def _through_devices(options: argparse.Namespace, timer: Timer) -> None:
 
 def _prompt(line: str) -> str:
     """Raises LcrError for one that cannot be read or gives a time range."""
+    from lcr.prompts.reading.front import plainly
     from lcr.prompts.request import prepared
     from lcr.prompts.time_words import parse_range
 
     read = prepared(line, "lcr-live")
     if parse_range(read).only is not None:
         raise LcrError("live sound has no beginning and no end; leave out when, or use lcr remix")
-    return read
+    said = plainly(read)
+    for lost in said.warnings:
+        print(f"warning: {lost}", file=sys.stderr)
+    return said.prompt
 
 
 def _steer(remixer: StreamingRemixer, line: str) -> None:

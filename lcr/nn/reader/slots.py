@@ -7,6 +7,7 @@ from text alone (hundreds of prompts a second), and then both together through t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,38 @@ from lcr.prompts.generator import Prompt
 _SCOPES = ("all_speech", "all_audio", "everything", "everything_else")
 _ROWS = tuple(Action)
 REMOVE_UNNAMED = "remove what is not named"
+_DOING = {
+    Action.REMOVE: "Removing",
+    Action.KEEP: "Keeping",
+    Action.UP: "Turning up",
+    Action.DOWN: "Turning down",
+}
+_PLAIN = {
+    "all_speech": "all voices",
+    "all_audio": "all but the voices",
+    "everything_else": "everything else",
+    "speech": "a voice",
+    "gender=F": "female",
+    "gender=M": "male",
+}
+
+
+def in_words(names: Iterable[str]) -> str:
+    """For a person, what filled slots state: "Removing: dog barking. Everything else stays." """
+    found: dict[Action, list[str]] = {}
+    isolates = False
+    for name in names:
+        if name == REMOVE_UNNAMED:
+            isolates = True
+            continue
+        letter, _, column = name.partition(" ")
+        style, _, value = column.partition("=")
+        words = _PLAIN.get(column, f"{value} {style}" if value else column)
+        found.setdefault(Action(letter), []).append(words)
+    parts = [f"{_DOING[action]}: {', '.join(words)}." for action, words in found.items()]
+    if not any("everything" in words or "everything else" in words for words in found.values()):
+        parts.append(f"Everything else {'goes' if isolates else 'stays'}.")
+    return " ".join(parts) if found or isolates else "I found nothing in it that I know."
 
 
 @dataclass(frozen=True)

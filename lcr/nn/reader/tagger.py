@@ -168,6 +168,9 @@ class SpanTagger(nn.Module):
             if kind == "voice":
                 styles = _styles(self.style(logits.state[row, inside].mean(0)).float())
             spans.append(Span(start, stop, kind, action, styles))
+        read_to = max((stop for _, stop in offsets), default=0)
+        if text[read_to:].strip():  # longer than is read
+            odd.append((read_to, len(text)))
         return Tagging(
             tuple(spans),
             RESTS[int(logits.rest[row].argmax())],

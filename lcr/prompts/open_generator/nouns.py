@@ -11,7 +11,6 @@ from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.generator.phrases import Dice, speaker_words
 from lcr.prompts.open_generator import tables
 from lcr.prompts.open_generator.frames import words
-from lcr.prompts.reading.names import KIND_WORDS
 from lcr.prompts.reading.things import Kind
 
 
@@ -176,7 +175,7 @@ def _rows(held_out: bool | None) -> tuple[Sound, ...]:
 
 @lru_cache
 def _kinds() -> tuple[str, ...]:
-    return (*load_lexicon().by_hypernym, *KIND_WORDS)
+    return (*load_lexicon().by_hypernym, *load_lexicon().kind_words)
 
 
 def _strange(dice: Dice) -> str:

@@ -32,28 +32,13 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
+from lcr.prompts.numbers import NUMBER_WORDS, NUMBERS
+
 Direction = Literal["up", "down"]
 
 PAPER_DB = 20 * math.log10(2)
 """Up and down as the paper has them, 6.02 dB."""
 
-_WORDS = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-)
-_ONES = _WORDS.split()
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-NUMBERS: dict[str, float] = {word: float(n) for n, word in enumerate(_ONES, start=1)}
-NUMBERS |= {word: 10.0 * n for n, word in enumerate(_TENS, start=2)}
-NUMBERS |= {
-    f"{ten}{mark}{one}": NUMBERS[ten] + NUMBERS[one]
-    for ten in _TENS
-    for one in _ONES[:9]
-    for mark in "- "
-}
-NUMBERS |= {"a": 1.0, "an": 1.0, "a couple of": 2.0, "a few": 3.0, "a hundred": 100.0}
-NUMBERS |= {"one hundred": 100.0, "hundred": 100.0, "a thousand": 1000.0}
-"""Numbers in words."""
 _PARTS = {
     "half": 1 / 2,
     "third": 1 / 3,
@@ -84,9 +69,8 @@ _ONLY_DOWN: tuple[tuple[str, float], ...] = (
     (r"into the background", 12.0),
 )
 
-_NUMBER_WORDS = "|".join(sorted(NUMBERS, key=len, reverse=True))
-_NUMBER = rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?|\.\d+|{_NUMBER_WORDS})"
-_PART = rf"(?:(?P<count>\d+|{_NUMBER_WORDS})[ -])?(?P<part>{'|'.join(_PARTS)})s?"
+_NUMBER = rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?|\.\d+|{NUMBER_WORDS})"
+_PART = rf"(?:(?P<count>\d+|{NUMBER_WORDS})[ -])?(?P<part>{'|'.join(_PARTS)})s?"
 _PERCENT = r"(?:%|percent\b|per cent\b)"
 _LEVEL = r"(?:volume|level|loudness|amplitude|gain)"
 _OF = rf"(?: as (?P<how>\w+)| (?:of )?(?:its|their|the|his|her) (?:\w+ )?{_LEVEL}| {_LEVEL}\b)"
@@ -105,6 +89,11 @@ def _number(text: str) -> float:
 
 def _share(match: re.Match[str]) -> float:
     return _number(match["count"] or "one") * _PARTS[match["part"]]
+
+
+def _part(match: re.Match[str], _: Direction) -> float:
+    share = _share(match)
+    return 1 / share if share and _is_quiet(match) else share
 
 
 def _changed_by(share: float, direction: Direction) -> float:
@@ -148,7 +137,7 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         ),
         (rf"\b(?:to|at) {_ABOUT}{_NUMBER} ?{_PERCENT}", lambda m, _: _number(m["n"]) / 100),
         (rf"(?<!\w){_NUMBER} ?{_PERCENT}", lambda m, d: _changed_by(_number(m["n"]) / 100, d)),
-        (rf"\b{_PART}{_OF}", lambda m, _: 1 / _share(m) if _is_quiet(m) else _share(m)),
+        (rf"\b{_PART}{_OF}", _part),
         (rf"\b(?:to|in) {_ABOUT}{_PART}\b", lambda m, _: _share(m)),
         (rf"\bby {_ABOUT}{_PART}\b", lambda m, d: _changed_by(_share(m), d)),
         (rf"^{_PART}$", lambda m, d: _changed_by(_share(m), d)),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.instruction import STYLE_VALUES, AudioDescription, Description, SpeechDescription
-from lcr.prompts.reading.names import content_words, look_up, stem
+from lcr.prompts.reading.names import broader, content_words, is_called, look_up, stem
 from lcr.prompts.reading.things import NamedThing, Reading
 
 Related = Callable[[str, Sequence[int]], Sequence[int]]
@@ -108,12 +108,13 @@ def denoted(
         best = max(scores, default=-1.0)
         return tuple(i for i, s in zip(speech, scores, strict=True) if s == best and best >= 0)
     labels = [d.label for d in described if isinstance(d, AudioDescription)]
-    if thing.hypernym is not None:
-        members = [
-            i for i, label in zip(sounds, labels, strict=True) if _is_a(label, thing.hypernym)
-        ]
-        if members:
-            return tuple(members)
+    called = [i for i, label in zip(sounds, labels, strict=True) if _is_called(label, thing.words)]
+    if called:
+        return tuple(called)
+    if (kind := thing.hypernym or broader(thing.words)) is not None:
+        members = [i for i, label in zip(sounds, labels, strict=True) if _is_a(label, kind)]
+        if members or kind == "vocals":  # where nobody sings, voices are vocals
+            return tuple(members or speech)
     scores = [sound_score(thing, label, likeness) for label in labels]
     best = max(scores, default=0.0)
     return tuple(i for i, s in zip(sounds, scores, strict=True) if s == best and best >= least)
@@ -134,6 +135,11 @@ def sound_score(thing: NamedThing, label: str, likeness: Likeness | None = None)
         alike = likeness(" ".join(content_words(thing.words)), label)
         score = max(score, alike) + 0.1 * alike
     return score
+
+
+def _is_called(label: str, words: str) -> bool:
+    row = look_up(label)
+    return row.whole and row.sound is not None and is_called(row.sound, words)
 
 
 def _is_a(label: str, hypernym: str) -> bool:

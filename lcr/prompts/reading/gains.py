@@ -20,8 +20,10 @@ _BORDER = re.compile(
 )
 _TOO_MUCH = re.compile(r"\b(?:too|so|that|how|very) much\b|\bno (?:longer|more)\b", re.IGNORECASE)
 _SIGNED = re.compile(
-    r"[-+−] ?\d|\bminus |\bplus \d|\b(?:to|at) (?:about |around |roughly |the )?(?:\d|max|eleven)|"
-    r"\bfull (?:volume|blast)|(?:times|twice|half|third|quarter|double) (?:as )?(?:loud|quiet|soft)"
+    r"[-+−] ?\d|\bminus |\bplus \d|\bfull (?:volume|blast)|"
+    r"\b(?:to|at) (?:about |around |roughly |the )?(?:\d|max|eleven)|"
+    r"\b(?:to|at) (?:a |one )?(?:half|third|quarter|fifth|tenth)\b|"
+    r"(?:times|twice|half|third|quarter|double) (?:as )?(?:loud|quiet|soft)"
 )
 """Amounts that say themselves which way they go."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from lcr.instruction import Action
 from lcr.prompts import lexicon
+from lcr.prompts.cues import LOWER, RAISE, REMOVE
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
 
 _REMOVE, _KEEP, _UP, _DOWN = Action.REMOVE, Action.KEEP, Action.UP, Action.DOWN
@@ -24,18 +25,10 @@ _LEADING: dict[str, str] = {
     "ONLY": r"isolat\w*|extract\w*|separat\w*|singl\w+ out|pull(?:ing)? out|pick(?:ing)? out|solo|"
     r"(?:keep|leav|retain|preserv|play|want)\w*(?: to hear)? (?:only|just|nothing but)|"
     r"(?:only|just) (?:keep|want|care about|need|leave)\w*(?: to hear)?|just|only|nothing but",
-    "REMOVE": r"remov\w*|delet\w*|eliminat\w*|eras\w*|get(?:ting)? rid of|silenc\w*|mut(?:e|ing)|"
-    r"tak(?:e|ing) out|cut out|cut|drop|discard|exclud\w*|filter(?:ing)? out|filter|strip(?: out)?"
-    r"|kill|wip\w+(?: out)?|edit(?:ing)? out|clear out|throw\w*(?: out)?|omit\w*|los(?:e|ing)|"
-    r"turn(?:ing)? off|do away with|without|no more|no|don'?t want(?: to hear)?",
-    "UP": r"turn(?:ing)? up|rais\w+|increas\w+|boost\w*|amplif\w+|crank\w*(?: up)?|pump up|"
-    r"bump up|bring\w* up|elevat\w+|enhanc\w+|lift|intensif\w+|strengthen|doubl(?:e|ing)(?! bass)|"
-    r"louder(?= (?!please|than|and|now)\w)|"
+    "REMOVE": rf"{REMOVE}|without|no more|no|don'?t want(?: to hear)?",
+    "UP": rf"{RAISE}|louder(?= (?!please|than|and|now)\w)|"
     r"more(?! than| prominent| audible)|add(?= \d)|can(?:no|')?t hear|can (?:hardly|barely) hear",
-    "DOWN": r"turn(?:ing)? down|lower(?!-)|lowering|reduc\w+|decreas\w+|ton(?:e|ing) down|"
-    r"dial(?:ing)? (?:down|back)|bring\w* down|soften\w*|dampen\w*|quieten\w*|quiet down|"
-    r"attenuat\w+|diminish\w*|lessen\w*|halv(?:e|ing)|hush|weaken|duck|"
-    r"(?:quieter|softer)(?= (?!please|than|and|now)\w)|less|too much|"
+    "DOWN": rf"{LOWER}|duck|(?:quieter|softer)(?= (?!please|than|and|now)\w)|less|too much|"
     r"over(?= the)|take(?= \S+ d)|turn(?= .* to \d)|drowned(?: out)? by",
     "KEEP": r"keep\w*|retain\w*|preserv\w*|leav(?:e|ing)",
 }
@@ -56,15 +49,20 @@ _CUE = re.compile(
 _BORDER = re.compile(
     r",|;|\.(?:\s|$)|\?|!|\band\b|\bas well as\b|\bplus\b|\balong with\b|\bthen\b|\bwhile\b"
 )
-_MALE = re.compile(r"\b(?:man|male|guy|gentleman|masculine|boy|him|his|he|grandfather|father)\b")
-_FEMALE = re.compile(r"\b(?:woman|female|lady|feminine|girl|her|she|grandmother|mother)\b")
+MALE = re.compile(
+    r"\b(?:m[ae]n|males?|guys?|gentlem[ae]n|masculine|boys?|him|his|he|(?:grand)?fathers?)\b"
+)
+FEMALE = re.compile(
+    r"\b(?:wom[ae]n|females?|lad(?:y|ies)|feminine|girls?|her|she|(?:grand)?mothers?)\b"
+)
 _PERSON = re.compile(
     r"\b(?:speaker|voice|talker|person|individual|presenter|narrator|speech|teacher|him|her|host)\b"
 )
+_NAMED = re.compile(rf"{MALE.pattern}|{FEMALE.pattern}|{_PERSON.pattern}")
 _ALL_SPEECH = re.compile(
-    r"\b(?:both|all|two|every\w*|any)\b.*\b(?:speak|voice|talk|people|men|women)|"
+    r"\b(?:both|all|two|every\w*|any)\b.*\b(?:speak|voice|talk|people)|"
     r"^(?:the |both |all |two )*(?:voices|speakers|talkers|people|speech|talking|dialogue|"
-    r"conversation|men|women)$"
+    r"conversation)$"
 )
 _ALL_SOUNDS = re.compile(
     r"\bbackground(?! (?:voice|sing|vocal))|^(?:the |all )*noises?$|\bnon-speech\b|"
@@ -79,23 +77,29 @@ _EVERYTHING = re.compile(
     r"^(?:the )?volume$|^all$|^(?:it|this)$"
 )
 _LEVELS = {
-    "low": "low|deep|slow|subdued|little|weak|calm",
-    "normal": "normal|regular|average|standard|typical|usual|moderate|medium|ordinary",
-    "high": "high|fast|rapid|quick|brisk|lively|strong|intense|lots of",
+    "low": "low|lower|deep|bass|slow|sluggish|leisurely|languid|unhurried|subdued|little|weak|calm|"
+    "minimal|diminished|reduced|mellow|relaxed|laid-back|tranquil|serene|low-key",
+    "normal": "normal|regular|average|standard|typical|usual|moderate|medium|ordinary|common",
+    "high": "high|higher|elevated|fast|rapid|quick|swift|brisk|frenetic|lively|vibrant|spirited|"
+    "vigorous|strong|intense|exuberant|heightened|lots of",
 }
 _MEASURES = {
-    "pitch": "pitch(?:ed)?|ton(?:e|ed)|register|voiced?|vocal range",
-    "tempo": "paced?|speed|tempo|rate",
-    "energy": "energy|vigou?r|power|enthusiasm|intensity",
+    "pitch": "pitch(?:ed)?|ton(?:e|ed)|register|voiced?|vocal range|frequency|timbre|intonation",
+    "tempo": "paced?|speed|tempo|rate|cadence",
+    "energy": "energy|vigou?r|power|enthusiasm|intensity|vitality|vibe|liveliness|dynamism|"
+    "strength|vibrancy|excitement|animation|demeanou?r",
 }
 _SAID = {
-    (measure, level): re.compile(rf"\b(?:{words})[- ](?:\w+[- ])?(?:{nouns})\b")
+    (measure, level): re.compile(
+        rf"\b(?:{words})[- ](?:(?:level|amount|degree|sense)s? of |\w+[- ])?(?:{nouns})\b"
+    )
     for measure, nouns in _MEASURES.items()
     for level, words in _LEVELS.items()
 }
 _FROM = re.compile(r"\bfrom (?:the|every|all)\b")
 _EDGE = (
-    r"please|thanks|thank you|now|for me|completely|entirely|a bit|a little|a lot|a touch|slightly|"
+    r"please|thanks|thank you|now|additionally|furthermore|the (?:sound|noise|audio) level of|"
+    r"for me|completely|entirely|a bit|a little|a lot|a touch|slightly|"
     r"much|way|the volume of|the level of|the loudness of|volume of|level of|of|to|in|from|make|"
     r"bring|turn|get|set|have|want|i|i'd|like|would|could|can|you|be|is|are|it|was|should|need|"
     r"needs|let|me|hear|at|the|a|an|some|any|my|this|that|these|those|so|also|just|go|take|put|by|"
@@ -129,6 +133,13 @@ class KeywordTagger:
         return [_tag(text) for text in texts]
 
 
+def only_styles(words: str) -> bool:
+    """Whether lower-case `words` say how somebody speaks, but not who: "average enthusiasm"."""
+    return not _NAMED.search(words) and any(
+        match.end() == len(words) for said in _SAID.values() for match in said.finditer(words)
+    )
+
+
 def styles_of(words: str) -> dict[str, str]:
     """The speaking styles that lower-case `words` state by the commonest words for them."""
     found = gender_of(words)
@@ -144,7 +155,7 @@ def styles_of(words: str) -> dict[str, str]:
 
 def gender_of(words: str) -> dict[str, str]:
     """The style "gender", where lower-case `words` are of one alone."""
-    male, female = bool(_MALE.search(words)), bool(_FEMALE.search(words))
+    male, female = bool(MALE.search(words)), bool(FEMALE.search(words))
     return {"gender": "M" if male else "F"} if male != female else {}
 
 
@@ -159,11 +170,11 @@ def kind_of(words: str) -> Kind:
     from lcr.prompts.reading.names import look_up
 
     found = look_up(words)
-    if found.whole and not re.search(r"\b(?:speech|voices?|speakers?|talking)$", words):
+    if found.whole and not re.search(r"\b(?:speech|voices?|speakers?|talking|speaking)$", words):
         return "sound"
     if _ALL_SPEECH.search(words):
         return "all_speech"
-    voice = _MALE.search(words) or _FEMALE.search(words) or _PERSON.search(words)
+    voice = MALE.search(words) or FEMALE.search(words) or _PERSON.search(words)
     return "voice" if voice else "sound"
 
 

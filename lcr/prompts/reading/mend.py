@@ -6,71 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from lcr.instruction import Action
+from lcr.prompts.reading.keywords import kind_of, only_styles, styles_of
 from lcr.prompts.reading.names import look_up
+from lcr.prompts.reading.negation import CHANGE, CLAUSE_END, corrected, doubts, negated
 from lcr.prompts.reading.things import Span
 
-_LESS = (
-    r"(?:turn(?:ed|ing)? down|low?er(?:ed|ing)?|reduc\w+|decreas\w+|soft(?:er|en\w*)|quiet\w*|"
-    r"ton(?:e|ed|ing) down|weaken\w*|less loud)"
-)
-_MORE = (
-    r"(?:turn(?:ed|ing)? up|rais\w+|increas\w+|boost\w*|amplif\w+|louder|emphasi[sz]\w+|"
-    r"crank\w* up|more prominent)"
-)
-_GONE = (
-    r"(?:remov\w+|delet\w+|mut(?:e|ed|ing)|silenc\w+|cut(?:ting)?|drop\w*|eras\w+|los(?:e|ing)|"
-    r"kill\w*|gone|tak(?:e|ing|en) out|get(?:ting)? rid of|filter\w*(?: out)?|disappear|go away)"
-)
-_ANY = r"(?:touch\w*|chang\w+|alter\w*|affect\w*|modif\w+|harm\w*|damag\w+|mess(?:ing)? with)"
-VERBS = {Action.DOWN: _LESS, Action.UP: _MORE, Action.REMOVE: _GONE}
-_CHANGE = rf"(?:{_LESS}|{_MORE}|{_GONE}|{_ANY}|tak(?:e|ing)|turn(?:ing)?|mak(?:e|ing)|let(?:ting)?)"
-_NOT = (
-    r"(?:do not|don'?t|dont|never|no need to|need ?n[o']t|(?:do not|don'?t) (?:need|have) to|"
-    r"must ?n[o']t|not to|without|instead of|rather than|should(?: not|n'?t) have|"
-    r"(?:didn'?t|did not|never) (?:ask|say|want|tell|mean)\w*(?: (?:you|anyone))? to)"
-)
-_NEGATED = re.compile(
-    rf"\b{_NOT}(?: (?:you dare|ever|please|want (?:you|anyone|us) to|want to|completely))*"
-    rf" (?P<verb>{_CHANGE})\b"
-)
-"""What shall not be done; the things behind it, up to the end of the clause, are kept."""
-_UNWANTED = re.compile(
-    r"\b(?:do not|don'?t|didn'?t|did not|never|wouldn'?t) want (?!to hear|to have)"
-    r"(?P<what>[^,.;]*?) (?:to be |to get |to |being |any )*"
-    rf"(?P<verb>{_LESS}|{_MORE}|{_GONE}|{_ANY})"
-)
-_SPARED = re.compile(
-    r"\b(?:should|must|may|need|ought)(?: not|n'?t)(?: to)? (?:(?:be|get|become|have|any) )*"
-    rf"(?:{_LESS}|{_MORE}|{_GONE}|{_ANY}|go)\b"
-)
-"""What is said not to happen to the thing before it."""
-_OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")
-_CLAUSE_END = re.compile(
-    r"[.;!?:]|\b(?:but|just|instead|only|rather|although|because|while)\b|"
-    rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|{_CHANGE})|\band (?:please )?{_CHANGE}"
-)
-_NEGATION = re.compile(r"\b(?:not|never|neither|nor|nobody|none)\b|n't\b")
-_HARMLESS = re.compile(
-    r"\b(?:can(?:no|'?)t|could(?: not|n't)|why (?:not|don't you)|(?:don't|do not|doesn't) (?:\w+ )?"
-    r"(?:want|need|like|mind|care|know|worry|forget|hesitate|bother|belong|miss|understand|hear|"
-    r"keep|leave|stand|have)|not (?:so|too|that|very|much|only|sure|loud|clear|enough|a)|"
-    r"(?:is|are|was|were|am)(?: not|n't)|(?:but|and|if|or|rather|would|i'd) not|"
-    r"would(?:n't| not)|should(?: not|n't) (?:be|stay|remain)|not (?:be|hear)|not [a-z]+ing|"
-    r"nobody|none|has(?:n't| not)|have(?:n't| not))\b"
-)
-_CORRECTION = re.compile(
-    r"\b(?:no,? wait|wait,? no|(?:no,? )?scratch that|i mean(?:t)?|or rather|or better|no,? sorry|"
-    r"sorry,? (?:no|i meant?)|actually,? no|make that|correction|hang on|on second thoughts?|oops|"
-    r"er+m?|(?<=[,.-] )(?:hmm?,? )?(?:no|sorry)(?=,))\b[,.:;!\s]*(?:no\b[,.\s]*)?"
-)
-_AGAIN = re.compile(
-    r"(?:just |only |rather |instead |then |please )*"
-    rf"(?P<lead>{_LESS}|{_MORE}|{_GONE}|turn|make|take|bring|keep|leave)? ?"
-    rf"(?:it|them|that|this|these)?\b ?(?P<trail>up|down|out|{_LESS}|{_MORE}|{_GONE})?"
-    r"(?: instead| completely| a bit)*\s*[.!?]*$"
-)
 _BACK = re.compile(
     r"^(?:both|all(?: (?:two|three|four|of))?|each|every|the (?:two|three|four)|they|them|these|"
     r"those)"
@@ -82,24 +25,74 @@ _NOT_THINGS = re.compile(
     r"(?:recordings?|audio(?: file)?s?|file|clip|track|soundtrack|mix(?:ture)?|instructions?|take|"
     r"nothing|neither|none|anything)$"
 )
+_LINK = (
+    r"(?: (?:is|are|was|were|sounds?|seems?|gets?|should|must|could|can|needs?|has|have|ought|to|"
+    r"be|comes?|get|a|bit|little|much|far|way|just|really|slightly|also|both|all)){0,6}"
+)
 _BESIDE = {
     Action.REMOVE: (
-        r"(?:no|no more|without(?: the| any)?)",
-        r"(?:out|off|gone|removed|muted|away)",
+        r"(?:no|no more|without(?: the| any)?|bye bye|away with(?: the)?|enough(?: of the)?)",
+        r"(?:out|off|gone|removed|muted|away|go(?! (?:quiet|loud))|doing my head in|"
+        r"driving (?:me|us) \w+|getting on (?:my|our) nerves)",
     ),
-    Action.DOWN: (r"(?:less|quieter|softer)(?: of the| of)?", r"(?:down|quieter|softer|less loud)"),
-    Action.UP: (r"(?:more|louder)(?: of the| of)?", r"(?:up|louder|more prominent)"),
+    Action.DOWN: (
+        r"(?:less|quieter|softer)(?: of the| of)?",
+        r"(?:down|quieter|softer|lower|less loud|go(?:es)? quiet\w*|"
+        r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|deafening|overwhelming)",
+    ),
+    Action.UP: (
+        r"(?:more|louder)(?: of the| of)?",
+        r"(?:up|louder|higher|more prominent|go(?:es)? loud\w*|stands? out|shine|come through|"
+        r"too (?:quiet|soft|faint|weak|distant))",
+    ),
 }
+_KEPT = re.compile(r"\b(?:keep|leav|isolat|extract|separat|only|just|but|except|apart)\w*\b")
 _LEAD = {
-    a: re.compile(rf"(?:^|[\s,;.!])(?<!not )(?<!n't ){lead} $") for a, (lead, _) in _BESIDE.items()
+    action: re.compile(rf"(?:^|[\s,;.!])(?<!not )(?<!n't ){lead} $")
+    for action, (lead, _) in _BESIDE.items()
 }
 _TRAIL = {
-    a: re.compile(
-        rf"(?: (?:a bit|a little|much|slightly|please))? {trail}\b"
-        r"(?!-| (?:the|of|my|that|a|there)\b)"
-    )
+    a: re.compile(rf"{_LINK} {trail}\b(?!-| (?:the|of|my|that|a|there|than)\b)")
     for a, (_, trail) in _BESIDE.items()
 }
+_BUT_NOT = re.compile(r",? (?:but )?(?:not|never) (?:the |a |an |my |that |any )?")
+_UNHEARD = re.compile(
+    r"\b(?:can(?:no|'?)t|cannot|(?:barely|hardly|scarcely)|hard to|difficult to|impossible to|"
+    r"nobody (?:can|will)|no one (?:can|will))(?: \w+)? (?:hear|understand|make out|follow|catch)\b"
+)
+_UNDER = re.compile(
+    r"\b(?:over|because of|due to|through|with|next to|behind|above|under|in|by|for all)\b"
+)
+_DROWNED = re.compile(
+    r"\b(?:is|are|gets?|being) (?:\w+ )?(?:drowned(?: out)?|lost|buried|masked|covered|swallowed|"
+    r"overpowered)\b"
+)
+_DROWNS = re.compile(
+    r"^ (?:is |are |just |completely |(?:did|does|do|would)(?: not|n't) )?(?:drown(?:s|ing)?"
+    r"(?: out)?|cover(?:s|ing)?|mask(?:s|ing)?|bur(?:y|ies)|overpowers?|swallows?|dominates?)\b"
+)
+_SPOILS = re.compile(r"^ (?:just |really )?(?:spoil|ruin|destroy|wreck|disturb)s?\b")
+_BETTER_WITHOUT = re.compile(
+    r"^ (?:would|could|might) (?:be|sound) (?:\w+ )?(?:nicer|better|clearer|perfect) without\b"
+)
+_TOO_QUIET = re.compile(
+    r"^ (?:is|are|sounds?) (?:\w+ )?too (?:quiet|soft|faint|weak|low) "
+    r"(?:against|next to|compared (?:to|with)|under|behind|beside|for) "
+)
+_ONE = r"(?:(?!and\b|or\b|the\b|a\b|an\b)[a-z]+)"
+_PLAIN_VERB = (
+    r"(?:^|[,;.!?:]|\b(?:and|then|please|to|you|but|also|or|just|now|only))\s*(?:"
+    r"(?P<D>lower|reduce|soften|quieten|decrease|attenuate|dip|tame|hush|(?:turn|tone|dial) down)|"
+    r"(?P<U>raise|boost|amplify|increase|lift|(?:turn|crank|pump|bring) up|up)|"
+    r"(?P<R>remove|delete|mute|silence|eliminate|erase|get rid of|take out|filter out|ditch|"
+    r"get shot of|scrap|zap|bin|bye bye))"
+    r" (?:(?:the|that|this|my|all|any|those|these|her|his|your|a|an) )*"
+    r"(?:(?:volume|level|sound|noise|loudness)s? (?:of|from) (?:the |that |my |all )?)?"
+)
+"""A verb right before a thing that says what happens to it, whatever stands behind."""
+_VERB_BEFORE = re.compile(rf"{_PLAIN_VERB}$")
+_ASKED = re.compile(rf"{_PLAIN_VERB}(?P<words>{_ONE}(?: {_ONE}){{0,2}})")
+_WAYS = {"D": Action.DOWN, "U": Action.UP, "R": Action.REMOVE}
 _GLUE = re.compile(
     r"\s*|\s*(?:'s\s*)?(?:(?:with|that|who|which|whose) (?:(?:has|have|is|sounds) )?)(?:an? |the )?"
 )
@@ -118,19 +111,23 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     lower = text.lower()
     if len(lower) != len(text):
         return Mended(tuple(spans))
-    found = [s for s in spans if not _is_no_thing(lower, s)]
+    found = [_trimmed(lower, s) for s in spans if not _is_no_thing(lower, s)]
     found = _joined(lower, found)
-    found = _listed(lower, found)
+    found = _listed(lower, _with_missed(lower, found))
     found = [replace(s, action=_beside(lower, s)) for s in found]
+    found = _likewise(lower, found)
+    found = _masked(lower, found)
     found = _said_again(lower, found)
-    found = _corrected(lower, found)
-    found, heeded = _negated(lower, found)
-    return Mended(tuple(found), tuple(_doubts(text, lower, found, heeded)))
+    found = corrected(lower, found)
+    found, heeded = negated(lower, found)
+    return Mended(tuple(found), tuple(doubts(text, lower, found, heeded)))
 
 
 def _is_no_thing(text: str, span: Span) -> bool:
     """A recording that something is removed from, or "nothing"."""
     words = text[span.start : span.stop].strip(" .,!?'")
+    if words in ("go", "goes"):
+        return True
     if re.fullmatch(r"hair|touch|tad|bit|notch|lot|little", words):
         return (
             re.match(r" (?:less|more|louder|quieter|softer|off|up|down)\b", text[span.stop :])
@@ -149,21 +146,29 @@ def _is_no_thing(text: str, span: Span) -> bool:
     return tail and re.search(r"\bfrom (?:the |this |my )*$", text[: span.start]) is not None
 
 
+def _trimmed(text: str, span: Span) -> Span:
+    """Without a cue that was taken for a part of its name: "engine off"."""
+    words = text[span.start : span.stop]
+    cue = re.search(r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes)$", words)
+    if cue is None or look_up(words).whole or span.kind not in ("sound", "voice"):
+        return span
+    return replace(span, stop=span.start + cue.start())
+
+
 def _joined(text: str, spans: Sequence[Span]) -> list[Span]:
     """A voice that was found in two pieces is one: "speaker with the" "low voice"."""
     found: list[Span] = []
     for span in spans:
         last = found[-1] if found else None
+        gap = "" if last is None else text[last.stop : span.start]
         if (
             last is not None
-            and last.kind == span.kind == "voice"
-            and last.action is span.action
-            and _GLUE.fullmatch(text[last.stop : span.start])
-        ) or (
-            last is not None
             and last.kind == "voice"
-            and span.kind in ("voice", "all_speech")
-            and re.fullmatch(r" (?:one )?of (?:the )?", text[last.stop : span.start])
+            and (
+                (span.kind == "voice" and span.action is last.action and _GLUE.fullmatch(gap))
+                or (only_styles(text[span.start : span.stop]) and _AND.fullmatch(gap))
+                or (span.kind in ("voice", "all_speech") and _OF_THE.fullmatch(gap))
+            )
         ):
             found[-1] = replace(last, stop=span.stop, styles={**span.styles, **last.styles})
         else:
@@ -171,12 +176,32 @@ def _joined(text: str, spans: Sequence[Span]) -> list[Span]:
     return found
 
 
+_AND = re.compile(r"[\s,]*(?:and )?(?:an? |the )?")
+_OF_THE = re.compile(r" (?:one )?of (?:the )?")
 _BETWEEN = re.compile(
     r"\s*(?:,|;|&|\band\b|\bor\b|\bplus\b|\balso\b|\bas well as\b)[\s,]*"
     r"(?:and |or |also )*(?:the |a |an |any )?"
 )
-_ONE = r"(?:(?!and\b|or\b|the\b|a\b|an\b)[a-z]+)"
 _MEMBER = re.compile(rf"{_ONE}(?:[ -]{_ONE}){{0,2}}")
+
+
+def _with_missed(text: str, spans: Sequence[Span]) -> list[Span]:
+    """With known things that stand right behind a verb and were missed: "get rid of the siren"."""
+    found = list(spans)
+    for match in _ASKED.finditer(text):
+        words = match["words"].split(" ")
+        for size in range(len(words), 0, -1):
+            name = " ".join(words[:size])
+            start, stop = match.start("words"), match.start("words") + len(name)
+            if any(s.start < stop and s.stop > start for s in found):
+                break
+            kind = kind_of(name)
+            if look_up(name).whole or kind == "voice":
+                action = next(action for way, action in _WAYS.items() if match[way])
+                styles = styles_of(name) if kind == "voice" else {}
+                found.append(Span(start, stop, kind, action, styles))
+                break
+    return sorted(found, key=lambda s: s.start)
 
 
 def _listed(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -246,14 +271,65 @@ def _member_before(text: str, at: int, spans: Sequence[Span]) -> int | None:
 
 def _beside(text: str, span: Span) -> Action:
     """The action of a cue that stands right before or behind a thing."""
+    if verb := _VERB_BEFORE.search(text[max(0, span.start - 48) : span.start]):
+        return _WAYS[str(verb.lastgroup)]
     for action, lead in _LEAD.items():
         if lead.search(text[max(0, span.start - 24) : span.start]):
             return action
     behind = text[span.stop : span.stop + 40]
     for action, trail in _TRAIL.items():
-        if trail.match(behind) and span.action is not Action.KEEP:
+        kept = span.action is Action.KEEP and _KEPT.search(text[: span.start])
+        if trail.match(behind) and not kept:
             return action
     return span.action
+
+
+def _likewise(text: str, spans: Sequence[Span]) -> list[Span]:
+    """ "The rain down, and the wind too"; "remove the man, not the dog"; "the man, not the dog"."""
+    found = list(spans)
+    for i, (one, other) in enumerate(pairwise(found)):
+        if re.match(r",? (?:too|as well)\b", text[other.stop :]) and other.action is Action.KEEP:
+            found[i + 1] = replace(other, action=found[i].action)
+        between = _BUT_NOT.fullmatch(text[one.stop : other.start])
+        if between and one.action is not Action.KEEP and re.search(CHANGE, text[: one.start]):
+            found[i + 1] = replace(other, action=Action.KEEP)
+        elif between and len(found) == 2 and not re.search(CHANGE, text):
+            found = [replace(one, action=Action.KEEP), replace(other, action=Action.REMOVE)]
+    return found
+
+
+def _masked(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Who cannot hear one thing for another wants the other lower: "I can't hear her over the
+    crying", "she is drowned out by the rain", "the music covers his voice"."""
+    found = list(spans)
+    for match in (*_UNHEARD.finditer(text), *_DROWNED.finditer(text)):
+        under = _UNDER.search(text, match.end())
+        if under is None or re.search(r"[.;!?]", text[match.end() : under.start()]):
+            continue
+        end = CLAUSE_END.search(text, under.end())
+        stop = end.start() if end else len(text)
+        wanted = match.end() if match.re is _UNHEARD else 0
+        for i, span in enumerate(found):
+            if under.end() <= span.start < stop and span.action is not Action.REMOVE:
+                found[i] = replace(span, action=Action.DOWN)
+            elif wanted <= span.start < under.start() and span.action is not Action.UP:
+                found[i] = replace(span, action=Action.KEEP)
+    for i, (one, other) in enumerate(pairwise(found)):
+        gap = text[one.stop : other.start]
+        if _DROWNS.match(gap):
+            found[i : i + 2] = _with(Action.DOWN, one), _with(Action.KEEP, other)
+        elif _SPOILS.match(gap):
+            gone = Action.REMOVE if one.action is Action.KEEP else one.action
+            found[i : i + 2] = _with(gone, one), _with(Action.KEEP, other)
+        elif _BETTER_WITHOUT.match(gap):
+            found[i : i + 2] = _with(Action.KEEP, one), _with(Action.REMOVE, other)
+        elif _TOO_QUIET.match(gap):
+            found[i : i + 2] = _with(Action.UP, one), _with(Action.KEEP, other)
+    return found
+
+
+def _with(action: Action, span: Span) -> Span:
+    return replace(span, action=action)
 
 
 def _said_again(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -268,99 +344,4 @@ def _said_again(text: str, spans: Sequence[Span]) -> list[Span]:
             found = [
                 replace(s, action=span.action) if s.action is Action.KEEP else s for s in found
             ]
-    return found
-
-
-def _corrected(text: str, spans: Sequence[Span]) -> list[Span]:
-    """What was said before "no wait" or "I mean" is taken back, or what is then asked of "it" is
-    asked of it instead."""
-    found = list(spans)
-    for match in _CORRECTION.finditer(text):
-        found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]
-        before = [s for s in found if s.stop <= match.start()]
-        sentence = max(text.rfind(mark, 0, match.start()) for mark in ".!?") if before else -1
-        before = [s for s in before if s.start > sentence] or before[-1:]
-        behind = [s for s in found if s.start >= match.end()]
-        again = _AGAIN.match(text[match.end() :].strip()) if before else None
-        if again is not None and (action := _named(again)) is not None:
-            found = [replace(s, action=action) if s in before else s for s in found]
-            found = [s for s in found if s not in behind]
-        elif before and behind:
-            found = [s for s in found if s not in before]
-    return found
-
-
-def _named(again: re.Match[str]) -> Action | None:
-    lead, trail = again["lead"] or "", again["trail"] or ""
-    if lead in ("keep", "leave"):
-        return Action.KEEP
-    for words in (trail, lead):
-        for action, verbs in VERBS.items():
-            if words and re.fullmatch(verbs, words):
-                return action
-    return {"up": Action.UP, "down": Action.DOWN, "out": Action.REMOVE}.get(trail)
-
-
-def _negated(text: str, spans: Sequence[Span]) -> tuple[list[Span], list[tuple[int, int]]]:
-    """Things that shall not be changed are kept. Also the stretches of text that say so."""
-    found, heeded = list(spans), []
-    for match in _NEGATED.finditer(text):
-        end = _CLAUSE_END.search(text, match.end())
-        stop = end.start() if end else len(text)
-        heeded.append((match.start(), stop))
-        undone = _undone(match["verb"], text[match.end() : stop])
-        again = _AGAIN.match(text[stop:].lstrip(" ,.;").removeprefix("but "))
-        instead = _named(again) if again and re.search(r"\b(?:it|them|that)\b", again[0]) else None
-        found = [
-            replace(s, action=instead or Action.KEEP)
-            if match.end() <= s.start < stop and (undone is None or s.action is undone)
-            else s
-            for s in found
-        ]
-    for match in _UNWANTED.finditer(text):
-        heeded.append(match.span())
-        found = [
-            replace(s, action=Action.KEEP)
-            if match.start("what") <= s.start and s.stop <= match.end("what")
-            else s
-            for s in found
-        ]
-    for match in _SPARED.finditer(text):
-        heeded.append(match.span())
-        before = [s for s in found if s.stop <= match.start()]
-        if before and not re.search(r"[.;!?]", text[before[-1].stop : match.start()]):
-            found = [replace(s, action=Action.KEEP) if s is before[-1] else s for s in found]
-        meant = _undone(match[0], "")
-        if meant and (other := _OTHER_SHOULD.match(text, match.end())):
-            inside = range(*other.span())
-            found = [replace(s, action=meant) if s.start in inside else s for s in found]
-    return found, heeded
-
-
-def _undone(verb: str, rest: str) -> Action | None:
-    """The action that is not to happen; None for any."""
-    for words in (verb, rest):
-        for action, verbs in VERBS.items():
-            if re.search(rf"\b{verbs}", words):
-                return action
-    way = re.search(r"\b(up|down|out|off|away)\b", rest)
-    if way is None:
-        return None
-    return {"up": Action.UP, "down": Action.DOWN}.get(way[0], Action.REMOVE)
-
-
-def _doubts(
-    text: str, lower: str, spans: Sequence[Span], heeded: Sequence[tuple[int, int]]
-) -> list[str]:
-    """Negations that no rule knows, before a thing of their clause that is to be changed."""
-    found = []
-    for match in _NEGATION.finditer(lower):
-        near = lower[max(0, match.start() - 16) : match.end() + 20]
-        known = any(start <= match.start() < stop for start, stop in heeded)
-        if known or _HARMLESS.search(near):
-            continue
-        end = _CLAUSE_END.search(lower, match.end())
-        stop = end.start() if end else len(lower)
-        if any(match.end() <= s.start < stop and s.action is not Action.KEEP for s in spans):
-            found.append(text[match.start() : stop].strip(" ,"))
     return found

@@ -39,45 +39,6 @@ _OF = re.compile(
     r"loudness)"
     r"(?: level)? (?:of|from|made by|coming from) "
 )
-KIND_WORDS: dict[str, str] = {
-    "karaoke": "vocals",
-    "karaoke version": "vocals",
-    "karaoke track": "vocals",
-    "instrumental version": "vocals",
-    "instrumental track": "vocals",
-    "instrumental only": "vocals",
-    "a cappella version": "vocals",
-    "singers": "vocals",
-    "wildlife": "wild animals",
-    "critters": "animals",
-    "creatures": "animals",
-    "beasts": "animals",
-    "bugs": "insects",
-    "drum kit": "drums and percussion",
-    "percussion": "drums and percussion",
-    "drums": "drums and percussion",
-    "strings": "string instruments",
-    "brass": "brass instruments",
-    "brass section": "brass instruments",
-    "winds": "wind instruments",
-    "woodwinds": "wind instruments",
-    "keyboards": "keyboard instruments",
-    "synths": "electronic instruments",
-    "machinery": "machines",
-    "motors": "engines",
-    "kitchen": "kitchen sounds",
-    "guns": "weapons",
-    "gunfire": "weapons",
-    "planes": "aircraft",
-    "people noises": "human sounds",
-    "recording noise": "recording faults",
-    "city": "city sounds",
-    "construction work": "construction",
-    "building site": "construction",
-    "household": "household sounds",
-    "instrumentation": "instruments",
-}
-"""Other words for the lexicon's broader kinds."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +55,24 @@ class Found:
 def look_up(words: str) -> Found:
     """Find `words`, without or with articles, in the lexicon that ships."""
     return _index().find(words)
+
+
+def is_called(sound: Sound, words: str) -> bool:
+    """Whether `words` are the name of a row, or one of its synonyms, in any form."""
+    return not _keys(sound.name).isdisjoint((_key(words), _plain_key(words)))
+
+
+def broader(words: str) -> str | None:
+    """The broader kind that `words` name, be it by its singular."""
+    found = look_up(words)
+    return found.hypernym or _index().kind_stems.get(_plain_key(_PLACES.sub("", words.lower())))
+
+
+@lru_cache(maxsize=4096)
+def _keys(name: str) -> frozenset[tuple[str, ...]]:
+    lexicon = load_lexicon()
+    casual = (word for _, word in lexicon.casual.get(name, ()))
+    return frozenset(map(_key, (name, *lexicon.by_name[name].synonyms, *casual)))
 
 
 def content_words(words: str) -> tuple[str, ...]:
@@ -127,7 +106,7 @@ _CALLS = frozenset(
 class _Index:
     def __init__(self, lexicon: Lexicon) -> None:
         self.exact: dict[str, Sound] = {}
-        self.kinds: dict[str, str] = dict(KIND_WORDS)
+        self.kinds: dict[str, str] = dict(lexicon.kind_words)
         self.stems: dict[tuple[str, ...], Sound] = {}
         self.kind_stems: dict[tuple[str, ...], str] = {}
         for kind in lexicon.by_hypernym:
@@ -197,6 +176,12 @@ def _bare(text: str) -> str:
 
 def _key(words: str) -> tuple[str, ...]:
     return tuple(sorted({stem(w) for w in content_words(words)}))
+
+
+def _plain_key(words: str) -> tuple[str, ...]:
+    """Without "big", "distant" and the like."""
+    plain = [w for w in content_words(words) if w not in _HOW]
+    return tuple(sorted({stem(w) for w in plain})) or _key(words)
 
 
 @lru_cache(maxsize=1)

@@ -22,8 +22,8 @@ _MEANT: tuple[tuple[str, Kind, Action, Rest], ...] = (
      "everything", Action.DOWN, "stays"),
     (rf"{_VERSION}(?:karaoke(?: (?:version|track|mix))?|instrumental (?:version|track|mix|only))"
      r"(?: of (?:it|this.*))?", "sound", Action.REMOVE, "stays"),
-    (rf"{_VERSION}a ?cappella (?:version|only)(?: of (?:it|this.*))?", "sound", Action.KEEP,
-     "goes"),
+    (rf"{_VERSION}a ?c{{1,2}}app?ell?a(?: (?:version|only))?(?: of (?:it|this))?", "sound",
+     Action.KEEP, "goes"),
     (rf"(?:denoise|de-noise|clean up)(?: {_IT})?|clean {_IT} up", "all_sounds", Action.DOWN,
      "stays"),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from lcr.prompts.reading.gains import gains_of
 from lcr.prompts.reading.keywords import KeywordTagger, styles_of
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
+from lcr.prompts.reading.negation import NOTHING_BUT
 from lcr.prompts.reading.plain import plainly_meant
 from lcr.prompts.reading.things import (
     REST_GAINS,
@@ -177,7 +178,7 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         for span, (action, gain) in zip(spans, gains_of(text, spans), strict=True)
     ]
     things = _said_again(things)
-    rest_gain = REST_GAINS[tagging.rest]
+    rest_gain = 1.0 if NOTHING_BUT.search(text.lower()) else REST_GAINS[tagging.rest]
     for kind in ("everything", "everything_else"):
         for thing in things:
             if thing.kind == kind:
@@ -244,6 +245,8 @@ def _thing(text: str, span: Span, action: Action, gain: float) -> NamedThing:
         kind = "sound"
     elif kind == "everything" and words.lower() in ("everyone", "everybody"):
         kind = "all_speech"
+    elif words.lower() in ("me", "my voice", "us", "myself", "you"):
+        kind = "all_speech" if words.lower() == "us" else "voice"
     thing = NamedThing(
         words=words,
         start=span.start,

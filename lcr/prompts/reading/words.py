@@ -28,6 +28,11 @@ def action_of(gain: float) -> Asked:
     return "turn up" if level > 0 else "turn down"
 
 
+def name_of(thing: NamedThing) -> str:
+    """What a thing is called: its words, but of everything (else) what these mean."""
+    return thing.kind.replace("_", " ") if thing.kind in WHOLE else thing.words
+
+
 def told(reading: Reading) -> str:
     """For a person: "Removing: dog. Turning down: rain (by 3.0 dB). Everything else stays." """
     groups: dict[Asked, list[str]] = {}
@@ -42,7 +47,7 @@ def plain(reading: Reading) -> str:
     """The same as plain requests, as planners of the paper's actions have learnt them."""
     found = []
     for asked, things in groupby(reading.things, lambda thing: action_of(thing.gain)):
-        names = [t.words if t.kind in WHOLE else f"the {t.words}" for t in things]
+        names = [name_of(t) if t.kind in WHOLE else f"the {t.words}" for t in things]
         verb = f"{asked.capitalize()} {' and '.join(names)}"
         if asked == "keep":
             isolates = reading.rest_gain == 0

@@ -39,7 +39,7 @@ def test_right_and_wrong(said: Said, right: bool) -> None:
 
 def test_prompts_of_people() -> None:
     people = read_people(PEOPLE)
-    assert len(people) == 60
+    assert len(people) >= 200
     assert all(len(said.sources) == len(said.gains_db) for said in people)
     assert all(said.sources[0].kind >= said.sources[-1].kind for said in people)
 
@@ -47,4 +47,5 @@ def test_prompts_of_people() -> None:
 def test_the_rules_are_a_floor(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--rules"]) == 0
     lines = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
-    assert int(lines["all"].split()[0]) >= 52
+    right, _, of = lines["all"].split()
+    assert int(right) > 0.7 * int(of)

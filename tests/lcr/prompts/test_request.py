@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +67,30 @@ def test_of_two_thousand_words_those_that_ask_are_read() -> None:
 def test_a_long_prompt_without_a_short_sentence_is_refused() -> None:
     with pytest.raises(PromptError, match=f"2003 words.*at most {MOST_WORDS}"):
         readable("remove the dog " + "and so on " * 666 + "and then")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a" * 24_000, "mute the dogg" + "'s" * 500, "1.1." * 500, "remove the dog " * 70_000],
+)
+def test_words_and_prompts_have_a_longest(prompt: str) -> None:
+    with pytest.raises(PromptError):
+        readable(prompt)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", ["remove the dog. ", "flurbish ", ". . ", "0:10 ", "\"' ", "a"])
+def test_time_grows_no_faster_than_the_prompt(piece: str) -> None:
+    def seconds(letters: int) -> float:
+        text = (piece * letters)[:letters]
+        start = time.process_time()
+        with contextlib.suppress(PromptError):
+            readable(text)
+        return time.process_time() - start
+
+    seconds(1000)  # what is loaded once
+    short = max(seconds(50_000), 0.001)
+    assert seconds(1_000_000) < 100 * short  # a square law would be 400
 
 
 @given(st.text())

@@ -1,0 +1,57 @@
+"""Prompts for systems that have learnt the paper's plain ones: what the open reader reads is said
+plainly to them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lcr.instruction import Action
+from lcr.prompts.reading.keywords import KeywordTagger
+from lcr.prompts.reading.names import look_up
+from lcr.prompts.reading.reader import OpenReader
+from lcr.prompts.reading.words import plain, refusal
+from lcr.remixer import RefusedError
+
+_SIMPLE_WORDS = 8
+_NOT_SIMPLE = re.compile(
+    r"\b(?:not?|never|except|but|without|neither|nor|only|too|over|than)\b|n't\b"
+)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """`prompt` as such a system is given it, and what of it is lost, in plain English."""
+
+    prompt: str
+    warnings: tuple[str, ...] = ()
+
+
+def plainly(prompt: str) -> Plain:
+    """`prompt` said plainly; one thing under a verb is plain already. Raises RefusedError for one
+    that asks for no remix."""
+    if _is_simple(prompt):
+        return Plain(prompt)
+    (reading,) = OpenReader.load().read([prompt])
+    if not reading.is_request:
+        raise RefusedError(refusal(reading))
+    lost = [f'I did not understand "{words}".' for words in reading.not_understood]
+    lost += [
+        f'I turn up or down by 6 dB only, "{thing.words}" too.'
+        for thing in reading.things
+        if thing.gain not in {action.gain for action in Action}
+    ]
+    return Plain(plain(reading), tuple(lost))
+
+
+def _is_simple(prompt: str) -> bool:
+    """Whether rules surely read it, and so does whoever has learnt plain prompts."""
+    if len(prompt.split()) > _SIMPLE_WORDS or _NOT_SIMPLE.search(prompt.lower()):
+        return False
+    (reading,) = OpenReader(KeywordTagger()).read([prompt])
+    return (
+        reading.is_request
+        and len(reading.things) == 1
+        and all(t.kind != "sound" or look_up(t.words).whole for t in reading.things)
+        and all(t.gain == t.action.gain for t in reading.things)
+    )

@@ -1,0 +1,164 @@
+"""What shall not happen, and what was taken back: rules that are surer than the network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lcr.instruction import Action
+from lcr.prompts.cues import CHANGED, GONE, LESS, MORE, VERBS
+from lcr.prompts.reading.things import Span
+
+CHANGE = rf"(?:{LESS}|{MORE}|{GONE}|{CHANGED}|tak(?:e|ing)|turn(?:ing)?|mak(?:e|ing)|let(?:ting)?)"
+_NOT = (
+    r"(?:do not|don'?t|never|to not|no need to|need ?n[o']t|(?:do not|don'?t) (?:need|have) to|"
+    r"must ?n[o']t|not to|without|instead of|rather than|should(?: not|n'?t) have|"
+    r"under no circumstances|by no means|on no account|in no case|no way you|"
+    r"(?:didn'?t|did not|never) (?:ask|say|want|tell|mean)\w*(?: (?:you|anyone))? to)"
+)
+_NEGATED = re.compile(
+    rf"\b{_NOT}(?: (?:you dare|ever|please|want (?:you|anyone|us) to|want to|completely))*"
+    rf" (?P<verb>{CHANGE})\b"
+)
+"""What shall not be done; the things behind it, up to the end of the clause, are kept."""
+_UNWANTED = re.compile(
+    r"\b(?:do not|don'?t|didn'?t|did not|never|wouldn'?t) want (?!to hear|to have)"
+    r"(?P<what>[^,.;]*?) (?:to be |to get |to |being |any )*"
+    rf"(?:{LESS}|{MORE}|{GONE}|{CHANGED})"
+    r"(?P<these>)"
+)
+_SPARED = re.compile(
+    r"\b(?:should|must|may|need|ought)(?: not|n'?t)(?: to)? (?:(?:be|get|become|have|any) )*"
+    rf"(?:{LESS}|{MORE}|{GONE}|{CHANGED}|go)\b"
+)
+"""What is said not to happen to the thing before it."""
+_NEITHER = re.compile(
+    rf"\bneither (?P<what>[^,.;]*?) (?:should|must|may|shall|can) (?:be |get )?(?:{CHANGE}|go)\b"
+    rf"|\b{CHANGE} (?:neither|none of) (?P<these>[^,.;]*)"
+)
+NOTHING_BUT = re.compile(rf"\b{GONE} nothing (?:but|except|other than)\b")
+"""What it asks to be removed alone."""
+_OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")
+CLAUSE_END = re.compile(
+    r"[.;!?:]|\b(?:but|just|instead|only|rather|although|because|while)\b|"
+    rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|{CHANGE})|\band (?:please )?{CHANGE}"
+)
+_NEGATION = re.compile(r"\b(?:not|never|neither|nor|nobody|none)\b|n't\b")
+_HARMLESS = re.compile(
+    r"\b(?:can(?:no|'?)t|could(?: not|n't)|why (?:not|don't you)|(?:don't|do not|doesn't) (?:\w+ )?"
+    r"(?:want|need|like|mind|care|know|worry|forget|hesitate|bother|belong|miss|understand|hear|"
+    r"keep|leave|stand|have)|not (?:so|too|that|very|much|only|sure|loud|clear|enough|a)|"
+    r"(?:is|are|was|were|am)(?: not|n't)|(?:but|and|if|or|rather|would|i'd) not|"
+    r"would(?:n't| not)|should(?: not|n't) (?:be|stay|remain)|not (?:be|hear)|not [a-z]+ing|"
+    r"nobody|none|has(?:n't| not)|have(?:n't| not))\b"
+)
+_CORRECTION = re.compile(
+    r"\b(?:no,? wait|wait,? no|(?:no,? )?scratch that|i mean(?:t)?|or rather|or better|no,? sorry|"
+    r"sorry,? (?:no|i meant?)|actually,? no|make that|correction|hang on|on second thoughts?|oops|"
+    r"er+m?|(?<=[,.-] )(?:hmm?,? )?(?:no|sorry)(?=,))\b[,.:;!\s]*(?:no\b[,.\s]*)?"
+)
+_AGAIN = re.compile(
+    r"(?:just |only |rather |instead |then |please )*"
+    rf"(?P<lead>{LESS}|{MORE}|{GONE}|turn|make|take|bring|keep|leave)? ?"
+    rf"(?:it|them|that|this|these)?\b ?(?P<trail>up|down|out|{LESS}|{MORE}|{GONE})?"
+    r"(?: instead| completely| a bit)*\s*[.!?]*$"
+)
+
+
+def corrected(text: str, spans: Sequence[Span]) -> list[Span]:
+    """What was said before "no wait" or "I mean" is taken back, or what is then asked of "it" is
+    asked of it instead."""
+    found = list(spans)
+    for match in _CORRECTION.finditer(text):
+        found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]
+        before = [s for s in found if s.stop <= match.start()]
+        sentence = max(text.rfind(mark, 0, match.start()) for mark in ".!?") if before else -1
+        before = [s for s in before if s.start > sentence] or before[-1:]
+        behind = [s for s in found if s.start >= match.end()]
+        again = _AGAIN.match(text[match.end() :].strip()) if before else None
+        if again is not None and (action := _named(again)) is not None:
+            found = [replace(s, action=action) if s in before else s for s in found]
+            found = [s for s in found if s not in behind]
+        elif before and behind:
+            found = [s for s in found if s not in before]
+    return found
+
+
+def _named(again: re.Match[str]) -> Action | None:
+    lead, trail = again["lead"] or "", again["trail"] or ""
+    if lead in ("keep", "leave"):
+        return Action.KEEP
+    for words in (trail, lead):
+        for action, verbs in VERBS.items():
+            if words and re.fullmatch(verbs, words):
+                return action
+    return {"up": Action.UP, "down": Action.DOWN, "out": Action.REMOVE}.get(trail)
+
+
+def negated(text: str, spans: Sequence[Span]) -> tuple[list[Span], list[tuple[int, int]]]:
+    """Things that shall not be changed are kept. Also the stretches of text that say so."""
+    found, heeded = list(spans), []
+    for match in _NEGATED.finditer(text):
+        end = CLAUSE_END.search(text, match.end())
+        stop = end.start() if end else len(text)
+        heeded.append((match.start(), stop))
+        undone = _undone(match["verb"], text[match.end() : stop])
+        again = _AGAIN.match(text[stop:].lstrip(" ,.;").removeprefix("but "))
+        instead = _named(again) if again and re.search(r"\b(?:it|them|that)\b", again[0]) else None
+        found = [
+            replace(s, action=instead or Action.KEEP)
+            if match.end() <= s.start < stop and (undone is None or s.action is undone)
+            else s
+            for s in found
+        ]
+    for match in (*_UNWANTED.finditer(text), *_NEITHER.finditer(text)):
+        heeded.append(match.span())
+        start, stop = match.span("these" if match["what"] is None else "what")
+        found = [
+            replace(s, action=Action.KEEP) if start <= s.start and s.stop <= stop else s
+            for s in found
+        ]
+    for match in NOTHING_BUT.finditer(text):
+        end = CLAUSE_END.search(text, match.end())
+        inside = range(match.end(), end.start() if end else len(text))
+        found = [replace(s, action=Action.REMOVE) if s.start in inside else s for s in found]
+    for match in _SPARED.finditer(text):
+        heeded.append(match.span())
+        before = [s for s in found if s.stop <= match.start()]
+        if before and not re.search(r"[.;!?]", text[before[-1].stop : match.start()]):
+            found = [replace(s, action=Action.KEEP) if s is before[-1] else s for s in found]
+        meant = _undone(match[0], "")
+        if meant and (other := _OTHER_SHOULD.match(text, match.end())):
+            inside = range(*other.span())
+            found = [replace(s, action=meant) if s.start in inside else s for s in found]
+    return found, heeded
+
+
+def _undone(verb: str, rest: str) -> Action | None:
+    """The action that is not to happen; None for any."""
+    for words in (verb, rest):
+        for action, verbs in VERBS.items():
+            if re.search(rf"\b{verbs}", words):
+                return action
+    way = re.search(r"\b(up|down|out|off|away)\b", rest)
+    if way is None:
+        return None
+    return {"up": Action.UP, "down": Action.DOWN}.get(way[0], Action.REMOVE)
+
+
+def doubts(
+    text: str, lower: str, spans: Sequence[Span], heeded: Sequence[tuple[int, int]]
+) -> list[str]:
+    """Negations that no rule knows, before a thing of their clause that is to be changed."""
+    found = []
+    for match in _NEGATION.finditer(lower):
+        near = lower[max(0, match.start() - 16) : match.end() + 20]
+        known = any(start <= match.start() < stop for start, stop in heeded)
+        if known or _HARMLESS.search(near):
+            continue
+        end = CLAUSE_END.search(lower, match.end())
+        stop = end.start() if end else len(lower)
+        if any(match.end() <= s.start < stop and s.action is not Action.KEEP for s in spans):
+            found.append(text[match.start() : stop].strip(" ,"))
+    return found
