@@ -15,7 +15,7 @@ from lcr.prompts.reading import OpenReader, Reading
 from lcr.prompts.reading.applied import Likeness, apply_reading
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.names import content_words
-from lcr.prompts.reading.words import action_of, plain, refusal, told
+from lcr.prompts.reading.words import action_of, checked, plain, refusal, told
 from lcr.remixer import Oracle, OracleUse, RefusedError, Step
 
 _LEAST = 0.3
@@ -48,7 +48,7 @@ class ReadingPlanner:
     def plan_many(
         self, prompts: Sequence[str], described: Sequence[Sequence[Description]]
     ) -> list[Plan | Reading]:
-        """As `plan`, for several prompts in one batch; the readings of those that ask for none."""
+        """As `plan`, for several prompts in one batch; the readings of those that cannot be followed."""
         if not all(described):
             raise ValueError("the planner needs an inventory of described sources")
         began = time.perf_counter()
@@ -61,7 +61,7 @@ class ReadingPlanner:
             )
         seconds = (time.perf_counter() - began) / max(1, len(prompts))
         return [
-            self._plan(reading, tuple(some), seconds) if reading.is_request else reading
+            reading if refusal(reading) else self._plan(reading, tuple(some), seconds)
             for reading, some in zip(readings, described, strict=True)
         ]
 
@@ -96,9 +96,7 @@ class Restated:
         self, prompt: str, described: Sequence[Description], *, oracle: Oracle | None = None
     ) -> Plan:
         """Raises RefusedError for a prompt that asks for no remix, and what the planner raises."""
-        reading = self._reader.read([prompt])[0]
-        if not reading.is_request:
-            raise RefusedError(refusal(reading))
+        reading = checked(self._reader.read([prompt])[0])
         plan = self._planner.plan(plain(reading), described, oracle=oracle)
         stated = apply_reading(reading, plan.descriptions).gains
         gains = tuple(_stated(gain, by) for gain, by in zip(plan.gains, stated, strict=True))

@@ -35,14 +35,13 @@ from lcr.prompts.pointing import (
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.prompts.reading.relations import relation_of
 from lcr.prompts.reading.things import WHOLE
-from lcr.prompts.reading.words import action_of, name_of, refusal
+from lcr.prompts.reading.words import action_of, checked, name_of
 from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import parse_range
 from lcr.remixer import (
     Audio,
     Oracle,
     Presence,
-    RefusedError,
     Remix,
     RemixRequest,
     RequestOutcome,
@@ -54,8 +53,6 @@ from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_c
 
 _SILENCE = 1e-5
 """RMS (-100 dBFS) below which a chunk holds nothing to find."""
-_MOST_GAIN = 100.0
-"""40 dB: more would only be noise."""
 _PERSON = re.compile(
     r"voice|speak|speech|talk|said|say|person|people|\b(?:wo)?m[ae]n\b|male|\bguy|lad(?:y|ies)|girl|boy"
     r"|child|kid|narrator|host|presenter|teacher|\b(?:he|him|his|she|her|they|them|everyone)\b"
@@ -234,12 +231,7 @@ class OpenRemixer:
         if like is not None:
             text, example = stand_in_for_example(text)
             pointed = (example, *pointed)
-        reading = self.reader.read([text])[0]
-        if not reading.is_request:
-            raise RefusedError(refusal(reading))
-        loudest = max((thing.gain for thing in reading.things), default=1.0)
-        if max(loudest, reading.rest_gain) > _MOST_GAIN:
-            raise RefusedError(f"more than {20 * math.log10(_MOST_GAIN):.0f} dB louder cannot be")
+        reading = checked(self.reader.read([text])[0])
         things = [thing for thing in reading.listed if self._has_vector(thing)]
         things = things[: self.model.remixer.config.items]
         unread = [thing.words for thing in reading.listed if thing not in things]

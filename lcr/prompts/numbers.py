@@ -16,7 +16,14 @@ NUMBERS |= {
     for one in _ONES[:9]
     for mark in "- "
 }
-NUMBERS |= {"a": 1.0, "an": 1.0, "a couple of": 2.0, "a few": 3.0, "a hundred": 100.0}
+NUMBERS |= {
+    "a": 1.0,
+    "an": 1.0,
+    "a couple of": 2.0,
+    "a few": 3.0,
+    "several": 4.0,
+    "a hundred": 100.0,
+}
 NUMBERS |= {"one hundred": 100.0, "hundred": 100.0, "a thousand": 1000.0}
 NUMBER_WORDS = "|".join(sorted(NUMBERS, key=len, reverse=True))
 """A pattern of them."""

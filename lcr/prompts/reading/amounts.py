@@ -5,7 +5,7 @@ A gain is a factor on the waveform, as in the paper (section III-A: up is 2, dow
 
 | words                                                    | up       | down      |
 |----------------------------------------------------------|----------|-----------|
-| "by 3 dB", "3 decibels"                                  | +3 dB    | -3 dB     |
+| "by 3 dB", "3 decibels", "by 3"                          | +3 dB    | -3 dB     |
 | "by 50 %", "by a third", "by half"                       | x (1+p)  | x (1-p)   |
 | "to 50 %", "to a third", "a quarter as loud", "in half"  |          | x p       |
 | "to 150 %"                                               | x p      |           |
@@ -15,6 +15,7 @@ A gain is a factor on the waveform, as in the paper (section III-A: up is 2, dow
 | "3x", "ten times", "tenfold"                             | x n      | x 1/n     |
 | a touch, a hair, a tad, a smidge, very slightly          | +2 dB    | -2 dB     |
 | a little, a bit, slightly, not much                      | +3 dB    | -3 dB     |
+| quite a bit, a fair bit                                  | +6.02 dB | -6.02 dB  |
 | somewhat, moderately, noticeably, clearly                | +6.02 dB | -6.02 dB  |
 | a lot, much, way, far, considerably, significantly, ...  | +12 dB   | -12 dB    |
 | extremely, massively, hugely, enormously, as ... can     | +20 dB   | -20 dB    |
@@ -52,12 +53,13 @@ _HAIR, _LITTLE, _SOME, _LOT, _EXTREME = 2.0, 3.0, PAPER_DB, 12.0, 20.0
 _HOW_MUCH: tuple[tuple[str, float], ...] = (
     (r"(?:a|the) (?:touch|hair|tad|smidge\w*|notch)|(?:very|ever so) (?:slightly|little)", _HAIR),
     (r"not (?:by |too |so |that )*(?:much|a lot|far)", _LITTLE),
-    (r"a (?:little|bit|wee)|slight(?:ly)?|little bit", _LITTLE),
+    (r"quite a bit|a (?:good|fair) (?:bit|amount)", _SOME),
+    (r"a (?:\w+ )?bit|a (?:little|wee)|slight(?:ly)?|little bit", _LITTLE),
     (r"extremely|massive(?:ly)?|huge(?:ly)?|enormous(?:ly)?|vastly|as \w+ as .*can", _EXTREME),
     (r"a (?:\w+ )?lot|lots|much|way|far|a great deal|really|radically|drastic(?:ally)?", _LOT),
     (r"dramatic(?:ally)?|considerab\w+|significant(?:ly)?|substantial(?:ly)?", _LOT),
     (r"great(?:ly)?|heav(?:y|ily)|strong(?:ly)?", _LOT),
-    (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly|a fair (?:bit|amount)", _SOME),
+    (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly", _SOME),
 )
 _ONLY_DOWN: tuple[tuple[str, float], ...] = (
     (
@@ -66,10 +68,14 @@ _ONLY_DOWN: tuple[tuple[str, float], ...] = (
         r"|(?:a|to a) whisper|very faint(?:ly)?",
         30.0,
     ),
-    (r"into the background", 12.0),
+    (r"to (?:a|the) (?:bare )?minimum|as (?:quiet|low|soft) as possible", 20.0),
+    (r"in(?:to)? the background", 12.0),
 )
 
-_NUMBER = rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?|\.\d+|{NUMBER_WORDS})"
+_NUMBER = (
+    rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?|\.\d+|"
+    rf"(?:{NUMBER_WORDS})(?: and a half)?|\d+ and a half)"
+)
 _PART = rf"(?:(?P<count>\d+|{NUMBER_WORDS})[ -])?(?P<part>{'|'.join(_PARTS)})s?"
 _PERCENT = r"(?:%|percent\b|per cent\b)"
 _LEVEL = r"(?:volume|level|loudness|amplitude|gain)"
@@ -81,6 +87,8 @@ Meaning = Callable[[re.Match[str], Direction], float]
 
 
 def _number(text: str) -> float:
+    if text.endswith(" and a half"):
+        return _number(text.removesuffix(" and a half")) + 0.5
     if text in NUMBERS:
         return NUMBERS[text]
     thousands = re.fullmatch(r"\d{1,3}(?:,\d{3})+", text)
@@ -126,6 +134,11 @@ def _multiple(match: re.Match[str], _: Direction) -> float:
 
 _MOST_DB = 200.0
 """More than any sound can change; it keeps numbers finite."""
+_BARE = (
+    rf"(?:(?P<sign>minus |plus )|\b(?:by|down|up) )(?P<n>\d+(?:\.\d+)?|{NUMBER_WORDS})"
+    r"(?=\s*(?:[,.;!?]|$|and\b|but\b|then\b|please\b|or so\b))"
+)
+"""A number of decibels that are not called so: "down by 7"."""
 _ABOUT = r"(?:about |around |roughly )?"
 _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
     (re.compile(pattern), meaning)
@@ -141,8 +154,11 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         (rf"\b(?:to|in) {_ABOUT}{_PART}\b", lambda m, _: _share(m)),
         (rf"\bby {_ABOUT}{_PART}\b", lambda m, d: _changed_by(_share(m), d)),
         (rf"^{_PART}$", lambda m, d: _changed_by(_share(m), d)),
+        (r"\bto (?:zero|nothing|silence)\b", lambda *_: 0.0),
+        (rf"\bby a factor of {_NUMBER}(?P<how>)", _times),
         (rf"(?<!\w){_NUMBER}(?: times|x| x|[- ]?fold)\b(?P<how>{_HOW})?", _times),
         (rf"\b(?P<word>{'|'.join(_MULTIPLES)})[ds]?\b(?P<how>{_HOW})?", _multiple),
+        (_BARE, _decibels),
     )
 )
 

@@ -10,8 +10,7 @@ from lcr.instruction import Action
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.reader import OpenReader
-from lcr.prompts.reading.words import plain, refusal
-from lcr.remixer import RefusedError
+from lcr.prompts.reading.words import checked, plain
 
 _SIMPLE_WORDS = 8
 _NOT_SIMPLE = re.compile(
@@ -32,9 +31,7 @@ def plainly(prompt: str) -> Plain:
     that asks for no remix."""
     if _is_simple(prompt):
         return Plain(prompt)
-    (reading,) = OpenReader.load().read([prompt])
-    if not reading.is_request:
-        raise RefusedError(refusal(reading))
+    reading = checked(OpenReader.load().read([prompt])[0])
     lost = [f'I did not understand "{words}".' for words in reading.not_understood]
     lost += [
         f'I turn up or down by 6 dB only, "{thing.words}" too.'

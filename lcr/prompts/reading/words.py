@@ -6,9 +6,11 @@ import math
 from itertools import groupby
 
 from lcr.prompts.reading.things import WHOLE, NamedThing, Reading
-from lcr.remixer import Asked
+from lcr.remixer import Asked, RefusedError
 
 _NEAR_UNITY_DB = 0.05
+_MOST_GAIN = 100.0
+"""40 dB: more would only be noise."""
 _DOING: dict[Asked, str] = {
     "remove": "Removing",
     "turn up": "Turning up",
@@ -56,8 +58,19 @@ def plain(reading: Reading) -> str:
     return " ".join(found)
 
 
-def refusal(reading: Reading) -> str:
-    """Why a prompt is no request that can be followed, in one line."""
+def checked(reading: Reading) -> Reading:
+    """A reading that can be followed. Raises RefusedError, with why not in one line."""
+    if (why := refusal(reading)) is not None:
+        raise RefusedError(why)
+    return reading
+
+
+def refusal(reading: Reading) -> str | None:
+    """Why a reading cannot be followed, in one line; None where it can."""
+    if max((thing.gain for thing in reading.things), default=1.0) > _MOST_GAIN:
+        return f"more than {20 * math.log10(_MOST_GAIN):.0f} dB louder cannot be"
+    if reading.is_request:
+        return None
     asks = ", ".join(f'"{words}"' for words in reading.not_understood)
     if asks and asks != f'"{reading.text}"':
         return f"{asks} is nothing that remixing can do: {CAN}"

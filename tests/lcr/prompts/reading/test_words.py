@@ -4,7 +4,8 @@ import pytest
 
 from lcr.prompts.reading import OpenReader, Reading
 from lcr.prompts.reading.keywords import KeywordTagger
-from lcr.prompts.reading.words import plain, refusal, told
+from lcr.prompts.reading.words import checked, plain, refusal, told
+from lcr.remixer import RefusedError
 
 
 def read(text: str) -> Reading:
@@ -35,7 +36,14 @@ def test_a_plain_prompt_says_the_same(text: str) -> None:
 
 
 def test_a_refusal_is_one_line() -> None:
-    long = read("what time is it? " * 20)
-    assert not long.is_request
-    assert len(refusal(long)) < 200
-    assert "\n" not in refusal(long)
+    why = refusal(read("what time is it? " * 20))
+    assert why is not None
+    assert len(why) < 200
+    assert "\n" not in why
+
+
+def test_what_cannot_be_is_refused() -> None:
+    assert refusal(read("turn the dog up by 60 dB")) is not None
+    assert refusal(read("turn the dog up by 6 dB")) is None
+    with pytest.raises(RefusedError):
+        checked(read("make the dog 1000 times louder"))
