@@ -42,13 +42,14 @@ class ReadingPlanner:
         described: let a listener make an inventory first."""
         found = self.plan_many([prompt], [described])[0]
         if isinstance(found, Reading):
-            raise RefusedError(refusal(found))
+            raise RefusedError(refusal(found) or "")
         return found
 
     def plan_many(
         self, prompts: Sequence[str], described: Sequence[Sequence[Description]]
     ) -> list[Plan | Reading]:
-        """As `plan`, for several prompts in one batch; the readings of those that cannot be followed."""
+        """As `plan`, for several prompts in one batch; of those that cannot be followed the
+        readings."""
         if not all(described):
             raise ValueError("the planner needs an inventory of described sources")
         began = time.perf_counter()

@@ -46,4 +46,4 @@ def test_what_cannot_be_is_refused() -> None:
     assert refusal(read("turn the dog up by 60 dB")) is not None
     assert refusal(read("turn the dog up by 6 dB")) is None
     with pytest.raises(RefusedError):
-        checked(read("make the dog 1000 times louder"))
+        checked(read("turn up the dog by 1000 dB"))
