@@ -155,6 +155,8 @@ class LoadedRemixer:
         done = self.remixer.remix(audio, sample_rate, said.prompt, oracle=oracle, **extra)
         check_remix(done, audio)
         remixed, trace = done.audio, done.trace
+        if said.prompt != timed.prompt:
+            trace = (Step(name="prompt", detail=f'said plainly: "{said.prompt}"'), *trace)
         if reading(prompt, read):
             trace = (Step(name="prompt", detail=reading(prompt, read)), *trace)
         if timed.only is not None:

@@ -172,6 +172,8 @@ def _prompt(line: str) -> str:
     if parse_range(read).only is not None:
         raise LcrError("live sound has no beginning and no end; leave out when, or use lcr remix")
     said = plainly(read)
+    if said.prompt != read:
+        print(f"read as: {said.prompt}", file=sys.stderr)
     for lost in said.warnings:
         print(f"warning: {lost}", file=sys.stderr)
     return said.prompt
