@@ -87,7 +87,7 @@ _MEASURES = {
     "pitch": "pitch(?:ed)?|ton(?:e|ed)|register|voiced?|vocal range|frequency|timbre|intonation",
     "tempo": "paced?|speed|tempo|rate|cadence",
     "energy": "energy|vigou?r|power|enthusiasm|intensity|vitality|vibe|liveliness|dynamism|"
-    "strength|vibrancy|excitement|animation|demeanou?r",
+    "strength|vibrancy|vivacity|excitement|animation|demeanou?r",
 }
 _SAID = {
     (measure, level): re.compile(
@@ -135,6 +135,7 @@ class KeywordTagger:
 
 def only_styles(words: str) -> bool:
     """Whether lower-case `words` say how somebody speaks, but not who: "average enthusiasm"."""
+    words = re.sub(r" of (?:speech|speaking|talking)$", "", words)
     return not _NAMED.search(words) and any(
         match.end() == len(words) for said in _SAID.values() for match in said.finditer(words)
     )
