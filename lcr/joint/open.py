@@ -26,6 +26,7 @@ from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import QueryModel, Thresholds
 from lcr.joint.remixer import SAMPLE_RATE
+from lcr.nn.query.remixer import Encoding
 from lcr.prompts.pointing import (
     Pointed,
     PointingError,
@@ -63,6 +64,10 @@ _PERSON = re.compile(
 _CONTEXT_S = 3.0
 """Heard before and after a stretch that is pointed at."""
 _LONGEST_EXAMPLE_S = 20.0
+_LEAST_RECALL = 0.3
+"""What is found of less than this is too unsure to be changed the more for it."""
+_LEAST_FACTOR = -0.25
+"""Below 0 the places that are sure come back inverted: at most 12 dB below what they were."""
 _MOST_HEARD = 5
 """Names in the answer that says what there is instead."""
 ALWAYS_THERE = Thresholds(absent=-math.inf, heard=-math.inf)
@@ -326,7 +331,7 @@ class OpenRemixer:
         for one, logit in zip(request.asked, logits, strict=True):
             one.logit = max(one.logit, logit)
             if logit >= one.thresholds.absent:
-                items.append((one.thing.gain, one.thing.wins, one.vector))
+                items.append((self._factor(one, request, encodings), one.thing.wins, one.vector))
         if len(items) < len(request.asked):
             for sound in (sound for e in encodings for sound in listen_to(self.model, e)):
                 surest = max(request.heard.get(sound.name, -math.inf), sound.logit)
@@ -338,6 +343,16 @@ class OpenRemixer:
         request.energy_in += float(np.square(audio, dtype=np.float64).sum())
         request.energy_out += float(np.square(out, dtype=np.float64).sum())
         return out
+
+    def _factor(self, one: _Asked, request: _Request, encodings: Sequence[Encoding]) -> float:
+        """The gain to put into the filter. Masks hedge: what is unsure is changed in part. So that
+        "by 10 dB" is 10 dB, a gain that the prompt states in numbers goes as much further as its
+        mask is expected to miss."""
+        gain, rest = one.thing.gain, request.reading.rest_gain
+        if not one.thing.is_stated or gain <= 0:
+            return gain
+        found = torch.cat([self.model.recall(e, one.vector[None]) for e in encodings])
+        return max(_LEAST_FACTOR, rest + (gain - rest) / max(float(found.mean()), _LEAST_RECALL))
 
     def _outcome(self, request: _Request) -> RequestOutcome:
         understood = [

@@ -157,6 +157,16 @@ class QueryModel:
         answer = self.remixer.answer(encoding, row, vectors)
         return self.remixer.is_present(encoding, row, vectors, answer)[0]
 
+    @torch.inference_mode()
+    def recall(self, encoding: Encoding, vectors: Tensor) -> Tensor:
+        """Which share (queries,) of each thing's amplitude its mask is expected to find in the one
+        mixture: the mask m is the expected share of the energy P at each place, so that share is
+        sum m^2 P / sum m P."""
+        row = torch.zeros(len(vectors), dtype=torch.long)
+        part = self.remixer.answer(encoding, row, vectors).mask.sigmoid().transpose(1, 2)
+        energy = part * encoding.spectrum.abs().square()
+        return (part * energy).sum((1, 2)) / energy.sum((1, 2)).clamp_min(1e-12)
+
     def filter(self, rest_gain: float, items: Sequence[tuple[float, bool, Tensor]]) -> Tensor:
         """z (z_dim,) from the gain of what is not listed and (gain, wins, vector) of each thing.
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from lcr.instruction import Action
 from lcr.prompts.reading.amounts import Direction, amount_db, explicit_db
@@ -28,10 +29,19 @@ _SIGNED = re.compile(
 """Amounts that say themselves which way they go."""
 
 
-def gains_of(text: str, spans: Sequence[Span]) -> list[tuple[Action, float]]:
-    """The action and linear gain of each span: amounts are read from the words around it, up to
-    the next thing, and hold for all things of one list ("the dog and the rain by 3 dB")."""
-    found: list[tuple[Action, float]] = []
+class Gain(NamedTuple):
+    """What happens to a thing, by which factor, and whether that is a number of the prompt (and not
+    what "down" or "a bit" is taken for)."""
+
+    action: Action
+    factor: float
+    is_stated: bool
+
+
+def gains_of(text: str, spans: Sequence[Span]) -> list[Gain]:
+    """The gain of each span: amounts are read from the words around it, up to the next thing, and
+    hold for all things of one list ("the dog and the rain by 3 dB")."""
+    found: list[Gain] = []
     for group, words in _clauses(text, spans):
         for span in group:
             found.append(_gain(span.action, words))
@@ -64,23 +74,30 @@ def _clauses(text: str, spans: Sequence[Span]) -> list[tuple[Sequence[Span], str
     return clauses
 
 
-def _gain(action: Action, words: str) -> tuple[Action, float]:
+def _gain(action: Action, words: str) -> Gain:
+    plain = Gain(action, action.gain, is_stated=False)
     if action in (Action.UP, Action.DOWN):
         way: Direction = "up" if action is Action.UP else "down"
         found = amount_db(_TOO_MUCH.sub(" ", words), way)
         if found is None and _SIGNED.search(words.lower()):
             found = explicit_db(words, "down" if way == "up" else "up")
+            return plain if found is None else _stated(found)
         if found is None:
-            return action, action.gain
-        return _named(found), math.pow(10, found / 20)
+            return plain
+        is_stated = explicit_db(_TOO_MUCH.sub(" ", words), way) is not None
+        return _stated(found)._replace(is_stated=is_stated)
     found = explicit_db(words, "down")
     if found is None or not math.isfinite(found) or found == 0:
-        return action, action.gain
+        return plain
     if action is Action.KEEP and not re.search(
         r"\b(?:at|to|by)\b|volume|level|loud", words.lower()
     ):
-        return action, action.gain
-    return _named(found), math.pow(10, found / 20)
+        return plain
+    return _stated(found)
+
+
+def _stated(gain_db: float) -> Gain:
+    return Gain(_named(gain_db), math.pow(10, gain_db / 20), is_stated=True)
 
 
 def _named(gain_db: float) -> Action:

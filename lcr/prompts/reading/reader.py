@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
-from lcr.prompts.reading.gains import gains_of
+from lcr.prompts.reading.gains import Gain, gains_of
 from lcr.prompts.reading.keywords import KeywordTagger, styles_of
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
@@ -174,8 +174,7 @@ def _finished(text: str, tagging: Tagging) -> Reading:
             text=text, things=(), rest_gain=1.0, is_request=False, not_understood=(text,)
         )
     things = [
-        _thing(text, span, action, gain)
-        for span, (action, gain) in zip(spans, gains_of(text, spans), strict=True)
+        _thing(text, span, gain) for span, gain in zip(spans, gains_of(text, spans), strict=True)
     ]
     things = _said_again(things)
     rest_gain = 1.0 if NOTHING_BUT.search(text.lower()) else REST_GAINS[tagging.rest]
@@ -238,7 +237,7 @@ def _names_something(text: str, span: Span) -> bool:
     return span.kind in WHOLE or any(word not in _NO_NAMES for word in words)
 
 
-def _thing(text: str, span: Span, action: Action, gain: float) -> NamedThing:
+def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
     words = text[span.start : span.stop]
     kind = span.kind
     if kind == "everything" and look_up(words).whole:  # "the music" is not all there is
@@ -252,8 +251,9 @@ def _thing(text: str, span: Span, action: Action, gain: float) -> NamedThing:
         start=span.start,
         stop=span.stop,
         kind=kind,
-        action=action,
-        gain=gain,
+        action=gain.action,
+        gain=gain.factor,
+        is_stated=gain.is_stated,
         styles=dict(span.styles),
     )
     if kind == "voice":
@@ -291,7 +291,9 @@ def _said_again(things: list[NamedThing]) -> list[NamedThing]:
         if before is None:
             found[key] = thing
         elif thing.action is not Action.KEEP or before.action is Action.KEEP:
-            found[key] = replace(before, action=thing.action, gain=thing.gain)
+            found[key] = replace(
+                before, action=thing.action, gain=thing.gain, is_stated=thing.is_stated
+            )
     return list(found.values())
 
 

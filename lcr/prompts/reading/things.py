@@ -58,10 +58,10 @@ class Tagging:
 class NamedThing:
     """One thing a prompt names: `words` are its characters `start` to `stop`.
 
-    `gain` is the factor on the waveform. `wins`: it is an exception, to be taken out of a broader
-    thing ("the animals, but not the dog"). `styles` are the speaking styles that are stated, as in
-    `lcr.instruction.STYLE_VALUES`, and `relation` what tells a voice from the others ("second to
-    speak", "louder").
+    `gain` is the factor on the waveform, `is_stated` whether it is a number of the prompt. `wins`:
+    it is an exception, to be taken out of a broader thing ("the animals, but not the dog").
+    `styles` are the speaking styles that are stated, as in `lcr.instruction.STYLE_VALUES`, and
+    `relation` what tells a voice from the others ("second to speak", "louder").
 
     Of a sound, `sound` is the lexicon's row where one fits the words, `hypernym` the broader kind
     they name ("animals"), `attributes` (80,) from 0 to 3 how it is said, or thought, to sound, and
@@ -74,6 +74,7 @@ class NamedThing:
     kind: Kind
     action: Action
     gain: float
+    is_stated: bool = False
     wins: bool = False
     styles: Mapping[str, str] = field(default_factory=dict)
     relation: str | None = None

@@ -295,3 +295,16 @@ def test_a_silent_stretch_cannot_be_pointed_at():
     silence[:, :16_000] = 0.1
     with pytest.raises(LcrError):
         tiny_remixer().remix(silence, 16_000, "remove the sound at 0:03")
+
+
+def test_an_amount_in_numbers_goes_as_much_further_as_the_mask_misses(mixture):
+    """An untrained mask finds a share of everything alike: what it hedges is made up for."""
+    remixer = tiny_remixer()
+
+    def level_db(prompt):
+        done = remixer.remix(mixture, 16_000, prompt)
+        return 10 * math.log10(np.square(done.audio).mean() / np.square(mixture).mean())
+
+    vague, stated = level_db("turn the dog up"), level_db("turn the dog up by 6 dB")
+    assert 0 < vague < stated
+    assert level_db("turn the dog down by 3 dB") == pytest.approx(-3, abs=1)
