@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lcr.instruction import Action
 from lcr.prompts.reading.amounts import Direction, amount_db, explicit_db
-from lcr.prompts.reading.things import Span
+from lcr.prompts.reading.things import WHOLE, Span
 
 _JOINED = re.compile(
     r"(?:[\s,;]|\b(?:and|or|as well as|plus|along with|also|the|a|an|any|some|of|both|sounds?|"
@@ -67,7 +67,8 @@ def _clauses(text: str, spans: Sequence[Span]) -> list[tuple[Sequence[Span], str
     for group, start, stop in zip(groups, borders, borders[1:], strict=False):
         pieces, at = [], start
         for span in group:
-            pieces.append(text[at : span.start])
+            # What is meant by all may be tagged with its verb: "make it 3 dB louder".
+            pieces.append(text[at : span.stop if span.kind in WHOLE else span.start])
             at = span.stop
         pieces.append(text[at:stop])
         clauses.append((group, " ".join(pieces)))

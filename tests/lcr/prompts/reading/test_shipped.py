@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from lcr.instruction import AudioDescription, SpeechDescription
@@ -48,6 +50,21 @@ def test_words_that_mean_nothing_have_neither():
     assert thing.words == "zorblax"
     assert thing.attributes is None
     assert thing.nearest == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "gain_db", "is_stated"),
+    [
+        ("make it 3 dB louder", 3, True),
+        ("turn it down by 3 dB", -3, True),
+        ("make it a bit louder", 3, False),
+        ("turn it up", 6, False),
+    ],
+)
+def test_an_amount_for_everything(text: str, gain_db: float, is_stated: bool):
+    (thing,) = read([text])[0].things
+    assert 20 * math.log10(thing.gain) == pytest.approx(gain_db, abs=0.1)
+    assert thing.is_stated == is_stated
 
 
 def test_an_amount_and_a_style():
