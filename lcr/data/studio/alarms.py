@@ -4,35 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    SAMPLE_RATE,
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    buzz,
-    chance,
-    gate,
-    harmonics,
-    level,
-    log_uniform,
-    lowpass,
-    modal,
-    pass_by,
-    phase,
-    place,
-    points,
-    resonate,
-    samples,
-    shaped,
-    smooth,
-    steady,
-    uniform,
-    unit,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 
 def beeps(at: Signal, length_s: float, freqs_hz: Signal, amplitudes: Signal) -> Signal:
@@ -45,7 +17,7 @@ def beeps(at: Signal, length_s: float, freqs_hz: Signal, amplitudes: Signal) -> 
     return out
 
 
-def _siren(rng: Rng) -> Signal:
+def police_siren(rng: Rng) -> Signal:
     """Wail (slow sweep), yelp (fast sweep) or two-tone, passing by or standing."""
     low = log_uniform(rng, 480.0, 750.0)
     high = low * uniform(rng, 1.7, 2.4)
@@ -70,7 +42,7 @@ def _siren(rng: Rng) -> Signal:
     return x * gain * level(rng, N, 1.0, 3.0)
 
 
-def _smoke(rng: Rng) -> Signal:
+def smoke_alarm_beeping(rng: Rng) -> Signal:
     """Piercing beeps near 3 kHz: groups of three, or an even fast train."""
     freq = uniform(rng, 2700.0, 3500.0)
     length = uniform(rng, 0.1, 0.5)
@@ -85,7 +57,7 @@ def _smoke(rng: Rng) -> Signal:
     return beeps(at, length, np.array([freq]), amps)
 
 
-def _car_horn(rng: Rng) -> Signal:
+def car_horn_honking(rng: Rng) -> Signal:
     """Honks of two reeds about a third apart, blown as one long or several short."""
     base = log_uniform(rng, 300.0, 480.0)
     ratio = uniform(rng, 1.18, 1.28)
@@ -104,7 +76,7 @@ def _car_horn(rng: Rng) -> Signal:
     return out
 
 
-def _church_bell(rng: Rng) -> Signal:
+def church_bell_ringing(rng: Rng) -> Signal:
     """Great bells with hum, prime, minor third, fifth and nominal, ringing over one another."""
     base = log_uniform(rng, 150.0, 420.0)
     ratios = np.array([0.5, 1.0, 1.19, 1.5, 2.0, 2.52, 2.66, 3.01, 4.1, 5.4])
@@ -125,7 +97,7 @@ def _church_bell(rng: Rng) -> Signal:
     return out
 
 
-def _telephone(rng: Rng) -> Signal:
+def telephone_ringing(rng: Rng) -> Signal:
     """A mechanical double bell, or an electronic warble; on for a second or two, then off."""
     ring_s, pause_s = uniform(rng, 0.7, 2.0), uniform(rng, 0.4, 2.0)
     t = np.arange(N) / SAMPLE_RATE + uniform(rng, 0.0, ring_s * 0.6)
@@ -148,7 +120,7 @@ def _telephone(rng: Rng) -> Signal:
     return harmonics(track, [1.0, 0.2, 0.45, 0.1, 0.2]) * ringing
 
 
-def _reversing(rng: Rng) -> Signal:
+def truck_reversing_beeps(rng: Rng) -> Signal:
     """Square beeps near 1.2 kHz, half a second on, half a second off, over a rumbling engine."""
     freq = uniform(rng, 950.0, 1450.0)
     period = uniform(rng, 0.7, 1.15)
@@ -160,7 +132,7 @@ def _reversing(rng: Rng) -> Signal:
     return np.asarray(out + uniform(rng, 0.02, 0.25) * diesel * pulse)
 
 
-def _foghorn(rng: Rng) -> Signal:
+def foghorn(rng: Rng) -> Signal:
     """One or two blasts of a very low reed, 70 to 160 Hz, with a grunt at the end."""
     base = log_uniform(rng, 70.0, 160.0)
     out = np.zeros(N)
@@ -176,7 +148,7 @@ def _foghorn(rng: Rng) -> Signal:
     return out + 0.01 * lowpass(white(rng), 600.0)
 
 
-def _doorbell(rng: Rng) -> Signal:
+def doorbell_ringing(rng: Rng) -> Signal:
     """Ding-dong of two struck bars, a longer chime melody, or an electric buzzer."""
     kind = rng.random()
     out = np.zeros(N)
@@ -202,15 +174,3 @@ def _doorbell(rng: Rng) -> Signal:
             at += gap
         at += uniform(rng, 0.7, 1.6)
     return out
-
-
-RENDERERS: dict[str, Renderer] = {
-    "police siren": _siren,
-    "smoke alarm beeping": _smoke,
-    "car horn honking": _car_horn,
-    "church bell ringing": _church_bell,
-    "telephone ringing": _telephone,
-    "truck reversing beeps": _reversing,
-    "foghorn": _foghorn,
-    "doorbell ringing": _doorbell,
-}

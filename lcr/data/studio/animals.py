@@ -4,40 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    SAMPLE_RATE,
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    bandpass,
-    buzz,
-    chance,
-    decay,
-    gate,
-    glide,
-    harmonics,
-    layered,
-    level,
-    log_uniform,
-    lowpass,
-    phase,
-    place,
-    points,
-    resonate,
-    samples,
-    spaced,
-    tone,
-    uniform,
-    unit,
-    voice,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 
-def _dog(rng: Rng) -> Signal:
+def dog_barking(rng: Rng) -> Signal:
     """Short rising-falling barks, single or in bursts, with a rough start and gaps between."""
     f0 = log_uniform(rng, 260.0, 800.0)
     length = uniform(rng, 0.13, 0.3)
@@ -65,7 +35,7 @@ def _dog(rng: Rng) -> Signal:
     return out
 
 
-def _cat(rng: Rng) -> Signal:
+def cat_meowing(rng: Rng) -> Signal:
     """Meows: half a second to over a second, the vowel opening and closing."""
     f0 = log_uniform(rng, 380.0, 800.0)
     meows, lengths = [], []
@@ -83,7 +53,7 @@ def _cat(rng: Rng) -> Signal:
     return layered(meows, spaced(rng, lengths, (0.1, 0.7)), rng.uniform(0.5, 1, len(meows)))
 
 
-def _rooster(rng: Rng) -> Signal:
+def rooster_crowing(rng: Rng) -> Signal:
     """Cock-a-doodle-doo: short notes, then a long one that holds and falls; harmonics to 6 kHz."""
     f0 = log_uniform(rng, 450.0, 800.0)
     lengths = [uniform(rng, 0.15, 0.3), uniform(rng, 0.1, 0.2), uniform(rng, 0.15, 0.35)]
@@ -115,7 +85,7 @@ def _rooster(rng: Rng) -> Signal:
     return out
 
 
-def _cow(rng: Rng) -> Signal:
+def cow_mooing(rng: Rng) -> Signal:
     """Long low moos that swell, bend upwards and sag."""
     f0 = log_uniform(rng, 85.0, 160.0)
     moos, lengths = [], []
@@ -132,7 +102,7 @@ def _cow(rng: Rng) -> Signal:
     return layered(moos, spaced(rng, lengths, (0.1, 0.5)))
 
 
-def _sheep(rng: Rng) -> Signal:
+def sheep_bleating(rng: Rng) -> Signal:
     """Nasal bleats shaken by a strong tremolo."""
     f0 = log_uniform(rng, 190.0, 420.0)
     shake = uniform(rng, 7.0, 12.0)
@@ -150,7 +120,7 @@ def _sheep(rng: Rng) -> Signal:
     return layered(bleats, spaced(rng, lengths, (0.1, 0.6)), rng.uniform(0.5, 1, len(bleats)))
 
 
-def _duck(rng: Rng) -> Signal:
+def duck_quacking(rng: Rng) -> Signal:
     """Series of quacks, each a reedy falling buzz, often getting quieter."""
     f0 = log_uniform(rng, 170.0, 320.0)
     out = np.zeros(N)
@@ -172,7 +142,7 @@ def _duck(rng: Rng) -> Signal:
     return out
 
 
-def _crow(rng: Rng) -> Signal:
+def crow_cawing(rng: Rng) -> Signal:
     """Harsh caws: a noisy pulse train, rattling at 50 to 100 Hz."""
     f0 = log_uniform(rng, 380.0, 620.0)
     caws, lengths = [], []
@@ -192,7 +162,7 @@ def _crow(rng: Rng) -> Signal:
     return layered(caws, spaced(rng, lengths, gap), rng.uniform(0.5, 1, len(caws)))
 
 
-def _songbird(rng: Rng) -> Signal:
+def songbird_chirping(rng: Rng) -> Signal:
     """Whistled syllables between 2 and 7 kHz in repeated phrases and trills."""
     out = np.zeros(N)
     at = uniform(rng, 0.0, 0.4)
@@ -211,7 +181,7 @@ def _songbird(rng: Rng) -> Signal:
     return out
 
 
-def _frog(rng: Rng) -> Signal:
+def frog_croaking(rng: Rng) -> Signal:
     """Croaks: trains of short resonant pulses, repeated steadily, sometimes by two frogs."""
     out = np.zeros(N)
     for frog in range(2 if chance(rng, 0.4) else 1):
@@ -230,7 +200,7 @@ def _frog(rng: Rng) -> Signal:
     return out
 
 
-def _crickets(rng: Rng) -> Signal:
+def crickets_chirping(rng: Rng) -> Signal:
     """Pure chirps near 4 to 5.5 kHz, pulsed in groups; a few insects at different distances."""
     out = np.zeros(N)
     t = np.arange(N) / SAMPLE_RATE
@@ -246,7 +216,7 @@ def _crickets(rng: Rng) -> Signal:
     return out
 
 
-def _bee(rng: Rng) -> Signal:
+def bee_buzzing(rng: Rng) -> Signal:
     """Wing buzz near 200 Hz whose pitch and level wander as the bee flies about."""
     f0 = log_uniform(rng, 150.0, 270.0)
     out = np.zeros(N)
@@ -260,7 +230,7 @@ def _bee(rng: Rng) -> Signal:
     return out
 
 
-def _horse(rng: Rng) -> Signal:
+def horse_galloping(rng: Rng) -> Signal:
     """Three-beat gallop of dull hoof-beats, with clicks on hard ground."""
     stride = uniform(rng, 0.38, 0.6)
     hard = uniform(rng, 0.0, 1.0)
@@ -281,7 +251,7 @@ def _horse(rng: Rng) -> Signal:
     return out * swell
 
 
-def _owl(rng: Rng) -> Signal:
+def owl_hooting(rng: Rng) -> Signal:
     """Soft, nearly pure hoots: a short-short-long phrase or an even series."""
     f0 = log_uniform(rng, 240.0, 480.0)
     if chance(rng, 0.5):
@@ -303,7 +273,7 @@ def _owl(rng: Rng) -> Signal:
     return out
 
 
-def _pig(rng: Rng) -> Signal:
+def pig_grunting(rng: Rng) -> Signal:
     """Low snorting grunts in irregular groups, now and then a squeal."""
     grunts, lengths = [], []
     f0 = log_uniform(rng, 55.0, 110.0)
@@ -320,21 +290,3 @@ def _pig(rng: Rng) -> Signal:
         grunts.append(unit(x) * arc(n, 0.03, 0.08))
         lengths.append(n / SAMPLE_RATE)
     return layered(grunts, spaced(rng, lengths, (0.05, 0.35)), rng.uniform(0.4, 1, len(grunts)))
-
-
-RENDERERS: dict[str, Renderer] = {
-    "dog barking": _dog,
-    "cat meowing": _cat,
-    "rooster crowing": _rooster,
-    "cow mooing": _cow,
-    "sheep bleating": _sheep,
-    "duck quacking": _duck,
-    "crow cawing": _crow,
-    "songbird chirping": _songbird,
-    "frog croaking": _frog,
-    "crickets chirping": _crickets,
-    "bee buzzing": _bee,
-    "horse galloping": _horse,
-    "owl hooting": _owl,
-    "pig grunting": _pig,
-}

@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 
 from lcr.data.bank import Waveform
-from lcr.data.studio import (
-    alarms,
-    animals,
-    electronics,
-    household,
-    instruments,
-    people,
-    tools,
-    vehicles,
-    weather,
-)
 from lcr.data.studio.classes import FAMILY_OF, LABELS
-from lcr.data.studio.dsp import (
-    NYQUIST_HZ,
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    chance,
-    equalise,
-    log_uniform,
-    lowpass,
-    room,
-    shaped,
-    uniform,
-)
-
-RENDERERS: dict[str, Renderer] = {
-    label: renderer
-    for module in (
-        animals,
-        people,
-        vehicles,
-        weather,
-        alarms,
-        tools,
-        instruments,
-        household,
-        electronics,
-    )
-    for label, renderer in module.RENDERERS.items()
-}
-"""Label -> dry generator of (N,) float64 samples at no particular level."""
+from lcr.data.studio.dsp import *
 
 _INDOOR_FAMILIES = frozenset({"people", "instruments", "household", "electronics", "alarms"})
 
@@ -69,17 +30,26 @@ def _record(rng: Rng, x: Signal, *, indoor: bool) -> Signal:
     return x
 
 
+def renderer(label: str) -> Renderer:
+    """The generator of a class, of (N,) float64 samples at no particular level: the function of
+    its name, with underscores, in the module of its family. Raises KeyError for others."""
+    if label not in FAMILY_OF:
+        raise KeyError(f"unknown studio class {label!r}; one of: {', '.join(LABELS)}")
+    module = import_module(f"lcr.data.studio.{FAMILY_OF[label]}")
+    found: Renderer = getattr(module, label.replace(" ", "_"))
+    return found
+
+
 def render(label: str, rng: np.random.Generator) -> Waveform:
     """A new recording of a class: (80 000,) float32 at 16 kHz, finite, peak in [0.05, 1].
 
     The same generator state gives the same samples. Raises KeyError for a label that is not
     in `LABELS`.
     """
-    if label not in RENDERERS:
-        raise KeyError(f"unknown studio class {label!r}; one of: {', '.join(LABELS)}")
-    dry = RENDERERS[label](rng)
+    draw = renderer(label)
+    dry = draw(rng)
     while not dry.any():  # one draw in thousands rests for the whole clip: draw again
-        dry = RENDERERS[label](rng)
+        dry = draw(rng)
     wet = _record(rng, dry, indoor=FAMILY_OF[label] in _INDOOR_FAMILIES)
     wet = wet[:N] - wet[:N].mean()
     peak = uniform(rng, 0.25, 0.95)

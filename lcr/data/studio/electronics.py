@@ -4,32 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    SAMPLE_RATE,
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    bandpass,
-    chance,
-    gate,
-    harmonics,
-    impulses,
-    level,
-    log_uniform,
-    phase,
-    place,
-    samples,
-    tone,
-    uniform,
-    unit,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 
-def _static(rng: Rng) -> Signal:
+def radio_static(rng: Rng) -> Signal:
     """Band-limited hiss with crackles, fading, and heterodyne whistles drifting past."""
     hiss = bandpass(white(rng), log_uniform(rng, 150.0, 500.0), uniform(rng, 3500.0, 7500.0), 1)
     crackle = bandpass(impulses(rng, uniform(rng, 10.0, 150.0), 9.0), 300.0, 6000.0, 1)
@@ -46,7 +24,7 @@ def _static(rng: Rng) -> Signal:
 _ROWS, _COLUMNS = (697.0, 770.0, 852.0, 941.0), (1209.0, 1336.0, 1477.0)
 
 
-def _modem(rng: Rng) -> Signal:
+def modem_dialling(rng: Rng) -> Signal:
     """Touch-tone digits, an answer tone, two-tone warbles, then hissing carrier noise."""
     parts: list[Signal] = []
     if chance(rng, 0.75):
@@ -72,7 +50,7 @@ def _modem(rng: Rng) -> Signal:
     return np.asarray(np.pad(whole, (0, N - len(whole))))
 
 
-def _game(rng: Rng) -> Signal:
+def video_game_sounds(rng: Rng) -> Signal:
     """Square-wave blips, jumps, coin chimes, laser zaps and noisy explosions."""
     out = np.zeros(N)
     odd = np.where(np.arange(1, 24) % 2 == 1, 1.0 / np.arange(1, 24), 0.0)
@@ -101,10 +79,3 @@ def _game(rng: Rng) -> Signal:
         place(out, x * arc(n, 0.002, 0.01), at, uniform(rng, 0.6, 1.0))
         at += n / SAMPLE_RATE + uniform(rng, 0.0, 0.35)
     return out
-
-
-RENDERERS: dict[str, Renderer] = {
-    "radio static": _static,
-    "modem dialling": _modem,
-    "video game sounds": _game,
-}

@@ -4,37 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    bandpass,
-    chance,
-    decay,
-    equalise,
-    gate,
-    harmonics,
-    impulses,
-    level,
-    log_uniform,
-    lowpass,
-    modal,
-    phase,
-    place,
-    points,
-    resonate,
-    room,
-    samples,
-    shaped,
-    steady,
-    tone,
-    uniform,
-    unit,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 
 def _click(rng: Rng, modes: list[tuple[float, float, float]], seconds: float) -> Signal:
@@ -43,7 +13,7 @@ def _click(rng: Rng, modes: list[tuple[float, float, float]], seconds: float) ->
     return unit(resonate(white(rng, n) * decay(n, 0.008, 0.0003), modes)) * decay(n, seconds)
 
 
-def _clock(rng: Rng) -> Signal:
+def clock_ticking(rng: Rng) -> Signal:
     """Tick and tock, one to five a second, hard cases ringing above 500 Hz, over room noise."""
     rate = float(rng.choice([1.0, 1.0, 2.0, 2.0, 3.3, 4.0, 5.0])) * uniform(rng, 0.95, 1.08)
     base = log_uniform(rng, 500.0, 2600.0)
@@ -70,7 +40,7 @@ def _clock(rng: Rng) -> Signal:
     return np.asarray(out + peak * 10 ** (uniform(rng, -58.0, -30.0) / 20) * hum)
 
 
-def _vacuum(rng: Rng) -> Signal:
+def vacuum_cleaner(rng: Rng) -> Signal:
     """A loud steady motor tone with harmonics inside rushing air; slow surges."""
     motor = log_uniform(rng, 150.0, 420.0)
     track = motor * (1 + 0.012 * wander(rng, N, 0.8))
@@ -87,7 +57,7 @@ def _vacuum(rng: Rng) -> Signal:
     return np.asarray(out * level(rng, N, 0.8, 1.2) * (track / track.max()))
 
 
-def _typing(rng: Rng) -> Signal:
+def typing_on_keyboard(rng: Rng) -> Signal:
     """Bursts of key clacks, each press with a softer release; deeper space bars, pauses."""
     body = log_uniform(rng, 900.0, 2600.0)
     out = np.zeros(N)
@@ -110,7 +80,7 @@ def _typing(rng: Rng) -> Signal:
     return out
 
 
-def _knocking(rng: Rng) -> Signal:
+def knocking_on_door(rng: Rng) -> Signal:
     """Groups of two to five knuckle raps on a wooden door: dull thumps below 1 kHz."""
     base = log_uniform(rng, 110.0, 300.0)
     modes = [
@@ -130,7 +100,7 @@ def _knocking(rng: Rng) -> Signal:
     return room(rng, out, uniform(rng, 0.35, 0.9), uniform(rng, 0.15, 0.4))
 
 
-def _toilet(rng: Rng) -> Signal:
+def toilet_flushing(rng: Rng) -> Signal:
     """Handle clunk, roaring flush that peaks early, gurgling drain, then the cistern's hiss."""
     at = uniform(rng, 0.0, 0.6)
     peak = uniform(rng, 0.2, 0.4)
@@ -153,7 +123,7 @@ def _toilet(rng: Rng) -> Signal:
     return out
 
 
-def _kettle(rng: Rng) -> Signal:
+def kettle_whistling(rng: Rng) -> Signal:
     """Boiling rumble under a whistle that climbs and then holds, slightly unsteady."""
     top = log_uniform(rng, 1700.0, 3200.0)
     rise = uniform(rng, 0.0, 0.7)
@@ -168,7 +138,7 @@ def _kettle(rng: Rng) -> Signal:
     return x * loud + uniform(rng, 0.08, 0.3) * steam * loud + uniform(rng, 0.1, 0.4) * boil
 
 
-def _microwave(rng: Rng) -> Signal:
+def microwave_beeping(rng: Rng) -> Signal:
     """A fan and mains hum that stops, then three to five clean beeps near 2 kHz."""
     end = uniform(rng, 0.3, 2.0)
     running = gate(np.arange(N) < samples(end), 0.05)
@@ -186,7 +156,7 @@ def _microwave(rng: Rng) -> Signal:
     return out
 
 
-def _washing(rng: Rng) -> Signal:
+def washing_machine(rng: Rng) -> Signal:
     """A drum turning: low motor hum, sloshing with each turn, thuds of wet clothes."""
     turn_s = uniform(rng, 0.7, 1.6)
     turn = phase(1.0 / turn_s, N) + uniform(rng, 0, 6)
@@ -200,7 +170,7 @@ def _washing(rng: Rng) -> Signal:
     return out
 
 
-def _glass(rng: Rng) -> Signal:
+def glass_breaking(rng: Rng) -> Signal:
     """A smash: a broad burst, then shards with high ringing modes falling and settling."""
     out = np.zeros(N)
     at = uniform(rng, 0.1, 0.7)
@@ -218,7 +188,7 @@ def _glass(rng: Rng) -> Signal:
     return out
 
 
-def _hair_dryer(rng: Rng) -> Signal:
+def hair_dryer(rng: Rng) -> Signal:
     """A jet of air, bright and even, with a high motor whine; two speeds."""
     whine_hz = log_uniform(rng, 380.0, 1100.0)
     speed = np.ones(N)
@@ -238,7 +208,7 @@ def _hair_dryer(rng: Rng) -> Signal:
     return (air + uniform(rng, 0.08, 0.4) * unit(whine)) * speed**2 * aim
 
 
-def _scissors(rng: Rng) -> Signal:
+def scissors_cutting(rng: Rng) -> Signal:
     """Snips: a rising scrape of blades that ends in a bright metallic snap, then the opening."""
     out = np.zeros(N)
     interval = uniform(rng, 0.3, 0.75)
@@ -257,18 +227,3 @@ def _scissors(rng: Rng) -> Signal:
         place(out, opening, at + length * 1.2, 0.12)
     rustle = bandpass(impulses(rng, 200.0, 5.0), 2000.0, 7000.0)
     return out + uniform(rng, 0.0, 0.03) * unit(rustle)
-
-
-RENDERERS: dict[str, Renderer] = {
-    "clock ticking": _clock,
-    "vacuum cleaner": _vacuum,
-    "typing on keyboard": _typing,
-    "knocking on door": _knocking,
-    "toilet flushing": _toilet,
-    "kettle whistling": _kettle,
-    "microwave beeping": _microwave,
-    "washing machine": _washing,
-    "glass breaking": _glass,
-    "hair dryer": _hair_dryer,
-    "scissors cutting": _scissors,
-}

@@ -6,34 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    bandpass,
-    buzz,
-    chance,
-    decay,
-    equalise,
-    glide,
-    harmonics,
-    highpass,
-    log_uniform,
-    lowpass,
-    modal,
-    phase,
-    place,
-    pluck,
-    points,
-    resonate,
-    samples,
-    tone,
-    uniform,
-    unit,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 Note = Callable[[float, float], Signal]
 """(pitch in Hz, length in s) -> the note's samples."""
@@ -80,7 +53,7 @@ def phrase(
     return out
 
 
-def _piano(rng: Rng) -> Signal:
+def playing_piano(rng: Rng) -> Signal:
     """Hammered, slightly stretched partials that die faster the higher they are; chords."""
     bright = uniform(rng, 0.5, 0.75)
 
@@ -97,7 +70,7 @@ def _piano(rng: Rng) -> Signal:
     return phrase(rng, note, 130.0, 1100.0, chord=0.4, legato=1.3)
 
 
-def _guitar(rng: Rng) -> Signal:
+def playing_acoustic_guitar(rng: Rng) -> Signal:
     """Plucked steel or nylon strings in a wooden body; picked notes and strummed chords."""
     bright = uniform(rng, 0.25, 0.8)
 
@@ -108,7 +81,7 @@ def _guitar(rng: Rng) -> Signal:
     return x + 0.8 * resonate(x, [(105.0, 35.0, 1.0), (205.0, 50.0, 1.0), (400.0, 90.0, 0.6)])
 
 
-def _flute(rng: Rng) -> Signal:
+def playing_flute(rng: Rng) -> Signal:
     """Few harmonics, breath noise around the tone, vibrato that grows."""
     breath = uniform(rng, 0.05, 0.3)
     vib_hz = uniform(rng, 4.5, 6.0)
@@ -123,7 +96,7 @@ def _flute(rng: Rng) -> Signal:
     return phrase(rng, note, 300.0, 1400.0, legato=0.98)
 
 
-def _violin(rng: Rng) -> Signal:
+def playing_violin(rng: Rng) -> Signal:
     """Bowed saw-like tone with body resonances, vibrato and slides."""
     body = [(280.0, 60.0, 0.8), (480.0, 90.0, 1.0), (1100.0, 300.0, 0.6), (2600.0, 700.0, 1.0)]
     vib_hz, depth = uniform(rng, 5.0, 6.8), uniform(rng, 0.004, 0.013)
@@ -139,7 +112,7 @@ def _violin(rng: Rng) -> Signal:
     return phrase(rng, note, 200.0, 1300.0, beat_s=(0.22, 0.7), rest=0.04)
 
 
-def _trumpet(rng: Rng) -> Signal:
+def playing_trumpet(rng: Rng) -> Signal:
     """Brassy: the tone brightens as it gets louder; firm tongued attacks."""
     muted = chance(rng, 0.25)
 
@@ -157,7 +130,7 @@ def _trumpet(rng: Rng) -> Signal:
     return phrase(rng, note, 170.0, 900.0, legato=0.92, rest=0.15)
 
 
-def _drums(rng: Rng) -> Signal:
+def playing_drum_kit(rng: Rng) -> Signal:
     """Bass drum, snare and cymbals in a sixteen-step beat with fills."""
     step = uniform(rng, 0.09, 0.17)
     kick_hz, snare_hz = uniform(rng, 45.0, 75.0), uniform(rng, 160.0, 260.0)
@@ -186,7 +159,7 @@ def _drums(rng: Rng) -> Signal:
     return out
 
 
-def _marimba(rng: Rng) -> Signal:
+def playing_marimba(rng: Rng) -> Signal:
     """Wooden bars: a strong fundamental, a weak partial two octaves up, a mallet knock."""
 
     def note(freq: float, length: float) -> Signal:
@@ -204,7 +177,7 @@ def _marimba(rng: Rng) -> Signal:
     return phrase(rng, note, 180.0, 1300.0, beat_s=(0.1, 0.26), chord=0.15)
 
 
-def _organ(rng: Rng) -> Signal:
+def playing_organ(rng: Rng) -> Signal:
     """Held chords of octave-spaced pipes or drawbars with a slow tremulant; no decay."""
     ranks = np.array([0.5, 1, 2, 3, 4, 6, 8])
     stops = rng.uniform(0.1, 1.0, 7) * np.array([0.8, 1, 0.8, 0.4, 0.6, 0.2, 0.3])
@@ -221,7 +194,7 @@ def _organ(rng: Rng) -> Signal:
     return phrase(rng, note, 130.0, 520.0, beat_s=(0.5, 1.2), chord=0.9, rest=0.0, legato=1.02)
 
 
-def _bass(rng: Rng) -> Signal:
+def playing_bass_guitar(rng: Rng) -> Signal:
     """Low plucked or slapped electric strings; a riff between 40 and 160 Hz."""
     bright = uniform(rng, 0.08, 0.4)
 
@@ -234,7 +207,7 @@ def _bass(rng: Rng) -> Signal:
     return np.tanh(1.5 * unit(x)) * 0.7
 
 
-def _synth(rng: Rng) -> Signal:
+def playing_synthesizer(rng: Rng) -> Signal:
     """Electronic arpeggio: detuned saws or squares through a filter that closes on each note."""
     square = chance(rng, 0.5)
     detune = uniform(rng, 1.003, 1.012)
@@ -258,7 +231,7 @@ def _synth(rng: Rng) -> Signal:
     return out
 
 
-def _harmonica(rng: Rng) -> Signal:
+def playing_harmonica(rng: Rng) -> Signal:
     """Reedy chords, two or three reeds beating together, with bends and a hand tremolo."""
     trem_hz = uniform(rng, 4.0, 7.0)
 
@@ -273,7 +246,7 @@ def _harmonica(rng: Rng) -> Signal:
     return phrase(rng, note, 260.0, 1000.0, beat_s=(0.25, 0.6), rest=0.08)
 
 
-def _harp(rng: Rng) -> Signal:
+def playing_harp(rng: Rng) -> Signal:
     """Soft long-ringing plucks in arpeggios and sweeping glissandi."""
     bright = uniform(rng, 0.15, 0.35)
 
@@ -289,19 +262,3 @@ def _harp(rng: Rng) -> Signal:
             place(x, note(root * 2 ** (octave + _SCALES[0][index] / 12), 1.0), at, 0.7)
             at += uniform(rng, 0.03, 0.06)
     return equalise(x, [60, 300, 1500, 8000], [-6, 0, 0, -8])
-
-
-RENDERERS: dict[str, Renderer] = {
-    "playing piano": _piano,
-    "playing acoustic guitar": _guitar,
-    "playing flute": _flute,
-    "playing violin": _violin,
-    "playing trumpet": _trumpet,
-    "playing drum kit": _drums,
-    "playing marimba": _marimba,
-    "playing organ": _organ,
-    "playing bass guitar": _bass,
-    "playing synthesizer": _synth,
-    "playing harmonica": _harmonica,
-    "playing harp": _harp,
-}

@@ -4,41 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    SAMPLE_RATE,
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    bandpass,
-    chance,
-    decay,
-    equalise,
-    gate,
-    glide,
-    harmonics,
-    impulses,
-    layered,
-    level,
-    log_uniform,
-    phase,
-    place,
-    points,
-    resonate,
-    samples,
-    shaped,
-    spaced,
-    steady,
-    uniform,
-    unit,
-    voice,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 
-def _baby(rng: Rng) -> Signal:
+def baby_crying(rng: Rng) -> Signal:
     """Wails of about a second at 350 to 600 Hz, arched, breath drawn in between."""
     f0 = log_uniform(rng, 340.0, 560.0)
     length = uniform(rng, 0.45, 1.4)
@@ -72,7 +41,7 @@ def _baby(rng: Rng) -> Signal:
     return out
 
 
-def _sneeze(rng: Rng) -> Signal:
+def person_sneezing(rng: Rng) -> Signal:
     """An indrawn "ah", then a burst of hiss with a voiced kick: one to three times."""
     formant = log_uniform(rng, 380.0, 800.0)
     f0 = log_uniform(rng, 130.0, 420.0)
@@ -97,7 +66,7 @@ def _sneeze(rng: Rng) -> Signal:
     return layered(events, spaced(rng, lengths, (0.15, 0.9)), rng.uniform(0.5, 1, len(events)))
 
 
-def _snore(rng: Rng) -> Signal:
+def person_snoring(rng: Rng) -> Signal:
     """Slow breaths: a rattling inward snore, a softer hiss outward."""
     rattle = uniform(rng, 28.0, 70.0)
     cycle = uniform(rng, 1.6, 2.6)
@@ -118,7 +87,7 @@ def _snore(rng: Rng) -> Signal:
     return out
 
 
-def _whistling(rng: Rng) -> Signal:
+def person_whistling(rng: Rng) -> Signal:
     """A human whistled tune: near-pure tones from 700 Hz to 2.5 kHz, slides and vibrato."""
     root = log_uniform(rng, 700.0, 1300.0)
     beat = uniform(rng, 0.16, 0.34)
@@ -142,7 +111,7 @@ def _whistling(rng: Rng) -> Signal:
     return out
 
 
-def _footsteps(rng: Rng) -> Signal:
+def footsteps(rng: Rng) -> Signal:
     """Heel and toe on a floor: from hard shoes on stone to boots on gravel."""
     interval = uniform(rng, 0.36, 0.72)
     gravel = uniform(rng, 0.0, 1.0) ** 2
@@ -161,7 +130,7 @@ def _footsteps(rng: Rng) -> Signal:
     return out * points(N, [0, 1], [uniform(rng, 0.3, 1.0), uniform(rng, 0.3, 1.0)])
 
 
-def _claps(rng: Rng) -> Signal:
+def hands_clapping(rng: Rng) -> Signal:
     """One to a few people clapping: sharp broad bursts around 1 to 2 kHz."""
     people = int(rng.choice([1, 1, 2, 4, 8]))
     tempo = uniform(rng, 0.18, 0.45)
@@ -203,7 +172,7 @@ def _babble(rng: Rng, talkers: int, low_hz: float, high_hz: float, syllable_s: f
     return unit(out)
 
 
-def _cheering(rng: Rng) -> Signal:
+def crowd_cheering(rng: Rng) -> Signal:
     """A roar of shouted vowels, whistles and applause that swells and falls."""
     roar = shaped(rng, [100, 400, 1000, 2500, 8000], [-18, -4, 0, -6, -24])
     roar = unit(equalise(roar, [300, 900, 1800, 8000], rng.uniform(-4, 4, 4)))
@@ -219,7 +188,7 @@ def _cheering(rng: Rng) -> Signal:
     return out * swell * level(rng, N, 1.5, 2.0)
 
 
-def _chattering(rng: Rng) -> Signal:
+def crowd_chattering(rng: Rng) -> Signal:
     """A room full of talk: overlapping voices, now and then a laugh or a cup."""
     out = _babble(rng, int(rng.integers(3, 5)), 90.0, 260.0, uniform(rng, 0.1, 0.16))
     out += 0.25 * shaped(rng, [80, 250, 600, 1500, 6000], [-10, 0, -2, -10, -30])
@@ -233,7 +202,7 @@ def _chattering(rng: Rng) -> Signal:
     return out * level(rng, N, 1.5, 0.8)
 
 
-def _cough(rng: Rng) -> Signal:
+def person_coughing(rng: Rng) -> Signal:
     """Coughs in twos and threes: a hard noisy burst, then a short voiced tail."""
     formant = log_uniform(rng, 450.0, 800.0)
     f0 = log_uniform(rng, 100.0, 260.0)
@@ -254,16 +223,3 @@ def _cough(rng: Rng) -> Signal:
             at += n / SAMPLE_RATE + uniform(rng, 0.03, 0.2)
         at += uniform(rng, 0.5, 1.3)
     return out
-
-
-RENDERERS: dict[str, Renderer] = {
-    "baby crying": _baby,
-    "person sneezing": _sneeze,
-    "person snoring": _snore,
-    "person whistling": _whistling,
-    "footsteps": _footsteps,
-    "hands clapping": _claps,
-    "crowd cheering": _cheering,
-    "crowd chattering": _chattering,
-    "person coughing": _cough,
-}

@@ -7,7 +7,10 @@ range) besides volume.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -47,37 +50,6 @@ class _Effort:
     level_db: float
 
 
-_EFFORTS = {
-    "low": _Effort(
-        tilt_db=-5.0,
-        breath_db=-26,
-        dynamics=0.75,
-        drive=0.0,
-        pitch_range=0.65,
-        semitones=-0.2,
-        level_db=-34.0,
-    ),
-    "normal": _Effort(
-        tilt_db=-0.5,
-        breath_db=-60,
-        dynamics=1.0,
-        drive=0.0,
-        pitch_range=1.0,
-        semitones=0.0,
-        level_db=-27.0,
-    ),
-    "high": _Effort(
-        tilt_db=3.5,
-        breath_db=-80,
-        dynamics=1.15,
-        drive=2.5,
-        pitch_range=1.35,
-        semitones=0.2,
-        level_db=-20.0,
-    ),
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Feeling:
     """What an emotion does. `contour` gives semitones at the sentence's start, middle and end;
@@ -103,75 +75,9 @@ class _Feeling:
     ending: str = "."
 
 
-_FEELINGS = {
-    "neutral": _Feeling(),
-    "happy": _Feeling(
-        semitones=-0.6,
-        pitch_range=1.5,
-        rate=1.06,
-        tilt_db=0.8,
-        contour=(0.0, -1.0, 2.5),
-        bounce=1.5,
-        ending="!",
-    ),
-    "sad": _Feeling(
-        semitones=-0.9,
-        pitch_range=0.35,
-        rate=0.96,
-        tilt_db=-1.2,
-        contour=(1.0, 0.0, -2.5),
-        tremor=0.008,
-        tremor_hz=4.0,
-        breath_db=-32.0,
-        dynamics=0.85,
-        pause=0.5,
-    ),
-    "angry": _Feeling(
-        semitones=-0.8,
-        pitch_range=1.6,
-        rate=1.08,
-        tilt_db=1.3,
-        contour=(2.0, 0.5, -2.0),
-        jitter=0.012,
-        dynamics=1.3,
-        drive=4.0,
-        ending="!",
-    ),
-    "surprised": _Feeling(
-        semitones=-1.0,
-        pitch_range=1.9,
-        rate=0.98,
-        contour=(-1.5, -0.5, 6.0),
-        ending="?",
-    ),
-    "disgusted": _Feeling(
-        semitones=-0.7,
-        pitch_range=0.8,
-        rate=0.95,
-        contour=(0.5, -1.5, -1.0),
-        jitter=0.02,
-        nasal_db=9.0,
-    ),
-    "fear": _Feeling(
-        semitones=0.4,
-        pitch_range=1.1,
-        rate=1.1,
-        contour=(0.0, 1.0, 1.0),
-        restless=1.2,
-        tremor=0.025,
-        tremor_hz=7.5,
-        breath_db=-30.0,
-        pause=0.5,
-    ),
-    "contempt": _Feeling(
-        semitones=-1.0,
-        pitch_range=0.6,
-        rate=0.97,
-        contour=(-1.0, 2.0, -2.5),
-        nasal_db=-5.0,
-        pause=0.5,
-    ),
-}
+_STYLES: Any = json.loads(Path(__file__).with_name("styles.json").read_text(encoding="utf-8"))
+_EFFORTS = {name: _Effort(**values) for name, values in _STYLES["efforts"].items()}
+_FEELINGS = {name: _Feeling(**values) for name, values in _STYLES["feelings"].items()}
 
 
 def complete(style: SpeechDescription, voice: Voice, rng: np.random.Generator) -> SpeechDescription:

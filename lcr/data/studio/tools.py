@@ -4,38 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    SAMPLE_RATE,
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    bandpass,
-    chance,
-    decay,
-    equalise,
-    gate,
-    harmonics,
-    impulses,
-    level,
-    log_uniform,
-    modal,
-    phase,
-    place,
-    points,
-    resonate,
-    room,
-    samples,
-    shaped,
-    smooth,
-    steady,
-    tone,
-    uniform,
-    unit,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 from lcr.data.studio.vehicles import engine
 
 
@@ -52,7 +21,7 @@ def _load(rng: Rng, busy_s: tuple[float, float], rest_s: tuple[float, float]) ->
     return smooth(load, samples(uniform(rng, 0.08, 0.3)))
 
 
-def _chainsaw(rng: Rng) -> Signal:
+def chainsaw(rng: Rng) -> Signal:
     """A two-stroke rasp at 70 to 160 firings a second that bogs down in the wood and revs free."""
     load = _load(rng, (0.6, 2.5), (0.3, 1.5))
     top = log_uniform(rng, 75.0, 170.0)
@@ -84,7 +53,7 @@ def buzz_like(track: Signal, rng: Rng) -> Signal:
     return unit(harmonics(track, amps * rng.choice((-1.0, 1.0), count)))
 
 
-def _drill(rng: Rng) -> Signal:
+def electric_drill(rng: Rng) -> Signal:
     """A whining motor that spins up, sags under load and stops; gear tones and brush hiss."""
     on = np.zeros(N)
     at = uniform(rng, 0.0, 0.5)
@@ -103,7 +72,7 @@ def _drill(rng: Rng) -> Signal:
     return (unit(whine) + 0.3 * gears + 0.5 * bite) * on
 
 
-def _hammering(rng: Rng) -> Signal:
+def hammering(rng: Rng) -> Signal:
     """Blows on a nail in wood: a knock, a bright metallic ping, pauses between nails."""
     wood, metal = log_uniform(rng, 180.0, 420.0), log_uniform(rng, 1900.0, 3600.0)
     interval = uniform(rng, 0.28, 0.6)
@@ -125,7 +94,7 @@ def _hammering(rng: Rng) -> Signal:
     return room(rng, out, uniform(rng, 0.35, 0.9), uniform(rng, 0.2, 0.5))
 
 
-def _hand_saw(rng: Rng) -> Signal:
+def hand_saw(rng: Rng) -> Signal:
     """Push and pull strokes: rasping bands whose teeth rate and pitch follow the blade's speed."""
     stroke = uniform(rng, 0.22, 0.5)
     centre = log_uniform(rng, 1300.0, 3200.0)
@@ -144,7 +113,7 @@ def _hand_saw(rng: Rng) -> Signal:
     return out
 
 
-def _jackhammer(rng: Rng) -> Signal:
+def jackhammer(rng: Rng) -> Signal:
     """Blows 12 to 28 times a second, metallic and noisy, in runs of a second or more."""
     load = _load(rng, (1.0, 3.5), (0.2, 0.7))
     rate = uniform(rng, 12.0, 28.0)
@@ -161,7 +130,7 @@ def _jackhammer(rng: Rng) -> Signal:
     return unit(out) + uniform(rng, 0.08, 0.35) * air * (0.3 + 0.7 * load)
 
 
-def _sandpaper(rng: Rng) -> Signal:
+def sandpaper_rubbing(rng: Rng) -> Signal:
     """Soft back-and-forth hiss, higher than sawing and without teeth."""
     stroke = uniform(rng, 0.16, 0.45)
     low = log_uniform(rng, 1500.0, 3000.0)
@@ -174,7 +143,7 @@ def _sandpaper(rng: Rng) -> Signal:
     return rub * grit * rests * level(rng, N, 1.5, 1.0)
 
 
-def _lathe(rng: Rng) -> Signal:
+def lathe_spinning(rng: Rng) -> Signal:
     """A motor hum with belt flutter; the cutting tool screeches and chatters when it touches."""
     spin = uniform(rng, 14.0, 32.0)
     hum = harmonics(np.full(N, uniform(rng, 95.0, 125.0)), 0.7 ** np.arange(10))
@@ -186,14 +155,3 @@ def _lathe(rng: Rng) -> Signal:
     cut = (0.5 * screech * level(rng, N, 4.0, 8.0) + unit(scrape)) * load
     chatter = 1 + 0.5 * np.sin(phase(2 * spin, N))
     return 0.35 * unit(hum) + 0.35 * belt + uniform(rng, 0.5, 1.2) * cut * chatter
-
-
-RENDERERS: dict[str, Renderer] = {
-    "chainsaw": _chainsaw,
-    "electric drill": _drill,
-    "hammering": _hammering,
-    "hand saw": _hand_saw,
-    "jackhammer": _jackhammer,
-    "sandpaper rubbing": _sandpaper,
-    "lathe spinning": _lathe,
-}

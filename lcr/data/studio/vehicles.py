@@ -4,37 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    bandpass,
-    buzz,
-    chance,
-    decay,
-    equalise,
-    harmonics,
-    impulses,
-    level,
-    log_uniform,
-    lowpass,
-    modal,
-    pass_by,
-    phase,
-    place,
-    points,
-    resonate,
-    samples,
-    shaped,
-    smooth,
-    steady,
-    tone,
-    uniform,
-    unit,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 
 def engine(rng: Rng, firing_hz: Signal, cylinders: int, roughness: float) -> Signal:
@@ -48,7 +18,7 @@ def engine(rng: Rng, firing_hz: Signal, cylinders: int, roughness: float) -> Sig
     return unit(tonal) + roughness * unit(white(rng, len(cycle)) * puff)
 
 
-def _helicopter(rng: Rng) -> Signal:
+def helicopter(rng: Rng) -> Signal:
     """Blade slaps 9 to 28 times a second over turbine whine and low wind noise."""
     blade = log_uniform(rng, 9.0, 28.0)
     track = blade * (1 + 0.01 * wander(rng, N, 0.6))
@@ -71,7 +41,7 @@ def _helicopter(rng: Rng) -> Signal:
     return out * points(N, [0, uniform(rng, 0.1, 0.9), 1], ends)
 
 
-def _idling(rng: Rng) -> Signal:
+def car_engine_idling(rng: Rng) -> Signal:
     """A steady low purr of 20 to 40 firings a second, with belt and valve noise."""
     firing = uniform(rng, 18.0, 40.0) * (1 + 0.015 * wander(rng, N, 2.0))
     x = engine(rng, firing, int(rng.choice([3, 4, 4, 6])), uniform(rng, 0.2, 0.6))
@@ -83,7 +53,7 @@ def _idling(rng: Rng) -> Signal:
     return unit(x) + uniform(rng, 0.03, 0.12) * unit(rattle) + uniform(rng, 0.03, 0.12) * hiss
 
 
-def _motorcycle(rng: Rng) -> Signal:
+def motorcycle_revving(rng: Rng) -> Signal:
     """Throttle blips: the firing rate leaps from idle to several times that, and falls back."""
     idle = uniform(rng, 22.0, 40.0)
     times, values, at = [0.0], [idle], uniform(rng, 0.05, 0.6)
@@ -103,7 +73,7 @@ def _motorcycle(rng: Rng) -> Signal:
     return np.asarray(x * (track / track.max()) ** uniform(rng, 0.6, 1.2))
 
 
-def _train(rng: Rng) -> Signal:
+def train_passing(rng: Rng) -> Signal:
     """Rumble and hiss of wheels, double clacks over rail joints, at times a horn."""
     gain, _ = pass_by(rng, uniform(rng, 6.0, 18.0), uniform(rng, 15.0, 30.0))
     rumble = shaped(rng, [30, 90, 250, 800, 2500, 8000], [-2, 0, -4, -10, -16, -28])
@@ -127,7 +97,7 @@ def _train(rng: Rng) -> Signal:
     return out
 
 
-def _airplane(rng: Rng) -> Signal:
+def airplane_flying_over(rng: Rng) -> Signal:
     """A broad roar that grows, drops in brightness as it passes overhead, and fades."""
     gain, doppler = pass_by(rng, uniform(rng, 70.0, 120.0), uniform(rng, 90.0, 220.0))
     dark = shaped(rng, [30, 120, 400, 1200, 4000, 8000], [0, 2, 0, -12, -32, -48])
@@ -142,7 +112,7 @@ def _airplane(rng: Rng) -> Signal:
     return out * (0.12 + gain) * level(rng, N, 1.2, 3.0)
 
 
-def _race_car(rng: Rng) -> Signal:
+def race_car_passing(rng: Rng) -> Signal:
     """High-revving scream passing at speed: strong Doppler fall; one or two cars."""
     out = 0.01 * shaped(rng, [50, 400, 2000, 8000], [0, 0, -8, -20])
     for _ in range(2 if chance(rng, 0.35) else 1):
@@ -155,7 +125,7 @@ def _race_car(rng: Rng) -> Signal:
     return out
 
 
-def _boat(rng: Rng) -> Signal:
+def boat_motor_running(rng: Rng) -> Signal:
     """A slow diesel putter or an outboard drone, with water lapping against the hull."""
     if chance(rng, 0.5):
         firing = uniform(rng, 6.0, 13.0) * (1 + 0.02 * wander(rng, N, 1.5))
@@ -170,7 +140,7 @@ def _boat(rng: Rng) -> Signal:
     return unit(x) * level(rng, N, 1.5, 0.8) + uniform(rng, 0.3, 0.9) * lap
 
 
-def _bicycle_bell(rng: Rng) -> Signal:
+def bicycle_bell_ringing(rng: Rng) -> Signal:
     """Trilled rings of a small bell: two close inharmonic partials near 2 to 4 kHz."""
     base = log_uniform(rng, 1700.0, 3100.0)
     ratios = np.array([1.0, 1.006, 1.52, 1.53, 2.3, 2.74])
@@ -185,16 +155,3 @@ def _bicycle_bell(rng: Rng) -> Signal:
             at += gap * uniform(rng, 0.9, 1.1)
         at += uniform(rng, 0.5, 1.3)
     return out
-
-
-RENDERERS: dict[str, Renderer] = {
-    "helicopter": _helicopter,
-    "car engine idling": _idling,
-    "motorcycle revving": _motorcycle,
-    "train passing": _train,
-    "airplane flying over": _airplane,
-    "race car passing": _race_car,
-    "boat motor running": _boat,
-    "bicycle bell ringing": _bicycle_bell,
-}
-__all__ = ["RENDERERS", "engine"]

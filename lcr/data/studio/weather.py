@@ -4,38 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.data.studio.dsp import (
-    SAMPLE_RATE,
-    N,
-    Renderer,
-    Rng,
-    Signal,
-    arc,
-    bandpass,
-    chance,
-    decay,
-    glide,
-    impulses,
-    level,
-    log_uniform,
-    place,
-    points,
-    resonate,
-    room,
-    samples,
-    shaped,
-    sloped,
-    smooth,
-    steady,
-    tone,
-    uniform,
-    unit,
-    wander,
-    white,
-)
+from lcr.data.studio.dsp import *
 
 
-def _rain(rng: Rng) -> Signal:
+def rain(rng: Rng) -> Signal:
     """Continuous wash of fine drops, with heavier drops close by; level hardly moves."""
     tilt = uniform(rng, -9.0, 4.0)
     freqs = [40, 150, 400, 1000, 2500, 4500, 6500, 8000]
@@ -53,7 +25,7 @@ def _rain(rng: Rng) -> Signal:
     return out * level(rng, N, uniform(rng, 0.2, 1.2), 1.0)
 
 
-def _sea(rng: Rng) -> Signal:
+def sea_waves(rng: Rng) -> Signal:
     """Waves: a dark roar always there, bright surges every few seconds, hissing as they ebb."""
     dark = shaped(
         rng,
@@ -77,7 +49,7 @@ def _sea(rng: Rng) -> Signal:
     return out * level(rng, N, 1.0, 3.0) + uniform(rng, 0.0, 0.25) * unit(foam) * surge
 
 
-def _wind(rng: Rng) -> Signal:
+def wind_howling(rng: Rng) -> Signal:
     """Gusts: noise through resonances that slide up and down together with the level."""
     gust = wander(rng, N, uniform(rng, 0.5, 1.4))
     base = log_uniform(rng, 280.0, 650.0)
@@ -92,7 +64,7 @@ def _wind(rng: Rng) -> Signal:
     return out * 10 ** (uniform(rng, 4.0, 8.0) * (gust - 1) / 20)
 
 
-def _thunder(rng: Rng) -> Signal:
+def thunder(rng: Rng) -> Signal:
     """A crack or a dull boom, then rolling rumbles dying over seconds; often rain behind."""
     crack_at = uniform(rng, 0.1, 1.2)
     t = np.arange(N) / SAMPLE_RATE
@@ -112,7 +84,7 @@ def _thunder(rng: Rng) -> Signal:
     return np.asarray(out)
 
 
-def _fire(rng: Rng) -> Signal:
+def fire_crackling(rng: Rng) -> Signal:
     """Sparse sharp cracks and finer snaps over a low flutter and faint hiss."""
     flutter = shaped(rng, [25, 60, 120, 250, 600, 2000], [4, 3, -2, -14, -24, -32])
     flutter *= level(rng, N, uniform(rng, 1.0, 3.0), 6.0)
@@ -143,7 +115,7 @@ def _bubbles(rng: Rng, rate_hz: float, low_hz: float, high_hz: float) -> Signal:
     return out
 
 
-def _stream(rng: Rng) -> Signal:
+def stream_flowing(rng: Rng) -> Signal:
     """Babbling water: hundreds of bubbles between 400 Hz and 3 kHz over a smooth rush."""
     size = log_uniform(rng, 0.7, 1.5)
     bubbles = _bubbles(rng, uniform(rng, 60.0, 130.0), 350.0 * size, 2200.0 * size)
@@ -151,7 +123,7 @@ def _stream(rng: Rng) -> Signal:
     return unit(bubbles) * level(rng, N, 1.5, 2.0) + uniform(rng, 0.15, 0.7) * rush
 
 
-def _drips(rng: Rng) -> Signal:
+def water_dripping(rng: Rng) -> Signal:
     """Single drops into water: a tick, then a rising plink that rings in a hard room."""
     out = np.zeros(N)
     interval = log_uniform(rng, 0.22, 0.8)
@@ -170,7 +142,7 @@ def _drips(rng: Rng) -> Signal:
     return room(rng, out, uniform(rng, 0.4, 1.1), uniform(rng, 0.15, 0.6))
 
 
-def _hail(rng: Rng) -> Signal:
+def hail_falling(rng: Rng) -> Signal:
     """Hard pellets rattling on metal or glass: dense clicks with small resonances, in bursts."""
     density = np.clip(1 + 0.6 * wander(rng, N, 1.0), 0.15, None)
     clicks = impulses(rng, log_uniform(rng, 60.0, 350.0) * density, 6.0)
@@ -181,15 +153,3 @@ def _hail(rng: Rng) -> Signal:
     ]
     out = unit(resonate(clicks, modes)) + 0.5 * unit(bandpass(clicks, 2500.0, 7500.0, 1))
     return out + uniform(rng, 0.05, 0.25) * shaped(rng, [100, 1000, 4000, 8000], [-12, -4, 0, -4])
-
-
-RENDERERS: dict[str, Renderer] = {
-    "rain": _rain,
-    "sea waves": _sea,
-    "wind howling": _wind,
-    "thunder": _thunder,
-    "fire crackling": _fire,
-    "stream flowing": _stream,
-    "water dripping": _drips,
-    "hail falling": _hail,
-}
