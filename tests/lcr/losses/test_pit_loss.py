@@ -16,7 +16,6 @@ from torch import Tensor
 
 from lcr.evaluation.metrics import si_sdr_db
 from lcr.losses.pit import (
-    Measure,
     assignment,
     pairwise_cost,
     permutation_invariant,
@@ -48,17 +47,16 @@ def gradient_of(loss: Tensor, estimate: Tensor) -> Tensor:
 
 
 @pytest.mark.filterwarnings("ignore:Creating a tensor from a list of numpy.ndarrays:UserWarning")
-@pytest.mark.parametrize("measure", ["snr", "si_sdr"])
 @pytest.mark.parametrize("error", [0.03, 0.5, 3.0])
 @pytest.mark.parametrize("sources", range(2, 13))
-def test_it_is_asteroids_loss(sources: int, error: float, measure: Measure) -> None:
+def test_it_is_asteroids_loss(sources: int, error: float) -> None:
     """Within 1e-5 dB where asteroid's own floor of -80 dB is far: above an SNR of -20 dB."""
     losses = library("asteroid.losses")
-    pairwise = {"snr": losses.pairwise_neg_snr, "si_sdr": losses.pairwise_neg_sisdr}[measure]
+    pairwise = losses.pairwise_neg_snr
     wrapper = losses.PITLossWrapper(pairwise, pit_from="pw_mtx")
     estimate, reference, _ = shuffled(sources, error=error, seed=sources)
     estimate.requires_grad_()
-    ours = pit_loss(estimate=estimate, reference=reference, measure=measure, **UNCAPPED)
+    ours = pit_loss(estimate=estimate, reference=reference, **UNCAPPED)
     if sources < 10:
         theirs, reordered = wrapper(estimate, reference, return_est=True)
     else:  # the wrapper refuses; what it would do does not
@@ -131,23 +129,21 @@ def test_references_80_db_apart_are_told_apart() -> None:
 def test_si_sdr_does_not_see_the_level(gain_db: float, sources: int) -> None:
     estimate, reference, order = shuffled(sources, error=0.5)
     quiet = float(10 ** (gain_db / 20)) * estimate
-    found = pit_loss(estimate=quiet, reference=reference, measure="si_sdr", ceiling_db=math.inf)
-    assert torch.equal(found.order, order)
-    metric = [
-        si_sdr_db(estimate=np.asarray(e), reference=np.asarray(r)).value
-        for e, r in zip(found.reorder(estimate)[0], reference[0], strict=True)
-    ]
-    assert found.loss[0].item() == pytest.approx(-np.mean(np.array(metric, float)), abs=1e-3)
+    cost = pairwise_cost(estimate=quiet, reference=reference, measure="si_sdr", ceiling_db=math.inf)
+    assert torch.equal(assignment(cost).argsort(-1), order)
+    for i, e in enumerate(np.asarray(estimate[0])):
+        for j, r in enumerate(np.asarray(reference[0])):
+            metric = si_sdr_db(estimate=e, reference=r).value
+            assert cost[0, i, j].item() == pytest.approx(-float(metric or 0), abs=1e-3)
 
 
-@pytest.mark.parametrize("measure", ["snr", "si_sdr"])
 @pytest.mark.parametrize("sources", [3, 6])
-def test_silence_has_a_finite_loss_and_gradient(sources: int, measure: Measure) -> None:
+def test_silence_has_a_finite_loss_and_gradient(sources: int) -> None:
     estimate, reference, _ = shuffled(sources)
     estimate[0, 0], estimate[1] = 0, 0
     reference[0, 1], reference[1, :2] = 0, 0
     estimate.requires_grad_()
-    loss = pit_loss(estimate=estimate, reference=reference, measure=measure).loss.mean()
+    loss = pit_loss(estimate=estimate, reference=reference).loss.mean()
     assert torch.isfinite(loss)
     assert torch.isfinite(gradient_of(loss, estimate)).all()
 
@@ -156,36 +152,8 @@ def test_a_silent_estimate_is_no_good_estimate() -> None:
     _, reference, _ = shuffled(3)
     silent = pit_loss(estimate=0 * reference, reference=reference)
     torch.testing.assert_close(silent.loss, torch.zeros(2), atol=1e-2, rtol=0)
-    silent = pit_loss(estimate=0 * reference, reference=reference, measure="si_sdr")
-    torch.testing.assert_close(silent.loss, torch.full((2,), 80.0), atol=1e-2, rtol=0)
-
-
-@given(error_db=st.floats(-60, 20), gain=st.floats(0.1, 10), zero_mean=st.booleans())
-@settings(max_examples=20)
-@pytest.mark.parametrize("measure", ["snr", "si_sdr"])
-def test_the_gradient_is_that_of_the_waveforms(
-    measure: Measure, error_db: float, gain: float, zero_mean: bool
-) -> None:
-    """In single precision, what autograd finds in double from the definitions."""
-    estimate, reference, order = shuffled(2, error=10 ** (error_db / 20), samples=300)
-    estimate = (estimate if measure == "snr" else gain * estimate).requires_grad_()
-    told: dict[str, Any] = {"zero_mean": zero_mean, "ceiling_db": 100.0}
-    found = pit_loss(estimate=estimate, reference=reference, measure=measure, **told)
-    exact = estimate.detach().double().requires_grad_()
-    rows = torch.arange(2).unsqueeze(1)
-    e, r = exact[rows, order], reference.double()
-    if zero_mean:
-        e, r = (x - x.mean(-1, keepdim=True) for x in (e, r))
-    if measure == "si_sdr":
-        r = (e * r).sum(-1, keepdim=True) / r.square().sum(-1, keepdim=True) * r
-    loss = negative_snr(estimate=e, reference=r, ceiling_db=100.0).mean(-1)
-    if torch.equal(found.order, order):
-        torch.testing.assert_close(found.loss.double(), loss, atol=1e-4, rtol=0)
-        mine = gradient_of(found.loss.sum(), estimate).double()
-        theirs = gradient_of(loss.sum(), exact)
-        torch.testing.assert_close(mine, theirs, atol=1e-3 * float(theirs.abs().max()), rtol=0)
-    else:  # so noisy that the other order is as good
-        assert error_db > 0
+    cost = pairwise_cost(estimate=0 * reference, reference=reference, measure="si_sdr")
+    torch.testing.assert_close(cost, torch.full((2, 3, 3), 80.0).double(), atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize("sources", [2, 7])
