@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.composite.planning import true_sources
 from lcr.audio.core import check_audio
 from lcr.audio.stft import istft, stft
-from lcr.remixer import Audio, MissingOracleError, Oracle, Remix, SystemCard
+from lcr.remixer import Audio, Oracle, Remix, SystemCard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,17 +73,10 @@ class IdealMaskRemixer:
         their shapes do not fit the mixture.
         """
         check_audio(mixture, sample_rate)
-        if oracle is None or oracle.instruction is None or oracle.sources is None:
-            raise MissingOracleError(
-                f"{self.card.name} is computed from the true instruction and the true sources"
-            )
+        sources = true_sources(self.card, mixture, oracle)
+        assert oracle is not None
+        assert oracle.instruction is not None
         gains = np.asarray(oracle.instruction.gains)
-        sources = oracle.sources
-        if sources.shape != (gains.size, *mixture.shape):
-            raise ValueError(
-                f"sources must be (sources, channels, samples) = {(gains.size, *mixture.shape)}; "
-                f"got {sources.shape}"
-            )
         frame = self.config.frame(sample_rate)
         mask = self._mask(np.abs(stft(sources, frame)), gains)
         audio = istft(mask * stft(mixture, frame), frame, mixture.shape[1])

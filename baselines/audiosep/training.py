@@ -12,6 +12,7 @@ from baselines.audiosep.network import LEVEL, ResUNet30, ResUNetConfig, separate
 from baselines.audiosep.remixer import SPEECH
 from baselines.clap.wording import caption
 from baselines.lass.query import QueryEncoder, query_of
+from baselines.lass.training import extraction_scores
 from lcr.data.bank import SAMPLE_RATE
 from lcr.data.mixtures import Example
 from lcr.losses.snr import negative_snr_improvement
@@ -66,24 +67,14 @@ class AudioSepStage:
         )
         return loss, {"l1": float(loss.detach()), "snri_db": float(gained.mean())}
 
-    @torch.no_grad()
     def validate(self, examples: Sequence[Example]) -> Scores:
-        """SNR improvement of every source over the mixture, each asked for by its description,
-        as a mean over an example's: `extraction_snri_db`, and `improved_share`."""
-        values = {"extraction_snri_db": 0.0, "improved_share": 0.0}
-        for example in examples:
-            described = example.instruction.descriptions
-            sources = torch.from_numpy(example.sources).to(self._device)
-            mixture = sources.sum(0).expand(len(sources), -1)
-            gained = -negative_snr_improvement(
-                estimate=self._separate(mixture, [query_of(d) for d in described]),
-                reference=sources,
-                mixture=mixture,
-                ceiling_db=100.0,
-            )
-            values["extraction_snri_db"] += float(gained.mean())
-            values["improved_share"] += float((gained > 0).float().mean())
-        return Scores(values, len(examples))
+        """`extraction_scores` of every source, each asked for by its description."""
+
+        def extract(mixture: Tensor, example: Example, wanted: Sequence[int]) -> Tensor:
+            texts = [query_of(d) for d in example.instruction.descriptions]
+            return self._separate(mixture.expand(len(wanted), -1), texts)
+
+        return extraction_scores(examples, extract, None, self._device)
 
     def _wanted(self, batch: Batch, rng: np.random.Generator) -> tuple[list[str], Tensor]:
         """A query for each mixture, and the gains (mixtures, sources) of what it means."""

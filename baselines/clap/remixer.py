@@ -35,8 +35,6 @@ def build_clap_cascade(
     licences = dict.fromkeys([card.licence, *(clap.licence for clap in matcher.claps.values())])
     card = replace(
         card,
-        sample_rate=separator.separator.sample_rate,
-        uses_oracle=planner.uses_oracle,
         reference=f"{card.reference}; {matcher.reference}",
         weights={**separator.weights, **matcher.weights, **card.weights},
         licence="; ".join(licences),

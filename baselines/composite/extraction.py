@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from baselines.composite.planning import Plan, Planner
 from lcr.audio.core import check_audio
 from lcr.instruction import Description, Kind
-from lcr.remixer import Audio, MissingOracleError, Oracle, Remix, Step, SystemCard
+from lcr.remixer import Audio, MissingOracleError, Oracle, OracleUse, Remix, Step, SystemCard
 
 
 class Extractor(Protocol):
@@ -71,16 +71,17 @@ class CompositeRemixer(ABC):
         card: SystemCard,
         *,
         sample_rate: int | None,
-        weights: Mapping[str, str],
+        weights: Mapping[str, str] | None = None,
+        uses_oracle: frozenset[OracleUse] = frozenset(),
     ) -> None:
-        """`card` gains the truth that the planner needs, the rate, and all weights."""
+        """`card` gains the truth that the planner and others need, the rate, and all weights."""
         read: Mapping[str, str] = getattr(planner, "weights", {})
         self._planner = planner
         self._card = replace(
             card,
             sample_rate=sample_rate,
-            uses_oracle=planner.uses_oracle,
-            weights={**weights, **read, **card.weights},
+            uses_oracle=planner.uses_oracle | uses_oracle,
+            weights={**(weights or {}), **read, **card.weights},
         )
 
     @property
@@ -117,6 +118,7 @@ class CompositeRemixer(ABC):
             name="read",
             detail=f"gains {gains or 'none'}; all else {plan.rest:.3g}",
             seconds=time.perf_counter() - began,
+            data={"gains": list(plan.gains), "rest": plan.rest},
         )
         # Their seconds are within those of reading.
         return plan, (step, *(replace(part, seconds=None) for part in plan.steps))

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lcr.instruction import Description
-from lcr.remixer import MissingOracleError, Oracle, OracleUse, Step
+from lcr.remixer import Audio, MissingOracleError, Oracle, OracleUse, Step, SystemCard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,23 @@ class Planner(Protocol):
         Raises ValueError for a prompt that it cannot read, MissingOracleError without its truth.
         """
         ...
+
+
+def true_sources(card: SystemCard, mixture: Audio, oracle: Oracle | None) -> NDArray[np.float32]:
+    """(sources, channels, samples), for systems that use them and the true instruction.
+
+    Raises MissingOracleError where they are not given, ValueError for another shape.
+    """
+    if oracle is None or oracle.sources is None or oracle.instruction is None:
+        raise MissingOracleError(
+            f"{card.name} is told the true instruction and the true sources; give both"
+        )
+    expected = (len(oracle.instruction.actions), *mixture.shape)
+    if oracle.sources.shape != expected:
+        raise ValueError(
+            f"sources must be (sources, channels, samples) = {expected}; got {oracle.sources.shape}"
+        )
+    return oracle.sources
 
 
 class OraclePlanner:

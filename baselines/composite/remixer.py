@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.composite.planning import OraclePlanner, Plan, Planner
+from baselines.composite.extraction import CompositeRemixer
+from baselines.composite.planning import OraclePlanner, Plan, Planner, true_sources
 from baselines.pit.separation import Separator, load_separator
 from baselines.shipped import find_weights
-from lcr.audio.core import check_audio
 from lcr.instruction import Description
 from lcr.losses.pit import assignment, pairwise_cost
 from lcr.registry import with_card
@@ -63,7 +63,7 @@ class PitMatcher:
         return assignment(pairwise_cost(estimate=outputs, reference=sources))
 
 
-class Cascade:
+class Cascade(CompositeRemixer):
     """A separator, a matcher and a planner as one Remixer.
 
     Each channel is separated on its own, at the separator's rate and in chunks (see
@@ -80,62 +80,35 @@ class Cascade:
         *,
         device: str = "cpu",
     ) -> None:
-        self._separator = separator.to(device).eval()
-        self._matcher, self._planner = matcher, planner
-        self._card, self._device = card, device
+        """`card` gains the truth that planner and matcher need, and the rate."""
+        super().__init__(
+            planner, card, sample_rate=separator.sample_rate, uses_oracle=matcher.uses_oracle
+        )
+        self._separator, self._matcher = separator.to(device).eval(), matcher
+        self._device = device
         self._adapter = AdapterConfig(
             native_rate=separator.sample_rate, chunk_s=20.0, overlap_s=2.0
         )
 
-    @property
-    def card(self) -> SystemCard:
-        return self._card
-
-    def remix(
-        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+    def _carry_out(
+        self, mixture: Audio, sample_rate: int, prompt: str, oracle: Oracle | None
     ) -> Remix:
-        """Remix (channels, samples). Raises MissingOracleError without the truth that its card
-        names, ValueError for unusable audio or true sources of another shape."""
-        check_audio(mixture, sample_rate)
-        truth = self._true_sources(mixture, oracle)
         known = oracle.instruction.descriptions if oracle and oracle.instruction else ()
-        began = time.perf_counter()
-        plan = self._planner.plan(prompt, known, oracle=oracle)
-        planned = time.perf_counter() - began
+        plan, read = self._read(prompt, known, oracle)
         steps: list[Step] = []
-        # True sources go through rate and chunks as the mixture does: as further channels.
-        rows = mixture if truth is None else np.concatenate([mixture, *truth])
+        rows = mixture
+        if "sources" in self._matcher.uses_oracle:
+            # They go through rate and chunks as the mixture does: as further channels.
+            rows = np.concatenate([mixture, *true_sources(self._card, mixture, oracle)])
         audio = run_core(
             lambda part: self._core(part, len(mixture), plan, steps),
             rows,
             sample_rate,
             self._adapter,
         )
-        told = Step(
-            name="plan",
-            detail=", ".join(f"{gain:g}" for gain in plan.gains),
-            seconds=planned,
-            data={"gains": list(plan.gains), "rest": plan.rest},
-        )
         return Remix(
-            audio=audio[: len(mixture)], trace=(*plan.steps, told, *steps), warnings=plan.warnings
+            audio=audio[: len(mixture)], trace=(*read, *steps), warnings=plan.warnings
         )
-
-    def _true_sources(self, mixture: Audio, oracle: Oracle | None) -> Audio | None:
-        """(sources, channels, samples), for matchers that use them."""
-        if "sources" not in self._matcher.uses_oracle:
-            return None
-        if oracle is None or oracle.sources is None or oracle.instruction is None:
-            raise MissingOracleError(
-                f"{self.card.name} is told the true instruction and the true sources"
-            )
-        expected = (len(oracle.instruction.actions), *mixture.shape)
-        if oracle.sources.shape != expected:
-            raise ValueError(
-                f"sources must be (sources, channels, samples) = {expected}; "
-                f"got {oracle.sources.shape}"
-            )
-        return oracle.sources
 
     @torch.inference_mode()
     def _core(self, audio: Audio, channels: int, plan: Plan, steps: list[Step]) -> Audio:
@@ -190,5 +163,5 @@ CARD = SystemCard(
 def pit(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> Cascade:
     """The system `pit`; `weights` names a separator that ships, or is the path of another."""
     loaded = load_separator(find_weights(weights))
-    card = replace(CARD, sample_rate=loaded.separator.sample_rate, weights=loaded.weights)
+    card = replace(CARD, weights=loaded.weights)
     return Cascade(loaded.separator, PitMatcher(), OraclePlanner(), card, device=device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -45,51 +45,31 @@ class LassStage:
             caption(row[i], rng).text for row, i in zip(batch.descriptions, wanted, strict=True)
         ]
         sources = batch.sources.to(self._device)
-        target = sources[torch.arange(len(wanted)), torch.tensor(wanted)].unsqueeze(1)
-        loss = self._loss(sources.sum(1), texts, target, queries=1, ceiling_db=30.0).mean()
+        mixture = sources.sum(1)
+        loss = negative_snr_improvement(
+            estimate=self._extract(mixture, texts).squeeze(1),
+            reference=sources[torch.arange(len(wanted)), torch.tensor(wanted)],
+            mixture=mixture,
+        ).mean()
         return loss, {"snri_db": -float(loss.detach())}
 
     def validate(self, examples: Sequence[Example]) -> Scores:
-        """`extraction_snri_db`: SNR improvement of the sources of its kind over the mixture, each
-        asked for by its description; `improved_share` of them. Means over an example's sources."""
-        values = {"extraction_snri_db": 0.0, "improved_share": 0.0}
-        for example in examples:
-            described = example.instruction.descriptions
-            wanted = of_kind(described, self.kind)
-            sources = torch.from_numpy(example.sources).to(self._device)
-            with torch.no_grad():
-                gained = -self._loss(
-                    sources.sum(0, keepdim=True),
-                    [query_of(described[i]) for i in wanted],
-                    sources[wanted].unsqueeze(0),
-                    queries=len(wanted),
-                    ceiling_db=100.0,
-                )
-            values["extraction_snri_db"] += float(gained.mean())
-            values["improved_share"] += float((gained > 0).float().mean())
-        return Scores(values, len(examples))
+        """`extraction_scores` of the sources of its kind, each asked for by its description."""
 
-    def _loss(
-        self,
-        mixture: Tensor,
-        texts: Sequence[str],
-        target: Tensor,
-        *,
-        queries: int,
-        ceiling_db: float,
-    ) -> Tensor:
-        """(batch, queries) of mixtures (batch, samples), texts batch by batch and targets (batch,
-        queries, samples)."""
+        def extract(mixture: Tensor, example: Example, wanted: Sequence[int]) -> Tensor:
+            described = example.instruction.descriptions
+            texts = [query_of(described[i]) for i in wanted]
+            return self._extract(mixture.unsqueeze(0), texts).squeeze(0)
+
+        return extraction_scores(examples, extract, self.kind, self._device)
+
+    def _extract(self, mixture: Tensor, texts: Sequence[str]) -> Tensor:
+        """(batch, queries, samples) of mixtures (batch, samples) and texts batch by batch."""
         with torch.no_grad():
             z = self.encoder.embed_text(texts).to(self._device)
         with cpu_products(bfloat16=self.config.cpu_bfloat16):
-            estimate = self.extractor(mixture, z.view(len(mixture), queries, -1)).float()
-        return negative_snr_improvement(
-            estimate=estimate,
-            reference=target,
-            mixture=mixture.unsqueeze(1),
-            ceiling_db=ceiling_db,
-        )
+            found: Tensor = self.extractor(mixture, z.view(len(mixture), -1, z.shape[-1]))
+        return found.float()
 
     @property
     def _device(self) -> torch.device:
@@ -102,3 +82,33 @@ def of_kind(descriptions: Sequence[Description], kind: Kind) -> list[int]:
     if not found:
         raise ValueError(f"a mixture without {kind} has nothing to be extracted")
     return found
+
+
+def extraction_scores(
+    examples: Sequence[Example],
+    extract: Callable[[Tensor, Example, Sequence[int]], Tensor],
+    kind: Kind | None,
+    device: torch.device,
+) -> Scores:
+    """`extraction_snri_db`: SNR improvement over the mixture of each example's sources of `kind`
+    (None: of all); `improved_share` of them. Means over an example's sources.
+
+    `extract` makes (wanted, samples) of a mixture (samples,), its example and which of its sources
+    are wanted.
+    """
+    values = {"extraction_snri_db": 0.0, "improved_share": 0.0}
+    for example in examples:
+        described = example.instruction.descriptions
+        wanted = list(range(len(described))) if kind is None else of_kind(described, kind)
+        sources = torch.from_numpy(example.sources).to(device)
+        mixture = sources.sum(0)
+        with torch.no_grad():
+            gained = -negative_snr_improvement(
+                estimate=extract(mixture, example, wanted),
+                reference=sources[wanted],
+                mixture=mixture,
+                ceiling_db=100.0,
+            )
+        values["extraction_snri_db"] += float(gained.mean())
+        values["improved_share"] += float((gained > 0).float().mean())
+    return Scores(values, len(examples))

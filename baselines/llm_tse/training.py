@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.lass.network import Extractor
-from baselines.lass.training import of_kind
+from baselines.lass.training import extraction_scores, of_kind
 from baselines.llm_tse.remixer import Clues, check_parts
 from lcr.data.bank import Bank, Entry, Waveform
 from lcr.data.mixtures import Example, place
@@ -107,13 +107,17 @@ class LlmTseStage:
             extraction_prompt(row, i, rng)
             for row, i in zip(batch.descriptions, batch.wanted, strict=True)
         ]
-        target = batch.sources[torch.arange(len(batch.wanted)), torch.tensor(batch.wanted)]
-        loss = self._loss(
-            batch.sources.sum(1),
-            target,
-            prompts=None if given == "audio" else prompts,
-            enrolments=None if given == "text" else batch.enrolments,
-            ceiling_db=30.0,
+        mixture = batch.sources.sum(1).to(self._device)
+        loss = negative_snr_improvement(
+            estimate=self._extract(
+                mixture,
+                None if given == "audio" else prompts,
+                None if given == "text" else batch.enrolments,
+            ),
+            reference=batch.sources[torch.arange(len(mixture)), torch.tensor(batch.wanted)].to(
+                mixture
+            ),
+            mixture=mixture,
         ).mean()
         figures = {"snri_db": -float(loss.detach()), f"snri_{given}_db": -float(loss.detach())}
         # Processes that train together, as one static graph, must not use different parameters.
@@ -121,49 +125,32 @@ class LlmTseStage:
         return loss + 0 * torch.stack(trained).sum(), figures
 
     def validate(self, examples: Sequence[Example]) -> Scores:
-        """`extraction_snri_db`: SNR improvement of the speakers over the mixture, each asked for by
-        a prompt alone; `improved_share` of them. Means over an example's speakers."""
-        values = {"extraction_snri_db": 0.0, "improved_share": 0.0}
-        for example in examples:
+        """`extraction_scores` of the speakers, each asked for by a prompt alone."""
+
+        def extract(mixture: Tensor, example: Example, wanted: Sequence[int]) -> Tensor:
             described = example.instruction.descriptions
-            speakers = of_kind(described, "speech")
-            sources = torch.from_numpy(example.sources)
             prompts = [
                 extraction_prompt(described, i, np.random.default_rng(example.index))
-                for i in speakers
+                for i in wanted
             ]
-            with torch.no_grad():
-                gained = -self._loss(
-                    sources.sum(0).expand(len(speakers), -1),
-                    sources[speakers],
-                    prompts=prompts,
-                    enrolments=None,
-                    ceiling_db=100.0,
-                )
-            values["extraction_snri_db"] += float(gained.mean())
-            values["improved_share"] += float((gained > 0).float().mean())
-        return Scores(values, len(examples))
+            return self._extract(mixture.expand(len(wanted), -1), prompts, None)
 
-    def _loss(
-        self,
-        mixture: Tensor,
-        target: Tensor,
-        *,
-        prompts: Sequence[str] | None,
-        enrolments: Tensor | None,
-        ceiling_db: float,
+        return extraction_scores(examples, extract, "speech", self._device)
+
+    def _extract(
+        self, mixture: Tensor, prompts: Sequence[str] | None, enrolments: Tensor | None
     ) -> Tensor:
-        """(batch,) of mixtures and targets (batch, samples)."""
-        device = next(self.extractor.parameters()).device
-        mixture, target = mixture.to(device), target.to(device)
+        """(batch, samples) of mixtures (batch, samples)."""
         with cpu_products(bfloat16=self.config.cpu_bfloat16):
             text = None if prompts is None else self.reader(prompts)
-            audio = None if enrolments is None else enrolments.to(device)
+            audio = None if enrolments is None else enrolments.to(self._device)
             z = self.clues(text, audio).unsqueeze(1)
-            estimate = self.extractor(mixture, z).squeeze(1).float()
-        return negative_snr_improvement(
-            estimate=estimate, reference=target, mixture=mixture, ceiling_db=ceiling_db
-        )
+            estimate: Tensor = self.extractor(mixture, z)
+        return estimate.squeeze(1).float()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.extractor.parameters()).device
 
 
 def extraction_prompt(

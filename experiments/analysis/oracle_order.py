@@ -145,13 +145,13 @@ def _weights(record: Record) -> set[str]:
 
 def _gains(record: Record) -> list[float]:
     """Read from a trace the gain of each separated output; [] where the trace does not tell."""
-    steps: dict[str, list[Any]] = {"plan": [], "match": []}
+    steps: dict[str, list[Any]] = {"read": [], "match": []}
     for step in record["trace"]:
         if step["name"] in steps:
             steps[step["name"]].append(step["data"])
-    if len(steps["plan"]) != 1 or not {"gains", "rest"} <= set(steps["plan"][0]):
+    if len(steps["read"]) != 1 or not {"gains", "rest"} <= set(steps["read"][0]):
         return []
-    gains = [*steps["plan"][0]["gains"], steps["plan"][0]["rest"]]  # -1, no source, is the last
+    gains = [*steps["read"][0]["gains"], steps["read"][0]["rest"]]  # -1, no source, is the last
     return [
         gains[source]
         for data in steps["match"]

@@ -27,7 +27,7 @@ from agents.planners.generative.training import (
     start_from_words,
 )
 from experiments.command import command, option
-from experiments.training.progress import report_step, start_line
+from experiments.training.text_models import RUN_OPTIONS, train
 from lcr.base_weights import minilm_folder
 from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
@@ -90,11 +90,9 @@ def loop_config(options: argparse.Namespace) -> LoopConfig:
 
 @command(
     __doc__,
-    option("--run", type=Path, required=True, metavar="DIR", help="state and log"),
+    *RUN_OPTIONS,
     option("--out", type=Path, metavar="FOLDER", help="for the finished planner"),
-    option("--minutes", type=float, default=1e9, help="stop this call after so long"),
     option("--steps", type=int, default=700, help="of training (default 700)"),
-    option("--processor-minutes", type=float, help="train so long, not for --steps"),
     option("--rate", type=float, default=2e-3),
     option("--batch", type=int, default=GenerativeConfig.batch, help="prompts a step"),
     bad_input=(ValueError,),
@@ -106,9 +104,7 @@ def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     stage = open_stage(options.run, GenerativeConfig(batch=options.batch))
     loop = Loop(stage, loop_config(options), options.run, {"held-out": ()})
-    print(start_line(loop), flush=True)
-    scores = loop.run(budget_s=60 * options.minutes, report=report_step)
-    for name, value in scores.items():
+    for name, value in train(loop, options.minutes).items():
         print(f"{name:24} {value:.4f}")
     if options.out and loop.done < 1:
         print("not over yet: the same command goes on")

@@ -3,9 +3,9 @@
 
 A layer is written as one autograd function in (batch, frames, channels): a training step at desk
 scale takes 6.0 to 7.1 s on one core, and 9.7 to 10.2 s where autograd goes through the same forward
-pass. It keeps two wide tensors for backward instead of a dozen, and what PyTorch is slow at on CPUs is put in other terms:
-depthwise convolutions run on oneDNN without padding, backward too; norms are a few passes over
-whole tensors; PReLU's backward is leaky ReLU's.
+pass. It keeps two wide tensors for backward instead of a dozen, and what PyTorch is slow at on CPUs
+is put in other terms: depthwise convolutions run on oneDNN without padding, backward too; norms are
+a few passes over whole tensors; PReLU's backward is leaky ReLU's.
 """
 
 from __future__ import annotations

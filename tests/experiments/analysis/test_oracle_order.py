@@ -13,34 +13,27 @@ import pytest
 from experiments.analysis import oracle_order
 from experiments.analysis.oracle_order import ORDER, report
 from lcr.instruction import Task
-from tests.experiments.record_factory import make_record, make_summary, scores
+from tests.experiments.record_factory import make_record
 
 TASKS = (Task.TSE.value, Task.TAR.value, Task.OVC.value)
 N = 48
 GAINS = [1.0, 0.0, 2.0, 0.5]
-SOURCES = {"source_of_output": [[0, 1, 2, 3]]}
 
 
 def record(name: str, index: int, score: float | None, **changes: Any) -> dict[str, Any]:
     trace = [
-        {"name": "plan", "detail": "", "seconds": 0.0, "data": {"gains": GAINS, "rest": 1.0}},
-        {"name": "separate", "detail": "", "seconds": 0.0, "data": {}},
-        {
-            "name": "match",
-            "detail": "",
-            "seconds": 0.0,
-            "data": {"source_of_output": [[0, 1, 2, 3]]},
-        },
+        {"name": "read", "detail": "", "seconds": 0, "data": {"gains": GAINS, "rest": 1.0}},
+        {"name": "separate", "detail": "", "seconds": 0, "data": {}},
+        {"name": "match", "detail": "", "seconds": 0, "data": {"source_of_output": [[0, 1, 2, 3]]}},
     ]
-    source = make_record()["sources"][0]
-    metrics = scores(0.0 if score is None else score)
+    (source,) = make_record()["sources"]
     return (
         make_record(
             index,
             system=name,
             task=TASKS[index % len(TASKS)],
             sources=[source | {"clip": f"clip{(index * k) % 17}"} for k in (1, 3, 5, 7)],
-            metrics=metrics if score is not None else dict.fromkeys(metrics),
+            metrics={"snr_improvement_db": score},
             weights=[{"id": "separator", "sha256": "a" * 64}],
             trace=trace,
         )
@@ -60,7 +53,8 @@ def write_run(folder: Path, scores: Scores, **changes: Callable[[int], dict[str,
         stale = record(name, 0, 99.0, data_digest="older")
         text = "".join(json.dumps(row) + "\n" for row in [stale, record(name, 0, -99.0), *rows])
         (folder / f"{name}@x.jsonl").write_text(text)
-    summary = make_summary({name: f"{name}@x.jsonl" for name in scores}, N)
+    systems = [{"name": name, "records": f"{name}@x.jsonl"} for name in scores]
+    summary = {"suite": "made", "data_digest": "d", "systems": systems}
     (folder / "summary.json").write_text(json.dumps(summary))
     return folder
 
@@ -115,7 +109,7 @@ def test_mixtures_without_a_score_are_counted(tmp_path: Path) -> None:
     scores = dict(ladder(8, 6, 3))
     plain = scores["clap-cascade"]
     scores["clap-cascade"] = lambda i: None if i < 6 else plain(i)
-    not_defined = {"status": "not_defined", "error": {"type": "E", "message": "not that task"}}
+    not_defined = {"status": "not_defined"}
     folder = write_run(
         tmp_path / "run", scores, cascade=lambda i: not_defined if i >= N - 3 else {}
     )
@@ -177,4 +171,4 @@ def test_what_was_not_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     assert oracle_order.main([str(folder)]) == 2
     assert "no records of clap-cascade, cascade; run: " in capsys.readouterr().err
     assert oracle_order.main([str(tmp_path)]) == 2
-    assert "summary.json" in capsys.readouterr().err
+    assert "no summary of a finished compare.py run" in capsys.readouterr().err
