@@ -37,7 +37,6 @@ from experiments.comparison.progress import Bars
 from experiments.comparison.records import locked, write_atomic, write_json
 from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import SuiteConfig, load_suite, suite_names
-from experiments.comparison.summary import summarize
 from experiments.comparison.systems import (
     Isolate,
     ReadySystem,
@@ -45,7 +44,7 @@ from experiments.comparison.systems import (
     check_options,
     resolve_names,
 )
-from lcr.catalogue.systems import list_systems
+from lcr.catalogue.listing import list_systems
 from lcr.cli.commands.systems import show
 from lcr.errors import LcrError
 
@@ -120,17 +119,18 @@ def resolve_config(options: argparse.Namespace) -> SuiteConfig:
 
 
 def _list() -> int:
-    print("suites:")
-    for name in suite_names():
-        print(f"  {name}")
+    print("suites:", *suite_names(), sep="\n  ")
     print("systems:")
     with Console(stderr=True).status("") as status:
-        listing = list_systems(tell=status.update)
-    show(listing, _console())
+        systems = list_systems(tell=status.update)
+    show(systems, _console())
     return EXIT_OK
 
 
 def _compare(options: argparse.Namespace) -> int:
+    # scipy.stats, which --list need not wait for.
+    from experiments.comparison.summary import summarize
+
     config = resolve_config(options)
     check_options(config.options)
     write_report = _report_writer()

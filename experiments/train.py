@@ -2,7 +2,8 @@
 
 Stop it at any time (Ctrl-C, kill -9, --minutes): the same command goes on where it was. Each stage
 ends with DIR/weights.safetensors, which the next recipe names under [init]. `accelerate launch` or
-`torchrun` may start it too; --processes then means nothing.
+`torchrun` may start it too; --processes then means nothing. (To torchrun say --run-dir: it takes
+--run for an option of its own.)
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def export(loop: Loop, path: Path) -> None:
 @command(
     __doc__,
     option("recipe", type=Path),
-    option("--run", type=Path, required=True, help="folder of this stage's state"),
+    option(*("--run", "--run-dir"), type=Path, required=True, help="folder of this stage's state"),
     option("--minutes", type=float, default=1e9, help="stop after this long"),
     device_option(),
     option("--processes", type=int, help="default: one a CPU core, or one a GPU"),

@@ -49,7 +49,7 @@ class SystemCard:
     """Of its code and weights."""
     parameters: int | None = None
     """Trained values, for systems whose networks cannot be counted from outside (see
-    `lcr.catalogue.costs`)."""
+    `lcr.catalogue.counting`)."""
     macs_per_s: int | None = None
     """Multiply-accumulates a second of mono audio, likewise."""
 

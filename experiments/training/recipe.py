@@ -24,7 +24,7 @@ from lcr.data.folder import FolderBank
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
-from lcr.data.studio.pack import PackedBank
+from lcr.data.studio.pack import PackedBank, packed
 from lcr.instruction import AudioDescription
 from lcr.lexicon import load_lexicon
 from lcr.nn.grounded.causal import CausalRemixer
@@ -34,7 +34,7 @@ from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import QueryRemixer
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.slots import SlotVocabulary
-from lcr.training.data import Blend, MemoryBank, TrainingMixtures
+from lcr.training.data import Blend, TrainingMixtures
 from lcr.training.loader import LoadedMixtures
 from lcr.training.queries.mixtures import QueryMixtures
 from lcr.training.queries.stage import QueryStage
@@ -60,9 +60,9 @@ _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
 
 
 def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
-    """Open a bank, recordings in memory; see `_source`."""
+    """Open a bank, recordings in memory that all processes share; see `_source`."""
     bank = _source(name, recipe, paths, split)
-    return MemoryBank(bank, split) if isinstance(bank, FolderBank) else bank
+    return packed(bank, split, Path(".cache/packs")) if isinstance(bank, FolderBank) else bank
 
 
 def about(recipe: Recipe) -> dict[str, Any]:

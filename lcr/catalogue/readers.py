@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
-
 from lcr.base_weights import MINILM, MissingWeightsError, find_base
+from lcr.catalogue.listing import read_catalogue
 from lcr.nn.reader.config import PRESETS
-from lcr.nn.reader.text_encoder import is_pooler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +31,11 @@ def find_reader(name: str) -> Reader:
     parameters, width, missing = None, None, None
     try:
         with _hub_not_asked():
-            folder = find_base(settings.base)
-        parameters, width = _size(folder)
+            find_base(settings.base)
+        known = read_catalogue()["readers"].get(name) or count_reader(settings.base)
+        if known is None:
+            raise MissingWeightsError("the config.json of its folder cannot be read")
+        parameters, width = known
     except MissingWeightsError as error:
         missing = " ".join(str(error).split())
         if settings.base != MINILM:
@@ -50,6 +50,28 @@ def find_reader(name: str) -> Reader:
     )
 
 
+def count_reader(base: str) -> tuple[int, int] | None:
+    """Parameters that a reader runs and the width of `base`, by the folder's config.json; no
+    weights are loaded. None where it is not on this machine, or transformers cannot make sense of
+    it."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    from lcr.nn.reader.text_encoder import is_pooler
+
+    kind: Any = AutoModel
+    try:
+        with _hub_not_asked():
+            folder = find_base(base)
+        config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+        with torch.device("meta"):
+            model: Any = kind.from_config(config)
+    except Exception:  # transformers raises types of its own
+        return None
+    used = (p.numel() for name, p in model.named_parameters() if not is_pooler(name))
+    return sum(used), int(config.hidden_size)
+
+
 @contextmanager
 def _hub_not_asked() -> Iterator[None]:
     """A list of models must not download 13 GB of one."""
@@ -61,20 +83,3 @@ def _hub_not_asked() -> Iterator[None]:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
-
-
-def _size(folder: Path) -> tuple[int, int]:
-    """Parameters that a reader runs and the width, by the folder's config.json; none are loaded.
-
-    Raises MissingWeightsError where transformers cannot make sense of it."""
-    from transformers import AutoConfig, AutoModel
-
-    kind: Any = AutoModel
-    try:
-        config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
-        with torch.device("meta"):
-            model: Any = kind.from_config(config)
-        used = (p.numel() for name, p in model.named_parameters() if not is_pooler(name))
-        return sum(used), int(config.hidden_size)
-    except Exception as error:  # transformers raises types of its own
-        raise MissingWeightsError(f"{folder} cannot be read: {error}") from error

@@ -107,7 +107,9 @@ def _without_scans() -> Iterator[None]:
         names["selective_scan"] = scan
 
 
-def _attention_flops(query: torch.Size, key: torch.Size, value: torch.Size, **_: object) -> int:
+def _attention_flops(
+    query: torch.Size, key: torch.Size, value: torch.Size, *_: object, **__: object
+) -> int:
     flops: int = sdpa_flop_count(query, key, value)  # type: ignore[no-untyped-call]
     return flops
 

@@ -10,12 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lcr.data.bank import Bank, Entry, Split, Waveform
+from lcr.data.bank import Bank, Entry, Waveform
 from lcr.data.mixtures import MixtureConfig, draw_entries, entry_pool, place, set_level
 from lcr.instruction import Description, Instruction, Kind, Task, parse_pattern, patterns_by_task
 from lcr.prompts.generator import Prompt, write_prompt
-
-_FULL_SCALE = 32767
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +55,6 @@ class Batch:
     prompts: list[list[Prompt]]
     tasks: list[list[Task]]
     descriptions: list[tuple[Description, ...]]
-
-
-class MemoryBank:
-    """One split of a bank in memory as 16-bit samples: training reads it again and again."""
-
-    def __init__(self, bank: Bank, split: Split) -> None:
-        self.name, self.digest = bank.name, bank.digest
-        self._entries = tuple(bank.entries(split))
-        self._waves: dict[str, NDArray[np.int16]] = {}
-        for entry in self._entries:
-            wave = np.clip(bank.load(entry), -1, 1)
-            self._waves[entry.id] = np.rint(wave * _FULL_SCALE).astype(np.int16)
-
-    def entries(self, split: Split) -> Sequence[Entry]:
-        return tuple(e for e in self._entries if e.split == split)
-
-    def load(self, entry: Entry) -> Waveform:
-        return self._waves[entry.id].astype(np.float32) / np.float32(_FULL_SCALE)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from experiments.command import command
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.records import locked
+from experiments.comparison.records import locked, write_json
 from experiments.paper.listening.results import read_key
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import SurveyOptions, write_survey
-from experiments.paper.listening.table import analyse, read_paper, to_markdown, write_table
-
-_PAPER = Path(__file__).resolve().parents[1] / "paper_tables.json"
+from experiments.paper.listening.table import SCORES_FILE, analyse
+from experiments.paper.published import write
+from experiments.paper.runs import Options
+from experiments.paper.table_6 import table
 
 
 def _make(arguments: argparse.Namespace) -> None:
@@ -59,13 +60,14 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _analyse(arguments: argparse.Namespace) -> None:
-    table = analyse(
-        read_key(arguments.survey / "key.json"),
-        arguments.results or arguments.survey / "results",
-        paper=read_paper(arguments.paper or _PAPER),
-    )
-    write_table(table, arguments.out or arguments.survey)
-    print(to_markdown(table), end="")
+    folder = arguments.results or arguments.survey / "results"
+    scores = analyse(read_key(arguments.survey / "key.json"), folder)
+    out = arguments.out or arguments.survey
+    write_json(out / SCORES_FILE, scores)
+    print(*write(table(Options(ratings=out)), out), sep="\n")
+    for title, reasons in (("left out", "left_out"), ("refused", "refused_files")):
+        for name, why in scores[reasons].items():
+            print(f"{title}: {name}: {why}")
 
 
 def _subcommands(parser: argparse.ArgumentParser) -> None:
@@ -84,11 +86,10 @@ def _subcommands(parser: argparse.ArgumentParser) -> None:
     serve.set_defaults(work=_serve)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8765, metavar="N")
-    table = commands.add_parser("analyse", help="write table_6.md, .csv and .json")
-    table.set_defaults(work=_analyse)
-    table.add_argument("--out", type=Path, metavar="DIR", help="default: SURVEY")
-    table.add_argument("--paper", type=Path, metavar="FILE", help="another JSON with table_6_mos")
-    for one in (serve, table):
+    analysis = commands.add_parser("analyse", help="write table_6.json, .md, .csv and .tex")
+    analysis.set_defaults(work=_analyse)
+    analysis.add_argument("--out", type=Path, metavar="DIR", help="default: SURVEY")
+    for one in (serve, analysis):
         one.add_argument("--survey", type=Path, required=True, metavar="DIR")
         one.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
 

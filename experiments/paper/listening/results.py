@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from experiments.comparison.errors import ConfigError
 from lcr.errors import LcrError
@@ -17,32 +17,40 @@ SCHEMA = 1
 KEY_FILE = "key.json"
 MAX_BYTES = 262_144
 SCALES = ("faithfulness", "quality")
-RATER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_KEYS = {"schema", "survey", "rater", "started", "finished", "ratings"}
-_RATING_KEYS = {"stimulus", "page", "place", "plays", *SCALES}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+_Score = Annotated[int, Field(ge=1, le=5)]
+_Count = Annotated[int, Field(ge=0, le=9999)]
+_Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
 
 
 class ResultError(LcrError):
     """A rater's file is not well-formed; the message says where."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rating:
-    """Both scores, 1 to 5, of a sound, and how often it was started."""
+class Rating(BaseModel):
+    """Both scores, 1 to 5, of a sound, on which page and place, and how often it was started."""
+
+    model_config = _STRICT
 
     stimulus: str
-    faithfulness: int
-    quality: int
-    plays: int
+    page: _Count
+    place: _Count
+    plays: _Count
+    faithfulness: _Score
+    quality: _Score
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(BaseModel):
     """All ratings of one rater, one for each sound of the survey."""
 
-    rater: str
+    model_config = _STRICT
+
+    schema_: Literal[1] = Field(alias="schema")
+    survey: str
+    rater: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
+    started: _Time
+    finished: _Time
     ratings: tuple[Rating, ...]
 
 
@@ -70,28 +78,20 @@ def parse_result(content: bytes, key: Mapping[str, Any]) -> Result:
     if len(content) > MAX_BYTES:
         raise ResultError(f"{len(content)} bytes; a result has at most {MAX_BYTES}")
     try:
-        found = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ResultError("not JSON in UTF-8") from error
-    if not isinstance(found, dict) or set(found) != _KEYS:
-        raise ResultError(f"a result is an object with {', '.join(sorted(_KEYS))}")
-    if found["schema"] != SCHEMA or found["survey"] != key["survey"]:
-        raise ResultError("a result of another survey")
-    rater = found["rater"]
-    if not isinstance(rater, str) or not RATER_ID.fullmatch(rater):
-        raise ResultError("rater: 1 to 64 letters, digits, - and _")
-    if key["raters"] and rater not in key["raters"]:
-        raise ResultError("no such rater was invited")
-    for name in ("started", "finished"):
-        if not isinstance(found[name], str) or not _TIME.fullmatch(found[name]):
-            raise ResultError(f"{name}: a time such as 2026-01-31T12:00:00.000Z")
-    if not isinstance(found["ratings"], list):
-        raise ResultError("ratings: a list")
-    ratings = tuple(_rating(row) for row in found["ratings"])
+        result = Result.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ResultError(f"{where}: {first['msg']}" if where else first["msg"]) from error
+    if result.survey != key["survey"]:
+        raise ResultError("survey: a result of another survey")
+    if key["raters"] and result.rater not in key["raters"]:
+        raise ResultError("rater: no such rater was invited")
     wanted = stimuli_of(key)
-    if len(ratings) != len(wanted) or {r.stimulus for r in ratings} != wanted:
+    sounds = [rating.stimulus for rating in result.ratings]
+    if len(sounds) != len(wanted) or set(sounds) != wanted:
         raise ResultError(f"ratings: each of the survey's {len(wanted)} sounds once")
-    return Result(rater=rater, ratings=ratings)
+    return result
 
 
 def read_results(folder: Path, key: Mapping[str, Any]) -> tuple[list[Result], dict[str, str]]:
@@ -116,16 +116,3 @@ def read_results(folder: Path, key: Mapping[str, Any]) -> tuple[list[Result], di
             if path.name != KEY_FILE:  # results may lie beside the survey's own key
                 problems[path.name] = str(error)
     return list(results.values()), problems
-
-
-def _rating(row: object) -> Rating:
-    if not isinstance(row, dict) or set(row) != _RATING_KEYS:
-        raise ResultError(f"a rating is an object with {', '.join(sorted(_RATING_KEYS))}")
-    if not isinstance(row["stimulus"], str):
-        raise ResultError("stimulus: text")
-    for name in sorted(_RATING_KEYS - {"stimulus"}):
-        low, high = (1, 5) if name in SCALES else (0, 9999)
-        # A bool is an int to Python, not to a rater.
-        if type(row[name]) is not int or not low <= row[name] <= high:
-            raise ResultError(f"{name}: a whole number from {low} to {high}")
-    return Rating(**{k: row[k] for k in ("stimulus", "faithfulness", "quality", "plays")})

@@ -1,21 +1,19 @@
-"""List every remixer and reader with its size and cost. Multiply-accumulates are counted, of
-matrix products, convolutions, attention, recurrent layers and scans; real-time factors are
-measured here, on the remixing network alone."""
+"""List every remixer and reader with its size and cost, as they ship. Multiply-accumulates are
+counted, of matrix products, convolutions, attention, recurrent layers and scans."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
-    from lcr.catalogue.models import Model, ModelListing
+    from lcr.catalogue.listing import Model
     from lcr.catalogue.readers import Reader
 
 EXTRA = "model"
@@ -31,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--variants", action="store_true", help="the rows of Table VII as well")
     parser.add_argument(
-        "--no-timing", dest="timing", action="store_false", help="count only; takes seconds"
+        "--timing",
+        action="store_true",
+        help="measure real-time factors here, of the network alone; takes a minute or two",
     )
     parser.add_argument(
         "--seconds", type=_positive, default=2.0, help="audio to time on (default 2)"
@@ -42,53 +42,82 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    import torch
+    from lcr.catalogue.listing import SCHEMA, Timing, list_models
+    from lcr.catalogue.readers import find_reader
+    from lcr.nn.reader.config import PRESETS
 
-    from lcr.catalogue.models import Timing, list_models
-
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
-    timing = Timing(seconds=options.seconds, rounds=options.rounds) if options.timing else None
+    timing, machine = None, None
+    if options.timing:
+        timing = Timing(seconds=options.seconds, rounds=options.rounds)
+        machine = dataclasses.asdict(timing) | _machine(options.threads)
     with Console(stderr=True).status("") as status:
-        inventory = list_models(
+        models = list_models(
             folders=options.folders, variants=options.variants, timing=timing, tell=status.update
         )
+        status.update("looking for language models")
+        readers = [find_reader(name) for name in PRESETS]
     if options.json:
-        print(json.dumps(dataclasses.asdict(inventory), indent=1))
+        told = {"schema": SCHEMA, "timing": machine}
+        told["models"] = [dataclasses.asdict(model) for model in models]
+        told["readers"] = [dataclasses.asdict(reader) for reader in readers]
+        print(json.dumps(told, indent=1))
     else:
-        show(inventory, Console())
+        show(models, readers, machine, Console())
     return 0
 
 
-def show(inventory: ModelListing, console: Console) -> None:
-    """Two tables and what their numbers mean, legible from 80 columns on."""
-    timing = inventory.timing
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("remixer")
-    heads = ["z", "parameters", "in FiLM", "GMAC/s", "causal", *(["RTF"] if timing else [])]
-    for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
-    for model in inventory.models:
-        table.add_row(*_cells(model, timed=timing is not None))
-    console.print(table)
-    readers = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    readers.add_column("reader", no_wrap=True)
-    readers.add_column("language model", overflow="fold")
-    readers.add_column("trained", no_wrap=True)
-    readers.add_column("z", justify="right", no_wrap=True)
-    readers.add_column("parameters", overflow="fold")
-    for reader in inventory.readers:
-        readers.add_row(*_reader_cells(reader))
-    console.print(readers)
-    for line in _notes(inventory):
-        console.print(line, markup=False, highlight=False)
+def _machine(threads: int | None) -> dict[str, Any]:
+    """What a measured number must name; sets the number of threads where one is given."""
+    import torch
+
+    from lcr.catalogue.machine import cpu_model
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return {"cpu": cpu_model(), "torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
-def _cells(model: Model, *, timed: bool) -> list[str]:
+def show(
+    models: Sequence[Model],
+    readers: Sequence[Reader],
+    machine: dict[str, Any] | None,
+    console: Console,
+) -> None:
+    """Two tables and what their numbers mean."""
+    from lcr.cli.tables import print_notes, print_table
+
+    print_table(
+        console,
+        {
+            "remixer": "fold",
+            "z": "right",
+            "parameters": "right",
+            "in FiLM": "right",
+            "GMAC/s": "right",
+            "causal": "right",
+            **({"RTF": "right"} if machine else {}),
+        },
+        map(_cells, models),
+    )
+    print_table(
+        console,
+        {
+            "reader": "whole",
+            "language model": "fold",
+            "trained": "whole",
+            "z": "right",
+            "parameters": "fold",
+        },
+        map(_reader_cells, readers),
+    )
+    print_notes(console, _notes(models, readers, machine))
+
+
+def _cells(model: Model) -> list[str]:
     title = " ".join(part for part in (model.name, model.scale) if part)
     if model.folder is not None:
         title += " (checkpoint)"
-    elif model.variants[0] != "default" or len(model.variants) > 1:
+    elif model.variants != ("default",):
         title += f": {', '.join(model.variants)}"
     cells = [
         title,
@@ -99,9 +128,7 @@ def _cells(model: Model, *, timed: bool) -> list[str]:
         "yes" if model.causal else "no",
     ]
     factor = model.real_time_factor
-    if timed:
-        cells.append("" if factor is None else f"{factor.median:.3f}")
-    return cells
+    return cells if factor is None else [*cells, f"{factor.median:.3f}"]
 
 
 def _reader_cells(reader: Reader) -> list[str]:
@@ -114,29 +141,26 @@ def _reader_cells(reader: Reader) -> list[str]:
     ]
 
 
-def _notes(inventory: ModelListing) -> list[str]:
-    notes = [
-        f"{reader.name} not here: {reader.missing}"
-        for reader in inventory.readers
-        if reader.missing is not None
-    ]
+def _notes(
+    models: Sequence[Model], readers: Sequence[Reader], machine: dict[str, Any] | None
+) -> list[str]:
+    notes = [f"{reader.name} not here: {reader.missing}" for reader in readers if reader.missing]
     notes += [
         f"{model.name} also holds {_millions(model.reader_parameters)} trained parameters of its "
         "reader"
-        for model in inventory.models
+        for model in models
         if model.reader_parameters is not None
     ]
     notes.append(
         "GMAC/s: counted on 4 s of 16 kHz mono, one instruction (for LCR-G of one action). "
         "z: how many values the semantic filter has."
     )
-    timing = inventory.timing
-    if timing is not None:
+    if machine is not None:
         notes.append(
-            f"RTF: real-time factor of the network alone on {timing.seconds:g} s, "
-            f"{inventory.threads} thread(s), median of {timing.rounds} rounds (range: --json)."
+            f"RTF: real-time factor of the network alone on {machine['seconds']:g} s, "
+            f"{machine['threads']} thread(s), median of {machine['rounds']} rounds (range: "
+            f"--json). {machine['cpu']}, torch {machine['torch']}"
         )
-    notes.append(f"{inventory.cpu}, torch {inventory.torch}")
     return notes
 
 

@@ -121,9 +121,9 @@ class StudioBank:
 
         Raises ValueError when the entry is not of this studio, EspeakError without eSpeak NG.
         """
-        return self.load_int16(entry).astype(np.float32) / np.float32(_FULL_SCALE)
+        return self._samples(entry).astype(np.float32) / np.float32(_FULL_SCALE)
 
-    def load_int16(self, entry: Entry) -> Samples16:
+    def _samples(self, entry: Entry) -> Samples16:
         """As `load`, as integers of which 32767 is full scale."""
         if self._cache_dir is None:
             return self._render(entry)

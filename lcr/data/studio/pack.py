@@ -1,7 +1,9 @@
-"""Render a split once into one flat file for training: `python -m lcr.data.studio.pack OUT`.
+"""A split of a bank in one flat file for training: `python -m lcr.data.studio.pack OUT` renders the
+studio's.
 
 OUT/audio.i16 holds 16-bit little-endian samples at 16 kHz, clip after clip; OUT/index.json says
-where each clip lies and what it is. `PackedBank` reads them back as a `Bank`.
+where each clip lies and what it is. `PackedBank` reads them back as a `Bank`; processes share the
+memory that it takes.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lcr.data.bank import SAMPLE_RATE, SPLITS, Entry, Split, Waveform
+from lcr.data.bank import SAMPLE_RATE, SPLITS, Bank, Entry, Split, Waveform
 from lcr.data.studio.bank import StudioBank
+from lcr.errors import LcrError
 from lcr.files import write_whole
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 
@@ -26,14 +30,13 @@ SCHEMA = 1
 _FULL_SCALE = 32767
 
 
-def pack(
-    bank: StudioBank, split: Split, out: Path, *, kinds: Sequence[str] = ("speech", "audio")
-) -> int:
-    """Render `split` of `bank` into `out`; the number of clips. index.json is written last."""
+def pack(bank: Bank, split: Split, out: Path, *, kinds: Sequence[str] = ("speech", "audio")) -> int:
+    """Write `split` of `bank` into `out`; the number of clips. index.json is written last. Raises
+    LcrError where there is nothing to write, and what the bank raises."""
     out.mkdir(parents=True, exist_ok=True)
     entries = [entry for entry in bank.entries(split) if entry.description.kind in kinds]
     if not entries:
-        raise ValueError(f"nothing to pack: {bank.name} has no {' or '.join(kinds)} in {split}")
+        raise LcrError(f"nothing to pack: {bank.name} has no {' or '.join(kinds)} in {split}")
     rows: list[dict[str, Any]] = []
     audio_path, index_path = out / "audio.i16", out / "index.json"
     index_path.unlink(missing_ok=True)
@@ -46,8 +49,8 @@ def pack(
 
     def render(file: IO[bytes]) -> None:
         offset = 0
-        for entry in progress.track(entries, description=f"rendering {bank.name} {split}"):
-            samples = bank.load_int16(entry)
+        for entry in progress.track(entries, description=f"packing {bank.name} {split}"):
+            samples = np.rint(np.clip(bank.load(entry), -1, 1) * _FULL_SCALE)
             file.write(samples.astype("<i2").tobytes())
             rows.append(
                 {
@@ -75,6 +78,17 @@ def pack(
     }
     write_whole(index_path, json.dumps(index))
     return len(rows)
+
+
+def packed(bank: Bank, split: Split, cache: Path) -> PackedBank:
+    """`split` of `bank` from a pack below `cache`, which the first process that asks writes. Raises
+    as `pack` does."""
+    folder = cache / f"{bank.digest[:16]}-{split}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "index.json").exists():
+            pack(bank, split, folder)
+    return PackedBank(folder)
 
 
 class PackedBank:
@@ -153,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         kinds = (options.kind,) if options.kind else ("speech", "audio")
         count = pack(bank, options.split, options.out, kinds=kinds)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (LcrError, ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{count} clips in {options.out}")

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from lcr import registry
-from lcr.catalogue.systems import System, SystemListing, list_systems
+from lcr.catalogue.listing import System, list_systems
 from lcr.cli import main
 from lcr.cli.commands.systems import show
 from tests.lcr.test_registry import distribution
@@ -85,7 +85,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def listed(plugin: Path) -> dict[str, System]:
-    return {system.name: system for system in list_systems().systems}
+    return {system.name: system for system in list_systems()}
 
 
 def test_what_runs_tells_all(listed: dict[str, System]) -> None:
@@ -122,26 +122,34 @@ def test_what_does_not_run_tells_why_and_what_its_factory_knows(
 def test_the_command_shows_every_one(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["systems", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == 1
     assert [one["name"] for one in told["systems"]] == sorted(POINTS)
-    assert main(["systems", "--no-counting"]) == 0
+    assert main(["systems"]) == 0
     words = " ".join(capsys.readouterr().out.split())
     for name in POINTS:
         assert name in words
-    assert "zz-absent does not run here: its weights are not here; fetch them" in words
+    assert "zz-absent does not run as it is: its weights are not here; fetch them" in words
     assert "zz-absent does TSE, SE only" in words
 
 
 def test_it_is_legible_at_80_columns(
     listed: dict[str, System], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(SystemListing(schema=1, systems=tuple(listed.values())), Console(width=80))
+    show(tuple(listed.values()), Console(width=80))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     (row,) = [line for line in out.splitlines() if "zz-network" in line and "composite" in line]
     assert row.split() == ["zz-network", "composite", "0.00", "M", "0.00", "8000", "yes"]
     assert "Someone, 2024" in out
     assert "elsewhere" in out  # where to ask about systems that name no reference
+
+
+def test_ours_are_listed_without_building_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "create", lambda name: pytest.fail(f"{name} was built"))
+    ours = {one.name: one for one in list_systems() if one.package == "lcr"}
+    assert {one.name for one in registry.available() if one.distribution == "lcr"} == set(ours)
+    assert ours["lcr"].runs
+    assert ours["lcr"].macs_per_s
+    assert not ours["agent-llm"].runs
 
 
 def test_light_systems_are_listed_without_torch() -> None:

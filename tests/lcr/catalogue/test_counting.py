@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from baselines.mixture import MixtureRemixer
-from lcr.catalogue.costs import Cost, cost_of, networks_of
+from lcr.catalogue.counting import Cost, cost_of, networks_of
 from lcr.remixer import Audio, Oracle, Remix, SystemCard
 
 CARD = SystemCard(name="filter", family="composite", sample_rate=8_000)

@@ -1,0 +1,194 @@
+"""Which systems, remixers and readers there are and what they cost, from catalogue.json, which
+`python -m lcr.catalogue` counts anew. Systems of other packages are built and counted as they are
+listed; nothing is downloaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lcr import registry
+from lcr.errors import LcrError
+from lcr.instruction import Task
+from lcr.remixer import SystemCard
+
+SCHEMA = 2
+CATALOGUE = Path(__file__).with_name("catalogue.json")
+DEFAULT = "default"
+"""The row of Table VII that every remixer has."""
+_MODEL_KEYS = ("variants",)
+_SYSTEM_KEYS = ("uses_oracle", "tasks")
+
+Tell = Callable[[str], object]
+"""Hears what is being worked on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One system. What only its card tells is None or empty where it does not run here and its
+    factory carries no card; `missing` says why it does not run.
+
+    `uses_oracle` is the truth that it is told, `tasks` what it does (None: everything),
+    `sample_rate` its own in Hz (None where any is). `parameters` and `macs_per_s` are None where
+    they are not known; `uncounted` says why.
+    """
+
+    name: str
+    package: str
+    target: str
+    missing: str | None
+    family: str | None
+    uses_oracle: tuple[str, ...]
+    weights: dict[str, str]
+    tasks: tuple[str, ...] | None
+    sample_rate: int | None
+    causal: bool | None
+    parameters: int | None
+    macs_per_s: int | None
+    uncounted: str | None
+    licence: str | None
+    reference: str | None
+
+    @property
+    def runs(self) -> bool:
+        return self.missing is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealTimeFactor:
+    """Seconds of computing for a second of audio, over the rounds."""
+
+    median: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A remixer. `variants` are rows of Table VII that this network serves (some change training
+    only); `folder` is a checkpoint's, `reader_parameters` what that holds of its reader."""
+
+    name: str
+    scale: str | None
+    variants: tuple[str, ...]
+    folder: str | None
+    z_dim: int
+    parameters: int
+    film_parameters: int
+    reader_parameters: int | None
+    macs_per_s: int
+    causal: bool
+    real_time_factor: RealTimeFactor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How real-time factors are measured: rounds on noise of `seconds`, after one that warms up."""
+
+    seconds: float = 2.0
+    rounds: int = 3
+
+
+def list_systems(*, check: bool = False, tell: Tell = lambda doing: None) -> tuple[System, ...]:
+    """All registered systems: ours as they ship, with `check` as they are here, built and counted
+    anew. Raises RegistryError for registrations that contradict each other."""
+    known = {} if check else {(s.name, s.target): s for s in _shipped_systems()}
+    found = []
+    for one in registry.available():
+        system = known.get((one.name, one.target))
+        if system is None:
+            system = _examine(one, tell)
+        elif system.parameters != 0 and system.runs and find_spec("torch") is None:
+            system = replace(system, missing="torch is not installed: pip install -e '.[all]'")
+        found.append(system)
+    return tuple(found)
+
+
+def list_models(
+    *,
+    folders: Sequence[Path] = (),
+    variants: bool = False,
+    timing: Timing | None = None,
+    tell: Tell = lambda doing: None,
+) -> tuple[Model, ...]:
+    """All remixers, those in `folders` too, and with `variants` the rows of Table VII; with
+    `timing` their real-time factors here. Raises LcrError for a folder that is no checkpoint."""
+    models = _shipped_models()
+    if not variants:
+        models = [
+            model if model.folder else replace(model, variants=(DEFAULT,))
+            for model in models
+            if model.folder or DEFAULT in model.variants
+        ]
+    if folders or timing is not None:
+        from lcr.catalogue import counting  # with torch, which a list can do without
+
+        models += counting.count_models([counting.open_folder(f) for f in folders], tell)
+        if timing is not None:
+            models = counting.time_models(models, timing, tell)
+    return tuple(models)
+
+
+def _examine(registered: registry.RegisteredSystem, tell: Tell) -> System:
+    """Build a system and run it on noise."""
+    tell(f"counting {registered.name}")
+    card: SystemCard | None = None
+    missing: str | None = None
+    cost: tuple[int | None, int | None, str | None] | None = None
+    try:
+        remixer = registry.create(registered.name)
+        card = remixer.card
+        if find_spec("torch") is not None:
+            from lcr.catalogue.counting import cost_of
+
+            cost = cost_of(remixer)
+    except LcrError as error:
+        missing = " ".join(str(error).split())
+        with suppress(registry.RegistryError):  # it cannot be imported, which `missing` says
+            card = registry.card_of(registered.name)
+    if cost is None:
+        cost = (card.parameters, card.macs_per_s, None) if card else (None, None, None)
+    tasks = None if card is None else card.tasks
+    return System(
+        name=registered.name,
+        package=registered.distribution,
+        target=registered.target,
+        missing=missing,
+        family=card.family if card else None,
+        uses_oracle=tuple(sorted(card.uses_oracle)) if card else (),
+        weights=dict(card.weights) if card else {},
+        tasks=None if tasks is None else tuple(task.value for task in Task if task in tasks),
+        sample_rate=card.sample_rate if card else None,
+        causal=card.causal if card else None,
+        parameters=cost[0],
+        macs_per_s=cost[1],
+        uncounted=cost[2],
+        licence=(card.licence or None) if card else None,
+        reference=(card.reference or None) if card else None,
+    )
+
+
+@cache
+def read_catalogue() -> Mapping[str, Any]:
+    """`systems`, `models` and `readers` (name -> parameters and width) as they ship."""
+    found: dict[str, Any] = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    return found
+
+
+def _shipped_systems() -> list[System]:
+    return [System(**_tuples(row, _SYSTEM_KEYS)) for row in read_catalogue()["systems"]]
+
+
+def _shipped_models() -> list[Model]:
+    return [Model(**_tuples(row, _MODEL_KEYS)) for row in read_catalogue()["models"]]
+
+
+def _tuples(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """JSON has lists where these records have tuples."""
+    return {k: tuple(v) if k in keys and v is not None else v for k, v in row.items()}
