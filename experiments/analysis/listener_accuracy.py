@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from agents.listening.beliefs import Beliefs
 from agents.listening.listener import Inventory, Listener, load_listener
 from baselines.clap.assign import NONE
-from experiments.analysis.agent_failures import LISTENING_OPTIONS, share_json
-from experiments.analysis.agent_failures_measure import parts_of
 from experiments.analysis.facts import facts_of
-from experiments.command import command, option, suite_of
+from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.progress import Bars
 from experiments.comparison.records import locked, write_atomic, write_json
@@ -36,6 +35,7 @@ from experiments.comparison.table import (
 )
 from lcr.data.mixtures import Example
 from lcr.instruction import STYLE_VALUES, AudioDescription
+from lcr.losses.pit import assignment, pairwise_cost
 
 SEPARATED, APART = "separated", "true sources"
 KIND, KIND_BY_CLAPS = "kind", "kind, by the CLAPs alone"
@@ -60,9 +60,10 @@ class Answer:
 
 def answers_of(listener: Listener, example: Example) -> Iterator[Answer]:
     """Ask all questions about the sources of one mixture."""
-    heard = parts_of(listener.listen(example.mixture[None], example.sample_rate), example.sources)
+    heard = listener.listen(example.mixture[None], example.sample_rate)
+    truth_of_heard = sources_of(heard, example.sources)
     for source, clip in enumerate(example.clips):
-        found = source in heard.truth
+        found = source in truth_of_heard
         yield Answer(
             question="found",
             of=SEPARATED,
@@ -74,10 +75,22 @@ def answers_of(listener: Listener, example: Example) -> Iterator[Answer]:
         )
     alone = listener.describe(example.sources[:, None], example.sample_rate)
     for of, inventory, truth in (
-        (SEPARATED, heard.inventory, heard.truth),
+        (SEPARATED, heard, truth_of_heard),
         (APART, alone, tuple(range(len(example.clips)))),
     ):
         yield from _judged(listener, example, of, inventory, truth)
+
+
+def sources_of(inventory: Inventory, sources: NDArray[np.float32]) -> tuple[int, ...]:
+    """Which of `sources` (n, samples) each part of an inventory is, by the assignment of highest
+    SNR; NONE for a part that is none of them."""
+    if not inventory.heard:
+        return ()
+    cost = pairwise_cost(
+        estimate=torch.from_numpy(inventory.audio.mean(1))[None],
+        reference=torch.from_numpy(sources)[None],
+    )
+    return tuple(assignment(cost)[0].tolist())
 
 
 def _judged(
@@ -155,12 +168,18 @@ def table(answers: Sequence[Answer]) -> list[dict[str, Any]]:
                 {
                     "question": question,
                     "of": of,
-                    "right": share_json(interval_json(mean_interval(values))),
+                    "right": _as_share(interval_json(mean_interval(values))),
                     "confidence": math.fsum(sure) / len(sure) if sure else None,
                     "chance": math.fsum(guess) / len(guess) if guess else None,
                 }
             )
     return rows
+
+
+def _as_share(interval: dict[str, Any]) -> dict[str, Any]:
+    """Clip a share's bounds to 0 and 1, which stratifying exceeds a little."""
+    bounds = {key: interval[key] for key in ("low", "high") if interval[key] is not None}
+    return interval | {key: min(max(bound, 0.0), 1.0) for key, bound in bounds.items()}
 
 
 def to_markdown(whole: dict[str, Any]) -> str:
@@ -196,7 +215,10 @@ def to_markdown(whole: dict[str, Any]) -> str:
 
 @command(
     __doc__,
-    *LISTENING_OPTIONS,
+    *mixture_options(per_task=8),
+    option("--separator", default="separator", metavar="NAME|DIR"),
+    option("--clap-speech", default="clap-speech", metavar="NAME|DIR"),
+    option("--clap-audio", default="clap-audio", metavar="NAME|DIR"),
     option("--out", type=Path, default=Path("results/listener"), metavar="DIR"),
 )
 def main(options: argparse.Namespace) -> None:

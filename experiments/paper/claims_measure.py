@@ -1,16 +1,12 @@
-"""The effects behind the claims, from records; and what sources cost, by the processor's clock."""
+"""The effects behind the claims, from records."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from experiments.comparison.records import Record
 from experiments.comparison.summary import (
@@ -21,12 +17,6 @@ from experiments.comparison.summary import (
     without_ovc,
 )
 from lcr.evaluation.statistics import Interval, bootstrap_mean
-from lcr.losses.pit import pit_loss
-
-_ROUNDS = 9
-_FEW, _MANY = 2, 8
-RATE = 16_000
-_SAMPLES = 32_000
 
 
 def paired(
@@ -68,55 +58,3 @@ def input_snr_slope(records: Sequence[Record]) -> Interval:
 
 def _centred(values: Sequence[float]) -> list[float]:
     return [value - fmean(values) for value in values]
-
-
-def joint_cost() -> Interval:
-    """Time `lcr` on mixtures of 8 sources and of 2: 1 less the ratio."""
-    from lcr import registry
-
-    model = registry.create("lcr", device="cpu")
-    rng = np.random.default_rng(0)
-    sources = rng.standard_normal((_MANY, 1, 2 * RATE)).astype(np.float32) * np.float32(0.02)
-    mixtures = {n: sources[:n].sum(0) for n in (_FEW, _MANY)}
-    prompt = "Turn the speech up."
-
-    def remix(n: int) -> Callable[[], object]:
-        return lambda: model.remix(mixtures[n], RATE, prompt)
-
-    return bootstrap_mean([1.0 - ratio for ratio in _ratios(remix(_MANY), remix(_FEW))])
-
-
-def pit_cost() -> Interval:
-    """Time the permutation-invariant loss on 8 sources and on 2: the ratio less 1."""
-
-    def loss(sources: int) -> Callable[[], object]:
-        estimate, reference = _pit_inputs(sources)
-        return lambda: pit_loss(
-            estimate=estimate, reference=reference, zero_mean=True, ceiling_db=math.inf
-        ).loss.mean()
-
-    return bootstrap_mean([ratio - 1.0 for ratio in _ratios(loss(_MANY), loss(_FEW))])
-
-
-def _pit_inputs(sources: int) -> tuple[Tensor, Tensor]:
-    """Make references, and estimates (a leaf that requires gradients) about 10 dB from them in
-    another order."""
-    random = torch.Generator().manual_seed(sources)
-    reference = 0.1 * torch.randn(1, sources, _SAMPLES, generator=random)
-    noise = 0.03 * torch.randn(1, sources, _SAMPLES, generator=random)
-    order = torch.randperm(sources, generator=random)
-    return (reference[:, order] + noise).requires_grad_(), reference
-
-
-def _ratios(many: Callable[[], object], few: Callable[[], object]) -> list[float]:
-    """Divide the processor time of `many` by that of `few`, once a round, in turns."""
-    found = []
-    for turn in range(_ROUNDS + 1):
-        times = []
-        for work in (many, few):
-            start = time.process_time()
-            work()
-            times.append(time.process_time() - start)
-        if turn:  # the first warms up
-            found.append(times[0] / times[1])
-    return found

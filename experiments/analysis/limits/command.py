@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from baselines.ideal import ideal_ratio_mask
 from experiments.analysis.facts import facts_of
-from experiments.analysis.limits.figure import Curve, draw, read_curves
+from experiments.analysis.limits.figure import draw
 from experiments.analysis.limits.measure import Answer, Finding, Subject, examine
 from experiments.analysis.limits.report import to_csv, to_markdown
 from experiments.analysis.limits.summary import summarize_findings
@@ -24,7 +24,6 @@ from experiments.command import (
     command,
     device_option,
     mixture_options,
-    named_path,
     option,
     suite_of,
 )
@@ -109,14 +108,13 @@ def write(
     summary: dict[str, Any],
     findings: Sequence[Finding],
     facts: dict[str, Any],
-    curves: Sequence[Curve],
 ) -> None:
     """Write limits.json, limits.md, limits.csv and limits.svg. Raises OutputError."""
-    whole = {"schema": SCHEMA, "run": facts, **summary, "curves": [c.summary for c in curves]}
+    whole = {"schema": SCHEMA, "run": facts, **summary}
     write_json(folder / "limits.json", whole)
     write_atomic(folder / "limits.md", to_markdown(whole).encode())
     write_atomic(folder / "limits.csv", to_csv(findings).encode())
-    write_atomic(folder / "limits.svg", draw(summary, curves))
+    write_atomic(folder / "limits.svg", draw(summary))
 
 
 @command(
@@ -124,21 +122,12 @@ def write(
     *mixture_options(per_task=16),
     option("--weights", default=DEFAULT_WEIGHTS, metavar="NAME|DIR", help="a checkpoint"),
     device_option(),
-    option(
-        "--curve",
-        action="append",
-        default=[],
-        type=named_path,
-        metavar="NAME=FILE",
-        help="a log.csv or curve.csv to show beside; may be repeated",
-    ),
     option("--out", type=Path, default=Path("results/limits"), metavar="DIR"),
     name="limits",
     prog="python -m experiments.analysis.limits",
 )
 def main(options: argparse.Namespace) -> None:
     """Measure, write the report and print its verdict."""
-    curves = [curve for name, path in options.curve for curve in read_curves(name, path)]
     config = suite_of(options)
     device = resolve_device(options.device)
     subject = JointSubject(find_checkpoint(options.weights), device=device)
@@ -152,6 +141,6 @@ def main(options: argparse.Namespace) -> None:
             "per_task": config.per_task,
             "undefined": len(examples.indices) - len(findings),
         }
-        write(options.out, summary=summary, findings=findings, facts=facts, curves=curves)
+        write(options.out, summary=summary, findings=findings, facts=facts)
     print(summary["verdict"])
     print(f"limits.md, limits.json, limits.csv, limits.svg: {options.out.resolve()}")

@@ -76,7 +76,6 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         _confusion_table(summary),
         _gains_table(summary),
         *_factor_tables(summary),
-        _curves_table(summary),
     ]
     for table in tables:
         if table.rows:
@@ -184,25 +183,6 @@ def _factor_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
                 _percent(row["speech_apart"]),
             )
             for row in rows
-        ),
-    )
-
-
-def _curves_table(summary: Mapping[str, Any]) -> Table:
-    return Table(
-        title="Learning curves: SNR improvement without OVC at each validation, in dB",
-        heads=("Run", "Validations", "Minutes", "First", "Last", "Best", "Gained in second half"),
-        rows=tuple(
-            (
-                curve["name"],
-                str(len(curve["minutes"])),
-                f"{curve['minutes'][-1]:.0f}",
-                f"{curve['snri_db'][0]:.2f}",
-                f"{curve['snri_db'][-1]:.2f}",
-                f"{curve['best_db']:.2f}",
-                f"{curve['late_gain_db']:+.2f}",
-            )
-            for curve in summary["curves"]
         ),
     )
 

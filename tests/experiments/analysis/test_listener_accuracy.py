@@ -1,14 +1,18 @@
-"""SharedStem of known faults are measured for what they are."""
+"""Listeners of known faults are measured for what they are."""
 
 from __future__ import annotations
 
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
+from agents.listening.listener import Listener
 from experiments.analysis.listener_accuracy import (
     APART,
     KIND,
@@ -21,12 +25,42 @@ from experiments.analysis.listener_accuracy import (
     table,
     to_markdown,
 )
-from tests.agents.hearing import listener
+from lcr.data.mixtures import Example
+from lcr.instruction import instruction
+from lcr.prompts.generator import write_prompt
+from tests.agents.hearing import TRUTH, at_levels, listener
 from tests.agents.listening.test_listener import tiny_weights
-from tests.baselines.composite.test_remixer import BandOracle
-from tests.experiments.analysis.test_agent_failures import Deaf, example
+from tests.baselines.composite.test_remixer import BandOracle, banded_sources
 
 pytestmark = pytest.mark.slow
+
+
+def example(pattern: str) -> Example:
+    sources = at_levels(banded_sources(8000), 0.0, -2.0, -4.0, -6.0)[:, 0]
+    asked = instruction(pattern, TRUTH)
+    gains = np.array(asked.gains, np.float32)
+    return Example(
+        id="bands",
+        index=0,
+        mixture=sources.sum(0),
+        sources=sources,
+        target=gains @ sources,
+        instruction=asked,
+        prompt="remove the man",
+        written=write_prompt(asked, np.random.default_rng(0)),
+        sample_rate=16_000,
+        clips=tuple(f"clip{i}" for i in range(4)),
+        groups=("a", "b", "c", "d"),
+        sha256="0" * 64,
+    )
+
+
+class Deaf(Listener):
+    """Hears the man as the woman and the other way round, and the dog as rain."""
+
+    def embed(self, audio: np.ndarray, sample_rate: int) -> Any:
+        found: dict[Any, Tensor] = super().embed(audio, sample_rate)
+        return {kind: e[:, torch.tensor([1, 0, 3, 2])] for kind, e in found.items()}
 
 
 def shares(answers: list[Answer]) -> dict[tuple[str, str], float]:

