@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -25,14 +26,14 @@ from baselines.audiosep.training import AudioSepStage, desk_config
 from baselines.clap.checkpoint import save_clap
 from baselines.clap.model import Clap, ClapConfig
 from baselines.clap.training import ClapStage, ClapStageConfig
-from baselines.composite.stem import SharedStem, read_stem
+from baselines.composite.stem import read_stem
 from baselines.lass.network import Extractor, build_extractor
-from baselines.lass.query import LoadedEncoder, load_encoder
+from baselines.lass.query import load_encoder
 from baselines.lass.remixer import save_lass
 from baselines.lass.training import LassStage
 from baselines.llm_tse.remixer import Clues, CluesConfig, borrow, save_llm_tse
 from baselines.llm_tse.training import LlmTseStage, SpeakerMixtures
-from baselines.pit.separation import Separator, build_separator, save_separator
+from baselines.pit.separation import build_separator, save_separator
 from experiments.comparison import config as tables
 from experiments.comparison.errors import ConfigError
 from experiments.training.schema import Recipe
@@ -45,7 +46,6 @@ from lcr.training.data import TrainingMixtures
 from lcr.training.separation import SeparatorStage
 from lcr.training.stages import Stage
 
-Module = TypeVar("Module", bound=nn.Module)
 Tensors = dict[str, Tensor]
 About = Mapping[str, Any]
 
@@ -77,11 +77,21 @@ class LlmTseSettings:
     ears: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """A baseline as a recipe describes it, untrained: the `modules` that training exports, by name,
+    the `stage` that trains them, and `save(folder, **about)` for its own loader."""
+
+    modules: Mapping[str, nn.Module]
+    stage: Callable[[TrainingMixtures], Stage]
+    save: Callable[..., None]
+
+
 def build(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
     """Build the recipe's stage, untrained. Raises ConfigError for settings that make none,
     MissingWeightsError for weights that it builds on."""
     with _settings():
-        return SYSTEMS[recipe.stage].build(recipe, mixtures)
+        return SYSTEMS[recipe.stage](recipe).stage(mixtures)
 
 
 def ship(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
@@ -94,12 +104,10 @@ def ship(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
     if large:
         raise ConfigError(f"{large[0]} has values that a 16-bit float cannot hold")
     with _settings():
-        SYSTEMS[recipe.stage].ship(recipe, tensors, out, about)
-
-
-class _System(NamedTuple):
-    build: Callable[[Recipe, TrainingMixtures], Stage]
-    ship: Callable[[Recipe, Tensors, Path, About], None]
+        parts = SYSTEMS[recipe.stage](recipe)
+        for name, module in parts.modules.items():
+            _fill(module, tensors, name)
+        parts.save(out, **about)
 
 
 @contextmanager
@@ -121,7 +129,7 @@ def _fits_half(value: Tensor) -> bool:
     return bool(value.half().isfinite().all())
 
 
-def _filled(module: Module, tensors: Tensors, name: str) -> Module:
+def _fill(module: nn.Module, tensors: Tensors, name: str) -> None:
     """Load what training exported under `name` into a module, as 16-bit floats."""
     try:
         load_tensors(module, tensors, f"{name}.")
@@ -130,10 +138,10 @@ def _filled(module: Module, tensors: Tensors, name: str) -> Module:
             f"the run's {name} is not of this recipe ({_first_line(error)}); repeat the --set of "
             "its training"
         ) from error
-    return module.half()
+    module.half()
 
 
-def _separator(recipe: Recipe) -> Separator:
+def _separator(recipe: Recipe) -> _Parts:
     separator = build_separator(recipe.system)
     drawn = MixtureConfig()
     expected = (drawn.n_speech + drawn.n_audio, SAMPLE_RATE)
@@ -142,38 +150,28 @@ def _separator(recipe: Recipe) -> Separator:
             f"mixtures have {expected[0]} sources at {expected[1]} Hz, and the separator gives "
             f"{separator.sources} at {separator.sample_rate} Hz"
         )
-    return separator
-
-
-def _build_separator(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
-    return SeparatorStage(_separator(recipe), mixtures, recipe.objective)
-
-
-def _ship_separator(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
-    drawn = MixtureConfig()
+    kinds: dict[str, list[str]] = {}
     if recipe.objective.pit_groups == (drawn.n_speech, drawn.n_audio):
-        about = {**about, "kinds": ["speech"] * drawn.n_speech + ["audio"] * drawn.n_audio}
-    save_separator(_filled(_separator(recipe), tensors, "separator"), out, **about)
+        kinds = {"kinds": ["speech"] * drawn.n_speech + ["audio"] * drawn.n_audio}
+    return _Parts(
+        modules={"separator": separator},
+        stage=lambda mixtures: SeparatorStage(separator, mixtures, recipe.objective),
+        save=partial(save_separator, separator, **kinds),
+    )
 
 
-def _clap(recipe: Recipe) -> Clap:
-    table = {key: value for key, value in recipe.system.items() if key != "clips"}
-    return Clap(tables.build(ClapConfig, table, where="system"))
-
-
-def _build_clap(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
-    clips = recipe.system.get("clips", {})
+def _clap(recipe: Recipe) -> _Parts:
+    settings = dict(recipe.system)
+    clips = settings.pop("clips", {})
     if not isinstance(clips, dict):
         raise ValueError(f"clips must be a table; got {clips!r}")
     config = tables.build(ClapStageConfig, clips, where="system: clips")
-    return ClapStage(_clap(recipe), mixtures, config)
-
-
-def _ship_clap(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
-    clap = _clap(recipe)
-    _filled(clap.towers, tensors, "towers")
-    _filled(clap.reader, tensors, "reader")
-    save_clap(clap, out, **about)
+    clap = Clap(tables.build(ClapConfig, settings, where="system"))
+    return _Parts(
+        modules={"towers": clap.towers, "reader": clap.reader},
+        stage=lambda mixtures: ClapStage(clap, mixtures, config),
+        save=partial(save_clap, clap),
+    )
 
 
 def _extractor(settings: Mapping[str, Any], width: int) -> Extractor:
@@ -185,42 +183,32 @@ def _extractor(settings: Mapping[str, Any], width: int) -> Extractor:
     return extractor
 
 
-def _lass(recipe: Recipe) -> tuple[Extractor, LoadedEncoder, Kind]:
+def _lass(recipe: Recipe) -> _Parts:
     settings = tables.build(LassSettings, recipe.system, where="system")
-    query = load_encoder(settings.encoder)
-    return _extractor(settings.extractor, query.encoder.width), query, settings.kind
+    query, kind = load_encoder(settings.encoder), settings.kind
+    extractor = _extractor(settings.extractor, query.encoder.width)
+    return _Parts(
+        modules={"extractor": extractor},
+        stage=lambda mixtures: LassStage(
+            extractor, query.encoder, mixtures, kind, recipe.objective
+        ),
+        save=partial(save_lass, extractor, query, kind),
+    )
 
 
-def _build_lass(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
-    extractor, query, kind = _lass(recipe)
-    return LassStage(extractor, query.encoder, mixtures, kind, recipe.objective)
-
-
-def _ship_lass(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
-    extractor, query, kind = _lass(recipe)
-    save_lass(_filled(extractor, tensors, "extractor"), query, kind, out, **about)
-
-
-def _audiosep(recipe: Recipe) -> tuple[ResUNet30, LoadedEncoder]:
+def _audiosep(recipe: Recipe) -> _Parts:
     settings = tables.build(AudioSepSettings, recipe.system, where="system")
     query = load_encoder(settings.encoder)
     config = desk_config(query.encoder.width)
-    if settings.widths is not None:
-        config = replace(config, widths=settings.widths)
-    return ResUNet30(config), query
+    network = ResUNet30(replace(config, widths=settings.widths or config.widths))
+    return _Parts(
+        modules={"ss_model": network},
+        stage=lambda mixtures: AudioSepStage(network, query.encoder, mixtures, recipe.objective),
+        save=partial(save_audiosep, network, query),
+    )
 
 
-def _build_audiosep(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
-    network, query = _audiosep(recipe)
-    return AudioSepStage(network, query.encoder, mixtures, recipe.objective)
-
-
-def _ship_audiosep(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
-    network, query = _audiosep(recipe)
-    save_audiosep(_filled(network, tensors, "ss_model"), query, out, **about)
-
-
-def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor, SharedStem | None]:
+def _llm_tse(recipe: Recipe) -> _Parts:
     settings = tables.build(LlmTseSettings, recipe.system, where="system")
     reader = PromptReader(replace(recipe.reader.build(), slots=0))
     table = {"text_dim": reader.z_dim, **settings.clues}
@@ -229,33 +217,23 @@ def _llm_tse(recipe: Recipe) -> tuple[PromptReader, Clues, Extractor, SharedStem
     ears = None if settings.ears is None else read_stem({"weights": settings.ears})
     if ears is not None:
         borrow(clues, extractor, ears)
-    return reader, clues, extractor, ears
 
+    def stage(mixtures: TrainingMixtures) -> Stage:
+        assert isinstance(mixtures, SpeakerMixtures)
+        return LlmTseStage(reader, clues, extractor, mixtures, recipe.objective)
 
-def _build_llm_tse(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
-    if not isinstance(mixtures, SpeakerMixtures):
-        raise TypeError("llm-tse learns from SpeakerMixtures")
-    reader, clues, extractor, _ = _llm_tse(recipe)
-    return LlmTseStage(reader, clues, extractor, mixtures, recipe.objective)
-
-
-def _ship_llm_tse(recipe: Recipe, tensors: Tensors, out: Path, about: About) -> None:
-    reader, clues, extractor, ears = _llm_tse(recipe)
-    save_llm_tse(
-        _filled(reader, tensors, "reader"),
-        _filled(clues, tensors, "clues"),
-        _filled(extractor, tensors, "extractor"),
-        out,
-        ears=ears,
-        **about,
+    return _Parts(
+        modules={"reader": reader, "clues": clues, "extractor": extractor},
+        stage=stage,
+        save=partial(save_llm_tse, reader, clues, extractor, ears=ears),
     )
 
 
-SYSTEMS: Mapping[str, _System] = {
-    "separator": _System(_build_separator, _ship_separator),
-    "clap": _System(_build_clap, _ship_clap),
-    "lass": _System(_build_lass, _ship_lass),
-    "audiosep": _System(_build_audiosep, _ship_audiosep),
-    "llm-tse": _System(_build_llm_tse, _ship_llm_tse),
+SYSTEMS: Mapping[str, Callable[[Recipe], _Parts]] = {
+    "separator": _separator,
+    "clap": _clap,
+    "lass": _lass,
+    "audiosep": _audiosep,
+    "llm-tse": _llm_tse,
 }
 """The stages of the baselines, by their names in recipes."""

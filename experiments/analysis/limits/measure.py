@@ -30,17 +30,13 @@ from numpy.typing import NDArray
 
 from lcr.data.mixtures import Example
 from lcr.evaluation.metrics import MAX_SNR_DB, score
-from lcr.instruction import AudioDescription, Instruction, parse_pattern
+from lcr.instruction import Instruction, parse_pattern
 
-INPUT_SNR_EDGES_DB = (0.0, 3.0, 6.0, 9.0, 12.0)
 _TIE_DB = 0.01
 """Another target must be fitted better by more than this: less is rounding."""
 _CLEARLY = 0.5
 """Of the squared distance of gains to the right pattern: what another must be nearer than. So two
 sources that get nearly the same gain are a hedge, not an exchange."""
-
-Factor = tuple[str, str]
-"""Something that could explain a score, and its level: ("style named", "gender")."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +71,6 @@ class Finding:
     n_speech: int
     prompt: str
     clips: tuple[str, ...]
-    factors: tuple[Factor, ...]
     input_snr_db: float
     ideal_db: float
     snri_db: float
@@ -158,7 +153,6 @@ def examine(
         n_speech=n_speech,
         prompt=example.prompt,
         clips=example.clips,
-        factors=factors(example, input_snr_db),
         input_snr_db=input_snr_db,
         ideal_db=ideal_db,
         snri_db=snri_db,
@@ -235,32 +229,6 @@ def exchanged(pattern: str, *, n_speech: int) -> tuple[str, ...]:
         itertools.permutations(pattern[:n_speech]), itertools.permutations(pattern[n_speech:])
     )
     return tuple(sorted({"".join(s + a) for s, a in orders} - {pattern}))
-
-
-def factors(example: Example, input_snr_db: float) -> tuple[Factor, ...]:
-    """List what might explain an example's score: its input SNR, and what its prompt names."""
-    prompt = example.written
-    styles = sorted({name for phrase in prompt.phrases for name, _ in phrase.attributes})
-    named = {phrase.label for phrase in prompt.phrases if phrase.label is not None}
-    held = {d.label for d in example.instruction.descriptions if isinstance(d, AudioDescription)}
-    return (
-        ("input SNR", _band(input_snr_db)),
-        *(("style named", name) for name in styles or ["none"]),
-        ("styles named together", " + ".join(styles) or "none"),
-        *(("sound named", label) for label in sorted(named)),
-        *(("sound in the mixture", label) for label in sorted(held)),
-        ("things named", str(len(prompt.phrases))),
-        ("groups (actions asked for)", str(len({phrase.action for phrase in prompt.phrases}))),
-        ("form", prompt.form),
-    )
-
-
-def _band(value_db: float) -> str:
-    edges = INPUT_SNR_EDGES_DB
-    at = int(np.searchsorted(edges, value_db, side="right"))
-    if at == 0:
-        return f"below {edges[0]:g} dB"
-    return f"{edges[at - 1]:g} to {edges[at]:g} dB" if at < len(edges) else f"{edges[-1]:g} dB up"
 
 
 def _distance(gains: Sequence[float], pattern: str) -> float:

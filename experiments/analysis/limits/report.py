@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.analysis.limits.measure import Finding
-from experiments.analysis.limits.summary import OVERALL, SEEN_AT_LEAST
+from experiments.analysis.limits.summary import OVERALL
 from experiments.comparison.table import (
     Table,
     csv_text,
@@ -15,7 +15,6 @@ from experiments.comparison.table import (
     interval_text,
 )
 
-_SHOWN = 10
 _WORDS = {"0": "remove", "1": "keep", "U": "up", "D": "down"}
 _NOTES = (
     "Intervals are 95 %: BCa bootstrap, stratified by task, clustered by source clip. "
@@ -35,7 +34,6 @@ _NOTES = (
     "the rest costs is part of the wrong sources, wrong actions and separation, not beside them.",
     "Separation: what is then left to the ideal ratio mask (STFT 512/256 at 16 kHz), below zero "
     "where the system exceeds it.",
-    "Factors are tested one by one, with no correction for their number: small ones are hints.",
 )
 
 
@@ -75,7 +73,6 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         ),
         _confusion_table(summary),
         _gains_table(summary),
-        *_factor_tables(summary),
     ]
     for table in tables:
         if table.rows:
@@ -93,14 +90,13 @@ def to_csv(findings: Sequence[Finding]) -> str:
     columns = ["example_id", "task", "pattern", "fits", "prompt", "input_snr_db", "ideal_db"]
     columns += ["snri_db", "truth_db", "reading_db", "source_db", "action_db", "separation_db"]
     columns += ["read_right", "wrong_source", "wrong_actions", "speech_apart"]
-    columns += ["audio_apart", "apart_db", "gains", "clips", "factors"]
+    columns += ["audio_apart", "apart_db", "gains", "clips"]
 
     def row(f: Finding) -> Iterator[object]:
         words = {
             "example_id": f.id,
             "gains": " ".join(f"{g:.4f}" for g in f.gains),
             "clips": " ".join(f.clips),
-            "factors": "; ".join(f"{name}: {level}" for name, level in f.factors),
         }
         for name in columns:
             value = words[name] if name in words else getattr(f, name)
@@ -147,42 +143,6 @@ def _gains_table(summary: Mapping[str, Any]) -> Table:
                 _decibels(row["realised"]),
             )
             for row in summary["gains"]
-        ),
-    )
-
-
-def _factor_tables(summary: Mapping[str, Any]) -> list[Table]:
-    """Show whole the factors that have few levels, then the worst and the best levels of all."""
-    rows = [row for row in summary["factors"] if row["n"] >= SEEN_AT_LEAST]
-    few = ("input SNR", "style named", "things named", "groups (actions asked for)", "form")
-    whole = [row for name in few for row in rows if row["factor"] == name]
-    shown = min(_SHOWN, len(rows) // 2)
-    return [
-        _factor_table("What could explain the score, in dB", whole),
-        _factor_table(f"The worst {shown} levels of all factors", rows[:shown]),
-        _factor_table(f"The best {shown}", rows[::-1][:shown]),
-    ]
-
-
-def _factor_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
-    return Table(
-        title=title,
-        heads=(
-            "Factor",
-            "n",
-            "System",
-            "Ideal ratio mask",
-            "Beside its tasks' means",
-            "Speakers told apart",
-        ),
-        rows=tuple(
-            (
-                f"{row['factor']}: {row['level']}",
-                str(row["n"]),
-                *(_decibels(row[key]) for key in ("snri_db", "ideal_db", "beside_tasks_db")),
-                _percent(row["speech_apart"]),
-            )
-            for row in rows
         ),
     )
 

@@ -1,8 +1,8 @@
 """Findings of many examples as one JSON document: means by task with intervals, and a verdict.
 
 Means and intervals are those of `experiments.comparison.summary`: the mean of the tasks' means, BCa
-bootstrap stratified by task and clustered by source clip; gains and factors take all examples
-alike. The overall row leaves OVC out.
+bootstrap stratified by task and clustered by source clip; gains take all examples alike. The
+overall row leaves OVC out.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from experiments.analysis.limits.measure import Factor, Finding
+from experiments.analysis.limits.measure import Finding
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.summary import Value, interval_json, mean_interval
 from lcr.evaluation.statistics import Interval
 from lcr.instruction import Action, Task
 
 OVERALL = "Average without OVC"
-SEEN_AT_LEAST = 6
-"""Examples that a level of a factor must have to be told of."""
 
 Measure = Callable[[Finding], float | None]
 
@@ -61,7 +59,6 @@ def summarize_findings(findings: Sequence[Finding]) -> dict[str, Any]:
         "overall": _row(without),
         "confusion": confusion(findings),
         "gains": _gains(findings),
-        "factors": _factors(without),
         "verdict": verdict(without),
     }
 
@@ -148,115 +145,37 @@ def _mean_gain(kind: str, action: str, apart: bool) -> Measure:
     return measure
 
 
-def _factors(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Score every level of every factor, worst first, also relative to the averages of the tasks
-    it occurs in."""
-    levels: dict[Factor, list[Finding]] = {}
-    for f in findings:
-        for factor in f.factors:
-            levels.setdefault(factor, []).append(f)
-    means = {
-        task: _plain_mean([f for f in findings if f.task == task]) for task in _tasks(findings)
-    }
-    rows = [
-        {
-            "factor": factor,
-            "level": level,
-            "n": len(some),
-            "snri_db": _pooled(some, lambda f: f.snri_db),
-            "ideal_db": _pooled(some, lambda f: f.ideal_db),
-            "beside_tasks_db": _pooled(some, lambda f: f.snri_db - means[f.task]),
-            "speech_apart": _pooled(some, lambda f: f.speech_apart),
-        }
-        for (factor, level), some in levels.items()
-    ]
-    return sorted(rows, key=lambda row: (row["beside_tasks_db"]["mean"], row["level"]))
-
-
 def _pooled(findings: Sequence[Finding], measure: Measure) -> dict[str, Any]:
     """Average over examples, so that tasks weigh as often as they occur."""
     return interval_json(mean_interval(_values(findings, measure, one_task=True)))
 
 
-def _plain_mean(findings: Sequence[Finding]) -> float:
-    return math.fsum(f.snri_db for f in findings) / len(findings)
-
-
-def _tasks(findings: Sequence[Finding]) -> list[str]:
-    return list(dict.fromkeys(f.task for f in findings))
-
-
 def verdict(findings: Sequence[Finding]) -> str:
     """Say in words which of the three errors is largest."""
-    gap = average(findings, lambda f: f.gap_db)
-    system = average(findings, lambda f: f.snri_db)
-    ideal = average(findings, lambda f: f.ideal_db)
+    gap = average(findings, MEASURES["gap_db"])
+    system, ideal = (average(findings, MEASURES[name]) for name in ("snri_db", "ideal_db"))
     assert gap.mean is not None
     opening = f"The system gains {_db(system)} and the ideal ratio mask {_db(ideal)} (without OVC)."
     if gap.mean <= 0:
         return f"{opening} Nothing is lost to the ideal ratio mask: there is no error to split."
-    known = {name: MEASURES[name] for name in ERRORS}
-    read = findings[0].reading_db is not None
-    if not read:
-        del known["reading_db"]
+    known = {name: MEASURES[name] for name in ERRORS if name != "reading_db"}
+    if findings[0].reading_db is not None:
+        known["reading_db"] = MEASURES["reading_db"]
     found = {name: average(findings, measure) for name, measure in known.items()}
-    order = sorted(found, key=lambda name: -(found[name].mean or 0.0))
+    first, second, *others = sorted(found, key=lambda name: -(found[name].mean or 0.0))
 
     def part(name: str) -> str:
         share = 100 * (found[name].mean or 0.0) / (gap.mean or math.inf)
         return f"{ERRORS[name]}: {_db(found[name])}, {round(share)} % of it"
 
-    first, second = order[0], order[1]
     lead = average(findings, lambda f: (known[first](f) or 0.0) - (known[second](f) or 0.0))
-    sure = lead.low is not None and lead.low > 0
-    sentences = [
-        opening,
-        f"Of the {_db(gap)} between them the largest error is {part(first)}.",
-        f"Then come {'; '.join(part(name) for name in order[1:])}.",
-        f"The largest exceeds the next by {_db(lead)}, paired"
-        + (": more than chance." if sure else ": these examples cannot tell which is larger."),
-        _choice_in_words(findings),
-        _apart_in_words(findings),
-        _gap_in_words(findings),
-    ]
-    if not read:
-        sentences.append(
-            "What the system reads cannot be replaced by the truth: reading errors are"
-            " part of the others."
-        )
-    return " ".join(sentences)
-
-
-def _choice_in_words(findings: Sequence[Finding]) -> str:
-    source = average(findings, lambda f: f.source_db)
-    action = average(findings, lambda f: f.action_db)
-    larger = "wrong sources" if (source.mean or 0) > (action.mean or 0) else "wrong actions"
+    sure = "more than chance" if lead.low is not None and lead.low > 0 else "not surely"
+    unread = "" if "reading_db" in known else " (Reading errors are part of these.)"
     return (
-        f"Within the choice, wrong sources cost {_db(source)} and other wrong actions "
-        f"{_db(action)}" + (f": {larger} weigh more." if source.mean or action.mean else ".")
+        f"{opening} Of the {_db(gap)} between them the largest error is {part(first)}. Then come "
+        f"{'; '.join(map(part, (second, *others)))}. The largest exceeds the next by {_db(lead)}, "
+        f"paired, {sure}.{unread}"
     )
-
-
-def _apart_in_words(findings: Sequence[Finding]) -> str:
-    cost = average(findings, lambda f: f.apart_db)
-    shares = {
-        "speakers": average(findings, lambda f: f.speech_apart),
-        "other sounds": average(findings, lambda f: f.audio_apart),
-    }
-    words = [f"two {kind} to {100 * s.mean:.0f} %" for kind, s in shares.items() if s.mean]
-    return (
-        "Not telling sources of one kind apart, hedging included, costs "
-        f"{_db(cost)} of choice and separation; told apart are {' and '.join(words) or 'none'}."
-    )
-
-
-def _gap_in_words(findings: Sequence[Finding]) -> str:
-    gaps = {
-        task: average([f for f in findings if f.task == task], lambda f: f.gap_db)
-        for task in _tasks(findings)
-    }
-    worst = max(gaps, key=lambda task: gaps[task].mean or 0.0)
-    return f"The task furthest from the ideal ratio mask is {worst}: {_db(gaps[worst])} short."
 
 
 def _db(interval: Interval) -> str:

@@ -38,7 +38,7 @@ def dog_barking(rng: Rng) -> Signal:
 def cat_meowing(rng: Rng) -> Signal:
     """Meows: half a second to over a second, the vowel opening and closing."""
     f0 = log_uniform(rng, 380.0, 800.0)
-    meows, lengths = [], []
+    meows = []
     for _ in range(int(rng.integers(2, 5))):
         n = samples(uniform(rng, 0.5, 1.1))
         track = glide(n, [0, 0.3, 1], [f0 * 0.8, f0 * uniform(rng, 1.1, 1.4), f0 * 0.75])
@@ -49,8 +49,7 @@ def cat_meowing(rng: Rng) -> Signal:
         x = (1 - mouth) * voice(rng, track, closed, brightness=0.88)
         x = x + mouth * voice(rng, track, opened, brightness=0.9)
         meows.append(unit(x) * arc(n, 0.12, 0.35))
-        lengths.append(n / SAMPLE_RATE)
-    return layered(meows, spaced(rng, lengths, (0.1, 0.7)), rng.uniform(0.5, 1, len(meows)))
+    return scattered(rng, meows, (0.1, 0.7), 0.5)
 
 
 def rooster_crowing(rng: Rng) -> Signal:
@@ -88,7 +87,7 @@ def rooster_crowing(rng: Rng) -> Signal:
 def cow_mooing(rng: Rng) -> Signal:
     """Long low moos that swell, bend upwards and sag."""
     f0 = log_uniform(rng, 85.0, 160.0)
-    moos, lengths = [], []
+    moos = []
     for _ in range(int(rng.integers(1, 3))):
         n = samples(uniform(rng, 1.3, 2.4))
         track = glide(n, [0, 0.3, 0.7, 1], [f0 * 0.8, f0 * 1.1, f0 * 1.3, f0 * 0.8])
@@ -98,15 +97,14 @@ def cow_mooing(rng: Rng) -> Signal:
         x = (1 - mouth) * voice(rng, track, dark, brightness=0.9, breath=0.08)
         x = x + mouth * voice(rng, track, open_, brightness=0.93, breath=0.1, jitter=0.02)
         moos.append(unit(x) * arc(n, 0.3, 0.4))
-        lengths.append(n / SAMPLE_RATE)
-    return layered(moos, spaced(rng, lengths, (0.1, 0.5)))
+    return scattered(rng, moos, (0.1, 0.5))
 
 
 def sheep_bleating(rng: Rng) -> Signal:
     """Nasal bleats shaken by a strong tremolo."""
     f0 = log_uniform(rng, 190.0, 420.0)
     shake = uniform(rng, 7.0, 12.0)
-    bleats, lengths = [], []
+    bleats = []
     formants = [(700.0, 150.0, 0.7), (1300.0, 200.0, 1.0), (2700.0, 300.0, 0.6)]
     scale = uniform(rng, 0.85, 1.2)
     formants = [(f * scale, b, g) for f, b, g in formants]
@@ -116,8 +114,7 @@ def sheep_bleating(rng: Rng) -> Signal:
         track = glide(n, [0, 0.2, 1], [f0, f0 * 1.1, f0 * 0.85]) * (1 + 0.05 * lfo)
         x = voice(rng, track, formants, brightness=0.94, breath=0.1)
         bleats.append(unit(x) * (0.6 + 0.4 * lfo) * arc(n, 0.04, 0.15))
-        lengths.append(n / SAMPLE_RATE)
-    return layered(bleats, spaced(rng, lengths, (0.1, 0.6)), rng.uniform(0.5, 1, len(bleats)))
+    return scattered(rng, bleats, (0.1, 0.6), 0.5)
 
 
 def duck_quacking(rng: Rng) -> Signal:
@@ -145,7 +142,7 @@ def duck_quacking(rng: Rng) -> Signal:
 def crow_cawing(rng: Rng) -> Signal:
     """Harsh caws: a noisy pulse train, rattling at 50 to 100 Hz."""
     f0 = log_uniform(rng, 380.0, 620.0)
-    caws, lengths = [], []
+    caws = []
     formants = [
         (log_uniform(rng, 1150.0, 1800.0), 280.0, 1.0),
         (log_uniform(rng, 2200.0, 3200.0), 500.0, 0.4),
@@ -157,9 +154,8 @@ def crow_cawing(rng: Rng) -> Signal:
         x = voice(rng, track, formants, brightness=0.9, breath=0.9, jitter=0.06)
         x *= 0.6 + 0.4 * np.sin(phase(rattle, n))
         caws.append(unit(x) * arc(n, 0.03, 0.12))
-        lengths.append(n / SAMPLE_RATE)
     gap = (0.12, uniform(rng, 0.2, 0.45))
-    return layered(caws, spaced(rng, lengths, gap), rng.uniform(0.5, 1, len(caws)))
+    return scattered(rng, caws, gap, 0.5)
 
 
 def songbird_chirping(rng: Rng) -> Signal:
@@ -275,7 +271,7 @@ def owl_hooting(rng: Rng) -> Signal:
 
 def pig_grunting(rng: Rng) -> Signal:
     """Low snorting grunts in irregular groups, now and then a squeal."""
-    grunts, lengths = [], []
+    grunts = []
     f0 = log_uniform(rng, 55.0, 110.0)
     centre = log_uniform(rng, 320.0, 650.0)
     for _ in range(int(rng.integers(5, 10))):
@@ -288,5 +284,4 @@ def pig_grunting(rng: Rng) -> Signal:
             formants = [(centre, 180.0, 1.0), (centre * 2.4, 400.0, 0.5), (2600.0, 700.0, 0.15)]
             x = voice(rng, track, formants, brightness=0.95, breath=0.7, jitter=0.12)
         grunts.append(unit(x) * arc(n, 0.03, 0.08))
-        lengths.append(n / SAMPLE_RATE)
-    return layered(grunts, spaced(rng, lengths, (0.05, 0.35)), rng.uniform(0.4, 1, len(grunts)))
+    return scattered(rng, grunts, (0.05, 0.35), 0.4)

@@ -296,19 +296,19 @@ def steady(
     return np.asarray(times + jitter * interval_s * rng.uniform(-1, 1, len(times)))
 
 
-def spaced(rng: Rng, durations_s: Sequence[float], gap_s: tuple[float, float]) -> Signal:
-    """Onsets of events of the given durations with random gaps, set at random in the clip."""
-    gaps = rng.uniform(*gap_s, len(durations_s))
-    starts = np.concatenate(([0.0], np.cumsum(np.asarray(durations_s) + gaps)[:-1]))
-    slack = DURATION_S - (starts[-1] + durations_s[-1])
-    return np.asarray(starts + uniform(rng, 0.02, max(0.03, slack)))
-
-
-def layered(events: Sequence[Signal], times_s: ArrayLike, gains: ArrayLike = 1.0) -> Signal:
-    """A clip (N,) with events[i] at times_s[i]."""
+def scattered(
+    rng: Rng, events: Sequence[Signal], gap_s: tuple[float, float], quietest: float = 1.0
+) -> Signal:
+    """A clip (N,) of events one after the other with random gaps, set at random in it, each with a
+    gain of `quietest` to 1."""
+    lengths = np.array([len(event) / SAMPLE_RATE for event in events])
+    gaps = rng.uniform(*gap_s, len(lengths))
+    starts = np.concatenate(([0.0], np.cumsum(lengths + gaps)[:-1]))
+    slack = DURATION_S - (starts[-1] + lengths[-1])
+    starts = starts + uniform(rng, 0.02, max(0.03, slack))
+    gains = rng.uniform(quietest, 1, len(events)) if quietest < 1 else np.ones(len(events))
     out = np.zeros(N)
-    times = np.atleast_1d(times_s)
-    for event, at, gain in zip(events, times, np.broadcast_to(gains, times.shape), strict=True):
+    for event, at, gain in zip(events, starts, gains, strict=True):
         place(out, event, float(at), float(gain))
     return out
 

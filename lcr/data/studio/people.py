@@ -46,7 +46,7 @@ def person_sneezing(rng: Rng) -> Signal:
     formant = log_uniform(rng, 380.0, 800.0)
     f0 = log_uniform(rng, 130.0, 420.0)
     hiss_hz = log_uniform(rng, 1200.0, 3500.0)
-    events, lengths = [], []
+    events = []
     for _ in range(int(rng.choice([1, 2, 2, 3]))):
         parts = []
         for _ in range(int(rng.integers(1, 4))):
@@ -62,8 +62,7 @@ def person_sneezing(rng: Rng) -> Signal:
         kick = points(n, [0, 0.05, 0.4, 0.75, 1], [0, 1, 0.6, 0.1, 0])
         parts.append(unit(hiss) * env + unit(oo) * kick * uniform(rng, 0.2, 0.9))
         events.append(np.concatenate(parts))
-        lengths.append(len(events[-1]) / SAMPLE_RATE)
-    return layered(events, spaced(rng, lengths, (0.15, 0.9)), rng.uniform(0.5, 1, len(events)))
+    return scattered(rng, events, (0.15, 0.9), 0.5)
 
 
 def person_snoring(rng: Rng) -> Signal:

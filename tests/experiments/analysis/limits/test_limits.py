@@ -180,7 +180,6 @@ def test_exchanged_speakers_are_wrong_sources(examples: Examples) -> None:
     audio = confusion(findings)["audio"]
     assert all(audio[a][b] == 0 for a in "01UD" for b in "01UD" if a != b)
     assert "largest error is the choice of what to change" in words(findings)
-    assert "wrong sources weigh more" in words(findings)
 
 
 def test_a_system_that_reads_wrong_fails_in_reading_only(examples: Examples) -> None:
@@ -210,7 +209,6 @@ def test_turning_down_what_is_to_go_is_a_wrong_action(examples: Examples) -> Non
             assert letter != "0" or gain == pytest.approx(0.5, abs=0.05)
     speech = confusion(findings)["speech"]
     assert speech["0"]["D"] > 0 == speech["0"]["0"]
-    assert "wrong actions weigh more" in words(findings)
 
 
 def test_noise_is_a_separation_error(examples: Examples) -> None:
@@ -259,7 +257,6 @@ def test_without_slots_reading_is_unknown_and_said_to_be(examples: Examples) -> 
     findings = found(Deaf(), examples)
     assert all(f.reading_db is None and f.read_right is None for f in findings)
     assert average(findings, MEASURES["reading_db"]).mean is None
-    assert "cannot be replaced by the truth" in words(findings)
     assert "reading:" not in words(findings)
 
 
