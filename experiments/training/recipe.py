@@ -97,20 +97,40 @@ def _source(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) 
 
 def build_stage(recipe: Recipe, mixtures: TrainingMixtures | QueryMixtures) -> Stage:
     """Build the recipe's stage on `mixtures`, which `open_mixtures` makes. Raises ConfigError."""
-    if isinstance(mixtures, QueryMixtures):
-        return _build_query_stage(recipe, mixtures)
-    vocabulary = SlotVocabulary(LABELS)
     torch.manual_seed(recipe.loop.seed)
-    if recipe.stage in baseline_stages.SYSTEMS:
-        return _build_baseline(recipe, mixtures)
+    vocabulary = SlotVocabulary(LABELS)
+    if isinstance(mixtures, QueryMixtures):
+        stage: Stage = _query_stage(recipe, mixtures)
+    elif recipe.stage in baseline_stages.SYSTEMS:
+        stage = baseline_stages.build(recipe, mixtures)
+    else:
+        stage = _remixing_stage(recipe, vocabulary, mixtures)
+    for name in recipe.init:
+        path, tensors = _initial(recipe, name)
+        if name == _EARS:
+            _give_ears(stage.modules, path, tensors)
+        elif name in stage.modules:
+            _initialise(stage.modules[name], name, path, tensors)
+        else:
+            raise ConfigError(
+                f"[init] {name}: a {recipe.stage} stage trains {', '.join(stage.modules)}"
+            )
+    apart = recipe.init.get("reader") != recipe.init.get("remixer")
+    if apart and isinstance(stage, JointStage) and isinstance(stage.remixer, GroundedRemixer):
+        # A remixer that never met this reader knows nothing of its embedding.
+        stage.remixer.ignore_embedding(vocabulary.size)
+    return stage
+
+
+def _remixing_stage(
+    recipe: Recipe, vocabulary: SlotVocabulary, mixtures: TrainingMixtures
+) -> Stage:
     if recipe.system:
         raise ConfigError(f"a {recipe.stage} stage has no [system]; that is for baselines")
     if recipe.stage == "reader":
         reader = PromptReader(recipe.reader.build())
-        _initialise(reader, recipe, "reader")
         return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
     remixer, objective = build_remixer(recipe)
-    _initialise(remixer, recipe, "remixer")
     if recipe.stage == "remixer":
         return RemixerStage(remixer, vocabulary, mixtures, objective)
     reader = PromptReader(recipe.reader.build())
@@ -118,46 +138,20 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures | QueryMixtures) -> S
         raise ConfigError(
             f"model.z_dim is {recipe.model.z_dim}; this reader's z has {reader.z_dim}"
         )
-    _initialise(reader, recipe, "reader")
-    apart = recipe.init.get("reader") != recipe.init.get("remixer")
-    if apart and isinstance(remixer, GroundedRemixer):
-        # A remixer that never met this reader knows nothing of its embedding.
-        remixer.ignore_embedding(vocabulary.size)
     return JointStage(reader, remixer, vocabulary, mixtures, objective)
 
 
-def _build_query_stage(recipe: Recipe, mixtures: QueryMixtures) -> QueryStage:
+def _query_stage(recipe: Recipe, mixtures: QueryMixtures) -> QueryStage:
     assert recipe.query is not None
-    torch.manual_seed(recipe.loop.seed)
     model = recipe.query.model
     attributes = torch.from_numpy(load_lexicon().attributes(mixtures.names))
-    stage = QueryStage(
+    return QueryStage(
         QueryRemixer(model),
         mixtures,
         NameVectors(attributes, model.query_dim),
         StyleVectors(len(STYLE_COLUMNS), recipe.query.style_hidden, model.query_dim),
         recipe.query.objective,
     )
-    for name in recipe.init:
-        if name == _EARS:
-            _give_ears(stage.modules, *_initial(recipe, name))
-        else:
-            _initialise(stage.modules[name], recipe, name)
-    return stage
-
-
-def _build_baseline(recipe: Recipe, mixtures: TrainingMixtures) -> Stage:
-    stage = baseline_stages.build(recipe, mixtures)
-    for name in recipe.init:
-        if name == _EARS:
-            _give_ears(stage.modules, *_initial(recipe, name))
-        elif name in stage.modules:
-            _initialise(stage.modules[name], recipe, name)
-        else:
-            raise ConfigError(
-                f"[init] {name}: a {recipe.stage} stage trains {', '.join(stage.modules)}"
-            )
-    return stage
 
 
 def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torch.Tensor]) -> None:
@@ -208,10 +202,9 @@ def remixer_settings(recipe: Recipe) -> dict[str, Any]:
     return recipe.sound.build(recipe.model.z_dim).config.to_dict()
 
 
-def _initialise(module: torch.nn.Module, recipe: Recipe, name: str) -> None:
-    if name not in recipe.init:
-        return
-    path, tensors = _initial(recipe, name)
+def _initialise(
+    module: torch.nn.Module, name: str, path: Path, tensors: dict[str, torch.Tensor]
+) -> None:
     try:
         prefix = f"{name}."
         own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -28,10 +28,10 @@ class LoopConfig:
 
     steps: int = 3000
     minutes: float | None = None
-    """Where given, training ends after this time instead, over all calls, and the schedule and the
-    curriculum follow the time: equal budgets for unequal networks. On a CPU it is the process's
-    own time, all threads together, so that other work on the machine takes nothing from anyone's
-    budget. Only runs told by `steps` are repeatable to the bit."""
+    """Where given, training ends after this time instead, over all calls, and the schedule follows
+    the time: equal budgets for unequal networks. On a CPU it is the process's own time, all threads
+    together, so that other work on the machine takes nothing from anyone's budget. Only runs told
+    by `steps` are repeatable to the bit."""
     warmup_steps: int = 60
     schedule: Literal["decay", "plateau"] = "decay"
     decay_share: float = 0.4

@@ -47,13 +47,12 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Batch:
-    """`sources` (mixtures, sources, samples); `gains` (mixtures, instructions, sources); prompts
-    and tasks as nested lists of (mixtures, instructions)."""
+    """`sources` (mixtures, sources, samples); `gains` (mixtures, instructions, sources); `prompts`
+    as nested lists of (mixtures, instructions)."""
 
     sources: Tensor
     gains: Tensor
     prompts: list[list[Prompt]]
-    tasks: list[list[Task]]
     descriptions: list[tuple[Description, ...]]
 
 
@@ -96,7 +95,7 @@ class TrainingMixtures:
         self._weights = weights / weights.sum()
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        sources, gains, prompts, tasks, descriptions = [], [], [], [], []
+        sources, gains, prompts, descriptions = [], [], [], []
         for _ in range(self.config.mixtures):
             waves, entries = self._mixture(rng)
             sources.append(waves)
@@ -104,7 +103,6 @@ class TrainingMixtures:
             drawn = rng.choice(
                 len(self._tasks), self.config.instructions, replace=False, p=self._weights
             )
-            tasks.append([self._tasks[t] for t in drawn])
             asked = [self._instruction(int(t), entries, rng) for t in drawn]
             gains.append([instruction.gains for instruction in asked])
             prompts.append([self._prompt(instruction, rng) for instruction in asked])
@@ -112,7 +110,6 @@ class TrainingMixtures:
             torch.from_numpy(np.stack(sources)),
             torch.tensor(gains, dtype=torch.float32),
             prompts,
-            tasks,
             descriptions,
         )
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,18 +29,9 @@ from lcr.training.samples import Estimating, write_samples
 from lcr.training.stages import Scores, Stage
 from lcr.training.state import TrainingState, put
 
-__all__ = ["Loop", "LoopConfig", "Paced", "make_accelerator", "step_generator"]
+__all__ = ["Loop", "LoopConfig", "make_accelerator", "step_generator"]
 
 Report = Callable[[int, int, dict[str, float]], None]
-
-
-@runtime_checkable
-class Paced(Protocol):
-    """A stage that follows a curriculum."""
-
-    def pace(self, progress: float) -> None:
-        """Told before each step which share of the steps, 0 to 1, is done."""
-        ...
 
 
 def make_accelerator(*, cpu: bool, precision: Precision = "no") -> Accelerator:
@@ -201,8 +191,6 @@ class Loop:
         for group in (g for o in state.optimisers for g in o.param_groups):
             group["lr"] = group["base"] * factor
         self.stage.modules.train()
-        if isinstance(self.stage, Paced):
-            self.stage.pace(self.done)
         loss, figures = self._objective(rng)
         self.stage.modules.zero_grad()
         self.accelerator.backward(loss)

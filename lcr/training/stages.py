@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
@@ -22,7 +22,6 @@ from lcr.nn.paper.sound_remixer import SoundRemixer
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.prompts.generator import Prompt
-from lcr.training.curriculum import CurriculumConfig, weighted_task_mean
 from lcr.training.data import Batch, TrainingMixtures
 from lcr.training.grounding import grounding_loss
 from lcr.training.precision import cpu_products
@@ -51,7 +50,6 @@ class StageConfig:
     """Of the reader's own loss (nats a prompt) in the joint stage."""
     reader_batch: int = 32
     """Prompts a step of the reader stage."""
-    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     cpu_bfloat16: bool = False
     """Matrix products on the CPU in bfloat16, on processors that have them (AVX-512 BF16, AMX); on
     others they stay in float32. On a GPU the loop's `precision` decides."""
@@ -97,11 +95,6 @@ class _RemixingStage(ABC):
     ) -> None:
         self.remixer, self.vocabulary, self.mixtures = remixer, vocabulary, mixtures
         self.config = config
-        self._weights = config.curriculum.weights_at(0.0)
-
-    def pace(self, progress: float) -> None:
-        """Follow the curriculum: `progress` (0 to 1) of the steps are done."""
-        self._weights = self.config.curriculum.weights_at(progress)
 
     @abstractmethod
     def filters(self, examples: Sequence[Example]) -> Tensor:
@@ -137,7 +130,7 @@ class _RemixingStage(ABC):
         losses = negative_snr_improvement(
             estimate=estimate, reference=batch.gains @ batch.sources, mixture=mixture.unsqueeze(1)
         )
-        loss = weighted_task_mean(losses, batch.tasks, self._weights)
+        loss = losses.mean()
         figures = {"snri_db": -float(losses.detach().mean())}
         for name, (weight, of) in extra.items():
             if weight:

@@ -77,11 +77,10 @@ class TrainingState:
             problem = f"is no state of a run, or is damaged ({type(error).__name__}: {reason})"
             raise StateError(path, problem) from error
         self.step, self.seconds = int(kept["step"]), float(kept["seconds"])
-        self.plateau = Plateau(**kept.get("plateau", {}))
-        buffers = list(self.modules.buffers())
+        self.plateau = Plateau(**kept["plateau"])
         put(self.trained, kept["trained"])
         put(self.average, kept["average"] if self.config.ema else kept["trained"])
-        put(buffers, kept.get("buffers", buffers))
+        put(list(self.modules.buffers()), kept["buffers"])
         for optimiser, state in zip(self.optimisers, kept["optimisers"], strict=True):
             told = [{k: v for k, v in g.items() if k != "params"} for g in optimiser.param_groups]
             optimiser.load_state_dict(state)
@@ -92,29 +91,22 @@ class TrainingState:
         begun = kept.get("about") or {}  # of states that do not tell nothing is known
         if begun and (changed := differences(begun, self.about or {})):
             raise StateError(path, f"was begun otherwise ({'; '.join(changed)})")
-        # States of the first version name neither parameters nor the optimiser.
-        written = kept.get("optimiser", "muon" if len(kept["optimisers"]) == 2 else "adamw")
-        if written != self.config.optimiser:
-            raise StateError(
-                path, f"was written by optimiser {written!r}, and is now {self.config.optimiser!r}"
-            )
-        names = kept.get("names", self.names)
-        if names != self.names:
-            lost = sorted(set(names) ^ set(self.names))
-            raise StateError(path, f"was written by another model: {', '.join(lost[:3])} differ")
-        shapes = [tuple(value.shape) for value in kept["trained"]]
-        expected = [tuple(value.shape) for value in self.trained]
-        if shapes != expected:
-            found = next((s for s, e in zip(shapes, expected, strict=False) if s != e), None)
+        if kept["optimiser"] != self.config.optimiser:
             raise StateError(
                 path,
-                "was written by another model: "
-                + (
-                    f"{len(shapes)} trained parameters, now {len(expected)}"
-                    if found is None
-                    else f"a parameter of shape {found}, now {expected[shapes.index(found)]}"
-                ),
+                f"was written by optimiser {kept['optimiser']!r}, and is now "
+                f"{self.config.optimiser!r}",
             )
+        if kept["names"] != self.names:
+            lost = sorted(set(kept["names"]) ^ set(self.names))
+            raise StateError(path, f"was written by another model: {', '.join(lost[:3])} differ")
+        for name, value, own in zip(self.names, kept["trained"], self.trained, strict=True):
+            if value.shape != own.shape:
+                raise StateError(
+                    path,
+                    f"was written by another model: {name} of shape {tuple(value.shape)}, now "
+                    f"{tuple(own.shape)}",
+                )
         if _sizes(kept["optimisers"]) != _sizes([o.state_dict() for o in self.optimisers]):
             raise StateError(
                 path, "was written with other parameters under Muon (muon_parts, muon_except)"

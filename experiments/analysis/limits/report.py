@@ -72,7 +72,6 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
             apart_db="Cost of what is not (dB)",
         ),
         _confusion_table(summary),
-        _gains_table(summary),
     ]
     for table in tables:
         if table.rows:
@@ -126,24 +125,6 @@ def _confusion_table(summary: Mapping[str, Any]) -> Table:
         title="Actions asked for, against those of the pattern that the output fits best",
         heads=("Asked for", "Sources", *_WORDS.values()),
         rows=tuple(rows),
-    )
-
-
-def _gains_table(summary: Mapping[str, Any]) -> Table:
-    return Table(
-        title="Gain that a source really got (least squares), and when the other source of its "
-        "kind has another action",
-        heads=("Source", "Gain asked for", "Other of its kind", "n", "Realised"),
-        rows=tuple(
-            (
-                f"{row['kind']}, {_WORDS[row['action']]}",
-                f"{row['gain']:g}",
-                "another action" if row["apart"] else "same action, or none",
-                str(row["realised"]["n"]),
-                _decibels(row["realised"]),
-            )
-            for row in summary["gains"]
-        ),
     )
 
 

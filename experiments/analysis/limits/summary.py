@@ -1,8 +1,7 @@
 """Findings of many examples as one JSON document: means by task with intervals, and a verdict.
 
 Means and intervals are those of `experiments.comparison.summary`: the mean of the tasks' means, BCa
-bootstrap stratified by task and clustered by source clip; gains take all examples alike. The
-overall row leaves OVC out.
+bootstrap stratified by task and clustered by source clip. The overall row leaves OVC out.
 """
 
 from __future__ import annotations
@@ -58,7 +57,6 @@ def summarize_findings(findings: Sequence[Finding]) -> dict[str, Any]:
         "tasks": {task: _row([f for f in findings if f.task == task]) for task in tasks},
         "overall": _row(without),
         "confusion": confusion(findings),
-        "gains": _gains(findings),
         "verdict": verdict(without),
     }
 
@@ -117,37 +115,6 @@ def confusion(findings: Sequence[Finding]) -> dict[str, dict[str, dict[str, int]
         for i, (asked, done) in enumerate(zip(f.pattern, f.fits, strict=True)):
             found["speech" if i < f.n_speech else "audio"][asked][done] += 1
     return found
-
-
-def _gains(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Average the realised gains by kind and asked action, apart for sources whose neighbour of
-    the kind has another action."""
-    rows: list[dict[str, Any]] = []
-    for kind in ("speech", "audio"):
-        for action in Action:
-            for apart in (False, True):
-                found = _pooled(findings, _mean_gain(kind, action.value, apart))
-                if found["n"]:
-                    row = {"kind": kind, "action": action.value, "gain": action.gain}
-                    rows.append(row | {"apart": apart, "realised": found})
-    return rows
-
-
-def _mean_gain(kind: str, action: str, apart: bool) -> Measure:
-    def measure(f: Finding) -> float | None:
-        here = slice(0, f.n_speech) if kind == "speech" else slice(f.n_speech, None)
-        pattern, gains = f.pattern[here], f.gains[here]
-        chosen = [g for a, g in zip(pattern, gains, strict=True) if a == action]
-        if not chosen or (len(set(pattern)) > 1) is not apart:
-            return None
-        return math.fsum(chosen) / len(chosen)
-
-    return measure
-
-
-def _pooled(findings: Sequence[Finding], measure: Measure) -> dict[str, Any]:
-    """Average over examples, so that tasks weigh as often as they occur."""
-    return interval_json(mean_interval(_values(findings, measure, one_task=True)))
 
 
 def verdict(findings: Sequence[Finding]) -> str:

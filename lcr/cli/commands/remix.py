@@ -17,7 +17,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from lcr.cli.bars import Bars
 from lcr.cli.status import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_PARTIAL
@@ -100,9 +100,8 @@ def run(options: argparse.Namespace) -> int:
         bars = stack.enter_context(Bars("lcr remix", total=len(plan.jobs)))
         say = Reporter(options, plan, bars)
         say.prompt()
-        work = _dry(plan, options) if options.dry_run else _work(plan, options, bars)
         try:
-            for outcome in work:
+            for outcome in _work(plan, options, bars):
                 outcomes.append(outcome)
                 say.outcome(outcome)
         except KeyboardInterrupt:
@@ -121,13 +120,15 @@ def run(options: argparse.Namespace) -> int:
 def _work(plan: BatchPlan, options: argparse.Namespace, bars: Bars) -> Iterator[Outcome]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: bars.line(f"warning: {message}")
-        from lcr.api import load
         from lcr.cli.batch import Ledger
 
-        remixer = load(options.system, device=options.device).remixer
-        ledger = None
-        if plan.root is not None:
+        remixer = ledger = weights = None
+        if not options.dry_run:
+            from lcr.api import load
+
+            remixer = load(options.system, device=options.device).remixer
             weights = dict(remixer.card.weights)
+        if plan.root is not None:
             ledger = Ledger(plan.root, settings=_settings(options), weights=weights)
         for job in plan.jobs:
             with bars.step(job.name) as tell:
@@ -136,12 +137,14 @@ def _work(plan: BatchPlan, options: argparse.Namespace, bars: Bars) -> Iterator[
 
 def _attempt(
     job: Job,
-    remixer: Remixer,
+    remixer: Remixer | None,
     ledger: Ledger | None,
     options: argparse.Namespace,
     tell: Callable[[float], object],
 ) -> Outcome:
+    """Make one file, or without a remixer see whether it could be made."""
     from lcr.audio.reader import AudioFile
+    from lcr.audio.writer import encoding_like
 
     try:
         if ledger is not None and not options.force and ledger.has(job):
@@ -150,6 +153,9 @@ def _attempt(
             return _outcome(job, "failed", error=job.problem)
         assert job.source is not None
         file = AudioFile.open(job.source)
+        if remixer is None:
+            encoding_like(file, job.target or Path("standard output.wav"))
+            return _outcome(job, "to do", file=file)
         done = _remix(job, file, remixer, ledger, options, tell)
         return _outcome(job, "done", file=file, remix=done)
     except BrokenPipeError:
@@ -169,24 +175,17 @@ def _remix(
     from lcr.audio.writer import encoding_like
     from lcr.running.files import remix_file, write_remix
 
-    def count(samples: int) -> None:
-        tell(samples / file.samples)
-
+    given: dict[str, Any] = {
+        "gain_db": options.gain_db,
+        "start_s": options.start_s,
+        "end_s": options.end_s,
+        "like": _example(options),
+        "tell": lambda samples: tell(samples / file.samples),
+    }
     if job.target is None:
         with tempfile.TemporaryFile() as spool:
             encoding = encoding_like(file, Path("standard output.wav"))
-            done = write_remix(
-                remixer,
-                file,
-                spool,
-                options.prompt,
-                encoding=encoding,
-                gain_db=options.gain_db,
-                start_s=options.start_s,
-                end_s=options.end_s,
-                like=_example(options),
-                tell=count,
-            )
+            done = write_remix(remixer, file, spool, options.prompt, encoding=encoding, **given)
             spool.seek(0)
             shutil.copyfileobj(spool, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -197,18 +196,7 @@ def _remix(
         if ledger is not None:
             ledger.add(job, state, written)
 
-    return remix_file(
-        remixer,
-        file,
-        job.target,
-        options.prompt,
-        gain_db=options.gain_db,
-        start_s=options.start_s,
-        end_s=options.end_s,
-        like=_example(options),
-        tell=count,
-        before_rename=note,
-    )
+    return remix_file(remixer, file, job.target, options.prompt, before_rename=note, **given)
 
 
 def _example(options: argparse.Namespace) -> NDArray[np.float32] | None:
@@ -220,28 +208,6 @@ def _example(options: argparse.Namespace) -> NDArray[np.float32] | None:
 
     clip = read_audio(Path(options.like))
     return mono_16k(clip.audio, clip.sample_rate)
-
-
-def _dry(plan: BatchPlan, options: argparse.Namespace) -> Iterator[Outcome]:
-    from lcr.audio.reader import AudioFile
-    from lcr.audio.writer import encoding_like
-    from lcr.cli.batch import Ledger
-
-    ledger = None
-    if plan.root is not None and not options.force:
-        ledger = Ledger(plan.root, settings=_settings(options), weights=None)
-    for job in plan.jobs:
-        try:
-            if ledger is not None and ledger.has(job):
-                yield _outcome(job, "kept")
-            elif job.problem is not None or job.source is None:
-                yield _outcome(job, "failed", error=job.problem)
-            else:
-                file = AudioFile.open(job.source)
-                encoding_like(file, job.target or Path("standard output.wav"))
-                yield _outcome(job, "to do", file=file)
-        except LcrError as error:
-            yield _outcome(job, "failed", error=_words(job, error))
 
 
 def _outcome(

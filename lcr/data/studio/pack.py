@@ -34,9 +34,9 @@ def pack(bank: Bank, split: Split, out: Path, *, kinds: Sequence[str] = ("speech
     """Write `split` of `bank` into `out`; the number of clips. index.json is written last. Raises
     LcrError where there is nothing to write, and what the bank raises."""
     out.mkdir(parents=True, exist_ok=True)
-    entries = [entry for entry in bank.entries(split) if entry.description.kind in kinds]
+    entries = bank.entries(split)
     if not entries:
-        raise LcrError(f"nothing to pack: {bank.name} has no {' or '.join(kinds)} in {split}")
+        raise LcrError(f"nothing to pack: {bank.name} has nothing in {split}")
     rows: list[dict[str, Any]] = []
     audio_path, index_path = out / "audio.i16", out / "index.json"
     index_path.unlink(missing_ok=True)
@@ -152,21 +152,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--speech", type=int, help="speech clips (default: the bank's)")
     parser.add_argument("--per-class", type=int, help="clips a class (default: the bank's)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--unseen", action="store_true", help="test audio from unseen classes")
-    parser.add_argument("--kind", choices=("speech", "audio"), help="only speech or only audio")
     options = parser.parse_args(arguments)
     try:
         bank = StudioBank(
-            seed=options.seed,
             speech_per_split=None if options.speech is None else {options.split: options.speech},
             clips_per_class=None
             if options.per_class is None
             else {options.split: options.per_class},
-            unseen=options.unseen,
         )
-        kinds = (options.kind,) if options.kind else ("speech", "audio")
-        count = pack(bank, options.split, options.out, kinds=kinds)
+        count = pack(bank, options.split, options.out)
     except (LcrError, ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -128,7 +128,7 @@ def test_a_state_of_another_model_or_none_at_all_is_refused(tmp_path: Path) -> N
     train(one, budget_s=0.0)
     with pytest.raises(StateError, match=r"another model: remixer\.stem\.1\..* differ"):
         loop(tmp_path, network=replace(TINY, blocks=2)).resume()
-    with pytest.raises(StateError, match=r"another model: a parameter of shape \(.*\), now \("):
+    with pytest.raises(StateError, match=r"another model: .* of shape \(.*\), now \("):
         loop(tmp_path, network=replace(TINY, film_hidden=9)).resume()
 
 
@@ -159,26 +159,6 @@ def test_a_run_that_was_begun_otherwise_does_not_go_on(tmp_path: Path) -> None:
         loop(tmp_path, about={"training": {"duration_s": 1.0}}).resume()
 
 
-@pytest.mark.parametrize("optimiser", ["muon", "adamw"])
-def test_a_state_of_the_first_version_goes_on(tmp_path: Path, optimiser: str) -> None:
-    """It held no names, no buffers and no plateau."""
-    config = replace(FAST, optimiser=optimiser)  # type: ignore[arg-type]
-    one = loop(tmp_path, config)
-    train(one, budget_s=0.0)
-    state = torch.load(one.state_path, weights_only=True)
-    kept = ("step", "seconds", "trained", "average", "optimisers")
-    torch.save({key: state[key] for key in kept}, one.state_path)
-    other = loop(tmp_path, config)
-    assert other.resume()
-    train(one)
-    train(other)
-    assert all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
-    changed = loop(tmp_path, replace(FAST, optimiser="adam"))
-    torch.save({key: state[key] for key in kept}, one.state_path)
-    with pytest.raises(StateError, match=f"by optimiser '{optimiser}', and is now 'adam'"):
-        changed.resume()
-
-
 def test_the_rates_of_the_recipe_hold_not_those_of_the_state(tmp_path: Path) -> None:
     train(loop(tmp_path, replace(FAST, weight_decay=0.5)), budget_s=0.0)
     other = loop(tmp_path, replace(FAST, weight_decay=0.0, rate=7.0))
@@ -203,12 +183,7 @@ def test_without_averaging_the_last_weights_are_validated(tmp_path: Path) -> Non
 
 
 class Flat(RemixerStage):
-    """Validation that never changes; it records the pace it is told."""
-
-    paces: list[float]
-
-    def pace(self, progress: float) -> None:
-        self.__dict__.setdefault("paces", []).append(progress)
+    """Validation that never changes."""
 
     def validate(self, examples: Sequence[Example]) -> Scores:
         return Scores({"quality": 3.0 * len(examples)}, len(examples))
@@ -220,15 +195,13 @@ class Flat(RemixerStage):
 PLATEAU = replace(FAST, schedule="plateau", warmup_steps=1, patience=1, watch="quality")
 
 
-def test_flat_validations_halve_every_rate_and_the_stage_is_paced(tmp_path: Path) -> None:
+def test_flat_validations_halve_every_rate(tmp_path: Path) -> None:
     one = loop(tmp_path, replace(PLATEAU, validate_every=2), Flat)
     train(one)
     # Validations after steps 2, 4 and 6: the first is the best, each flat one halves.
     assert one.state.plateau.factor == 0.25
     for group in (g for o in one.state.optimisers for g in o.param_groups):
         assert group["lr"] == group["base"] / 2  # steps 5 and 6
-    assert isinstance(one.stage, Flat)
-    assert one.stage.paces == pytest.approx([i / 6 for i in range(6)])
 
 
 def test_a_figure_to_watch_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from lcr.losses.snr import negative_snr
 from lcr.nn.grounded.remixer import GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer, configuration, variant
 from lcr.nn.paper.tcn import TcnConfig
-from lcr.training.curriculum import CurriculumConfig
 from lcr.training.data import Blend, TrainingConfig, TrainingMixtures
 from lcr.training.stages import RemixerStage, StageConfig
 from tests.lcr.data.test_mixtures import ToyBank
@@ -75,22 +74,6 @@ def test_grounding_has_the_weight_it_is_given() -> None:
     assert twice - without == pytest.approx(0.01 * figures["grounding"], rel=1e-3)
 
 
-def test_the_curriculum_weighs_tasks_as_training_goes_on() -> None:
-    only_late = CurriculumConfig(
-        early={"OVC": 0.0}, late={"OVC": 16.0} | {t: 0.0 for t in _OTHERS}, finish=1.0
-    )
-    stage = RemixerStage(
-        GroundedRemixer(TINY),
-        VOCABULARY,
-        mixtures(replace(MIXTURES, task_weights=(1.0,) * 15 + (0.0,))),
-        StageConfig(curriculum=only_late, grounding_weight=0.0),
-    )
-    stage.pace(0.0)
-    assert abs(stage.loss(np.random.default_rng(0))[0].item()) > 0.1
-    stage.pace(1.0)  # OVC alone counts, and none is drawn
-    assert stage.loss(np.random.default_rng(0))[0].item() == pytest.approx(0.0, abs=1e-9)
-
-
 def test_fixed_prompts_have_one_wording() -> None:
     fixed, free = (mixtures(replace(MIXTURES, fixed_prompts=f)) for f in (True, False))
 
@@ -120,9 +103,3 @@ def test_bfloat16_on_the_cpu_is_close_to_float32() -> None:
     )
     assert exact != half
     assert half == pytest.approx(exact, rel=0.02)
-
-
-_OTHERS = (
-    *("TSE", "TSR", "TS↑", "TS↓", "TAE", "TAR", "TA↑", "TA↓"),
-    *("SE", "SR", "S↑", "S↓", "ME", "MVC", "MEVC"),
-)
