@@ -149,7 +149,7 @@ def _notes(
         f"{model.name} also holds {_millions(model.reader_parameters)} trained parameters of its "
         "reader"
         for model in models
-        if model.reader_parameters is not None
+        if model.reader_parameters
     ]
     notes.append(
         "GMAC/s: counted on 4 s of 16 kHz mono, one instruction (for LCR-G of one action). "

@@ -30,7 +30,7 @@ SCHEMA = 1
 _FULL_SCALE = 32767
 
 
-def pack(bank: Bank, split: Split, out: Path, *, kinds: Sequence[str] = ("speech", "audio")) -> int:
+def pack(bank: Bank, split: Split, out: Path) -> int:
     """Write `split` of `bank` into `out`; the number of clips. index.json is written last. Raises
     LcrError where there is nothing to write, and what the bank raises."""
     out.mkdir(parents=True, exist_ok=True)
