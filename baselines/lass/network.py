@@ -16,8 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from lcr.nn.film import FiLM
-from lcr.nn.grounded.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform, MaskHead
-from lcr.nn.grounded.remixer import GroundedConfig
+from lcr.nn.grounded.bands import (
+    BAND_BINS,
+    BandBlock,
+    BandConfig,
+    BandFeatures,
+    BandTransform,
+    MaskHead,
+)
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 
 SAMPLE_RATE = 16_000
@@ -44,21 +50,15 @@ class Extractor(nn.Module, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BandExtractorConfig:
+class BandExtractorConfig(BandConfig):
     """Sizes; the defaults are LCR-G's stem. `z_dim` is the width of a query's embedding."""
 
     z_dim: int
-    n_fft: int = 1024
-    hop: int = 512
-    band_bins: tuple[int, ...] = BAND_BINS
-    channels: int = 128
-    blocks: int = 4
     film_hidden: int = 128
     mask_hidden: int = 128
 
     def __post_init__(self) -> None:
-        # Its bands obey the rules of LCR-G's.
-        GroundedConfig(n_fft=self.n_fft, hop=self.hop, band_bins=self.band_bins)
+        super().__post_init__()
         if self.z_dim < 1 or self.blocks < 1:
             raise ValueError(f"z_dim and blocks must be positive; got {self.z_dim}, {self.blocks}")
 

@@ -27,7 +27,7 @@ from baselines.shipped import find_weights
 from lcr.audio.core import check_audio, read_audio, resample
 from lcr.checkpoints import Checkpoint, load_tensors, must_fit, states_of, write_checkpoint
 from lcr.instruction import Task
-from lcr.nn.grounded.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform
+from lcr.nn.grounded.bands import BandBlock, BandConfig, BandFeatures, BandTransform
 from lcr.nn.reader.config import ReaderConfig
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.registry import with_card
@@ -39,15 +39,12 @@ MODULES = ("reader", "clues", "extractor")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CluesConfig:
+class CluesConfig(BandConfig):
     """`text_dim` is the reader's width, `dim` the extractor's z_dim; the rest are the sizes of the
     enrolment's encoder, whose blocks are LCR-G's."""
 
     text_dim: int
     dim: int = 256
-    n_fft: int = 1024
-    hop: int = 512
-    band_bins: tuple[int, ...] = BAND_BINS
     channels: int = 64
     blocks: int = 1
 

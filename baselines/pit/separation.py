@@ -31,8 +31,14 @@ from lcr.checkpoints import (
 )
 from lcr.files import sha256_of
 from lcr.instruction import Kind
-from lcr.nn.grounded.bands import BAND_BINS, BandBlock, BandFeatures, BandTransform, MaskHead
-from lcr.nn.grounded.remixer import GroundedConfig
+from lcr.nn.grounded.bands import (
+    BAND_BINS,
+    BandBlock,
+    BandConfig,
+    BandFeatures,
+    BandTransform,
+    MaskHead,
+)
 
 PREFIX = "separator."
 """Of the names of a separator's tensors in model.safetensors, and in what training exports."""
@@ -63,7 +69,7 @@ class Separator(nn.Module, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BandSplitConfig:
+class BandSplitConfig(BandConfig):
     """Sizes of the band-split separator; the defaults are LCR-G's stem.
 
     With `softmax` the masks of a bin share it, and the estimates sum to the mixture; with
@@ -72,21 +78,15 @@ class BandSplitConfig:
 
     sources: int = 4
     sample_rate: int = 16_000
-    n_fft: int = 1024
-    hop: int = 512
-    band_bins: tuple[int, ...] = BAND_BINS
-    channels: int = 128
-    blocks: int = 4
     mask_hidden: int = 128
     masks: Literal["softmax", "sigmoid"] = "softmax"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.masks not in ("softmax", "sigmoid"):
             raise ValueError(f"masks must be 'softmax' or 'sigmoid'; got {self.masks!r}")
         if self.sources < 1:
             raise ValueError(f"a separator needs at least one source; got {self.sources}")
-        # Its bands obey the rules of LCR-G's.
-        GroundedConfig(n_fft=self.n_fft, hop=self.hop, band_bins=self.band_bins)
 
 
 class BandSplitSeparator(Separator):

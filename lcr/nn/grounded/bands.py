@@ -8,12 +8,38 @@ time within a band and then the bands within a frame.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 BAND_BINS = (5,) * 8 + (6,) * 4 + (8,) * 4 + (16,) * 4 + (32,) * 4 + (75,) * 3
 """STFT bins a band for n_fft 1024, from 78 Hz to 1.2 kHz wide at 16 kHz."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandConfig:
+    """Sizes of a network that listens in bands: its STFT, and `blocks` of `channels`; the defaults
+    are those of the shipped LCR-G. Raises ValueError for sizes that do not fit each other."""
+
+    n_fft: int = 1024
+    hop: int = 512
+    band_bins: tuple[int, ...] = BAND_BINS
+    channels: int = 128
+    blocks: int = 4
+
+    def __post_init__(self) -> None:
+        self._check_hop()
+        bins = self.n_fft // 2 + 1
+        if sum(self.band_bins) != bins:
+            raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
+
+    def _check_hop(self) -> None:
+        if 2 * self.hop != self.n_fft:
+            raise ValueError(
+                f"hop is {self.hop}; the windows sum to one at n_fft / 2 = {self.n_fft // 2} only"
+            )
 
 
 class BandTransform(nn.Module):

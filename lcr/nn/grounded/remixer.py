@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from lcr.instruction import Action
 from lcr.nn.film import FiLM
 from lcr.nn.grounded.bands import (
-    BAND_BINS,
     BandBlock,
+    BandConfig,
     BandFeatures,
     BandGate,
     BandTransform,
@@ -39,18 +39,13 @@ _UNLIKELY = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroundedConfig:
+class GroundedConfig(BandConfig):
     """Sizes of LCR-G; the defaults are the shipped desk model.
 
     `blocks` listen to the mixture before the prompt comes in, so that all prompts for one mixture
     share them. `query_blocks` of `query_channels` run once for each action that a prompt uses.
     """
 
-    n_fft: int = 1024
-    hop: int = 512
-    band_bins: tuple[int, ...] = BAND_BINS
-    channels: int = 128
-    blocks: int = 4
     query_channels: int = 64
     query_blocks: int = 1
     match_dim: int = 64
@@ -62,20 +57,11 @@ class GroundedConfig:
     two are "everything" and "everything else"."""
 
     def __post_init__(self) -> None:
-        self._check_hop()
-        bins = self.n_fft // 2 + 1
-        if sum(self.band_bins) != bins:
-            raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
+        super().__post_init__()
         if self.z_dim <= _ACTIONS * self.columns:
             raise ValueError(
                 f"z holds {self.z_dim} values; {_ACTIONS} actions x {self.columns} columns and "
                 "one slot need more"
-            )
-
-    def _check_hop(self) -> None:
-        if 2 * self.hop != self.n_fft:
-            raise ValueError(
-                f"hop is {self.hop}; the windows sum to one at n_fft / 2 = {self.n_fft // 2} only"
             )
 
 

@@ -23,8 +23,8 @@ from torch.nn import functional
 
 from lcr.nn.film import FiLM
 from lcr.nn.grounded.bands import (
-    BAND_BINS,
     BandBlock,
+    BandConfig,
     BandFeatures,
     BandGate,
     BandTransform,
@@ -37,18 +37,13 @@ ITEM_HEAD = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryConfig:
+class QueryConfig(BandConfig):
     """Sizes of LCR-Q; the defaults are the shipped desk model.
 
     `blocks` listen to the mixture, once for all queries; `query_blocks` of `query_channels` run
     once a query.
     """
 
-    n_fft: int = 1024
-    hop: int = 512
-    band_bins: tuple[int, ...] = BAND_BINS
-    channels: int = 128
-    blocks: int = 4
     query_dim: int = 128
     query_channels: int = 64
     query_blocks: int = 2
@@ -59,15 +54,6 @@ class QueryConfig:
     presence_hidden: int = 128
     items: int = 8
     """Things a filter z can list."""
-
-    def __post_init__(self) -> None:
-        if 2 * self.hop != self.n_fft:
-            raise ValueError(
-                f"hop is {self.hop}; the windows sum to one at n_fft / 2 = {self.n_fft // 2} only"
-            )
-        bins = self.n_fft // 2 + 1
-        if sum(self.band_bins) != bins:
-            raise ValueError(f"band_bins sum to {sum(self.band_bins)}, not n_fft // 2 + 1 = {bins}")
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> QueryConfig:
