@@ -98,16 +98,12 @@ class SepformerDenoiser:
         """Raises WeightsError for a network that puts out more than one source."""
         if network.hparams.num_spks != 1:
             raise WeightsError(f"{network.hparams.num_spks} outputs; an enhancer has one")
-        self._network, self._card = network, card
+        self._network, self.card = network, card
         convolution = network.mods.encoder.conv1d
         self._kernel, self._stride = convolution.kernel_size[0], convolution.stride[0]
         self._adapter = AdapterConfig(
             native_rate=int(network.hparams.sample_rate), chunk_s=20.0, overlap_s=2.0
         )
-
-    @property
-    def card(self) -> SystemCard:
-        return self._card
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None

@@ -77,16 +77,12 @@ class CompositeRemixer(ABC):
         """`card` gains the truth that the planner and others need, the rate, and all weights."""
         read: Mapping[str, str] = getattr(planner, "weights", {})
         self._planner = planner
-        self._card = replace(
+        self.card = replace(
             card,
             sample_rate=sample_rate,
             uses_oracle=planner.uses_oracle | uses_oracle,
             weights={**(weights or {}), **read, **card.weights},
         )
-
-    @property
-    def card(self) -> SystemCard:
-        return self._card
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
@@ -95,9 +91,9 @@ class CompositeRemixer(ABC):
         names, ValueError for unusable audio, NotDefinedError for what it cannot do, and what its
         planner raises."""
         check_audio(mixture, sample_rate)
-        if self._card.uses_oracle and (oracle is None or oracle.instruction is None):
+        if self.card.uses_oracle and (oracle is None or oracle.instruction is None):
             raise MissingOracleError(
-                f"{self._card.name} is told the true instruction; none was given"
+                f"{self.card.name} is told the true instruction; none was given"
             )
         return self._carry_out(mixture, sample_rate, prompt, oracle)
 

@@ -99,7 +99,7 @@ class Cascade(CompositeRemixer):
         rows = mixture
         if "sources" in self._matcher.uses_oracle:
             # They go through rate and chunks as the mixture does: as further channels.
-            rows = np.concatenate([mixture, *true_sources(self._card, mixture, oracle)])
+            rows = np.concatenate([mixture, *true_sources(self.card, mixture, oracle)])
         audio = run_core(
             lambda part: self._core(part, len(mixture), plan, steps),
             rows,

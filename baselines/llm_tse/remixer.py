@@ -112,12 +112,8 @@ class LlmTse:
         self._reader = reader.to(device).eval()
         self._clues = clues.to(device).eval()
         self._extractor = extractor.to(device).eval()
-        self._card, self._device, self._enrolment = card, device, enrolment
+        self.card, self._device, self._enrolment = card, device, enrolment
         self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=CHUNK_S, overlap_s=OVERLAP_S)
-
-    @property
-    def card(self) -> SystemCard:
-        return self._card
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None

@@ -19,18 +19,14 @@ from experiments.comparison.systems import ReadySystem
 from lcr.data.bank import Entry, Waveform
 from lcr.data.mixtures import Example, MixtureSet
 from lcr.instruction import Action, Task
-from lcr.remixer import Audio, Oracle, Remix, SystemCard
+from lcr.remixer import Audio, Oracle, Remix
 
 
 class Enrolled:
     """An `LlmTse` that has a recording of the speaker for every mixture of a suite."""
 
     def __init__(self, system: LlmTse, enrolments: dict[str, Waveform]) -> None:
-        self._system, self._enrolments = system, enrolments
-
-    @property
-    def card(self) -> SystemCard:
-        return self._system.card
+        self._system, self._enrolments, self.card = system, enrolments, system.card
 
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
