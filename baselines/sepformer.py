@@ -164,7 +164,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _nodes(node: Any, seen: set[int]) -> Iterator[Any]:  # noqa: ANN401 (ruamel has no types)
-    """Every node below one and that itself, once; aliases lead to nodes seen before."""
+    """Yield a YAML node and all below it, each once (an alias leads to a node seen before)."""
     if node is None or id(node) in seen:
         return
     seen.add(id(node))
@@ -176,7 +176,8 @@ def _nodes(node: Any, seen: set[int]) -> Iterator[Any]:  # noqa: ANN401 (ruamel 
 
 
 def _check_filled(network: Separation, folder: Path) -> None:
-    """SpeechBrain leaves what a checkpoint lacks as it was drawn, and says so in its log alone."""
+    """Raise WeightsError unless the checkpoints fill every tensor: SpeechBrain would keep random
+    values and only log it."""
     for name in CHECKPOINTS:
         held = read_state(folder / name)
         module = network.mods[name.partition(".")[0]]

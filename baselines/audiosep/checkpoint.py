@@ -178,5 +178,5 @@ def _text_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
 
 
 def _same(expected: Tensor, found: Tensor) -> bool:
-    """Up to the rounding of whoever computed the other."""
+    """Whether two tensors are equal up to rounding."""
     return bool((expected - found).abs().max() <= 1e-4 * expected.abs().max())

@@ -86,7 +86,7 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Undoes an encoder's pooling, then joins what that encoder put out."""
+    """Upsamples what comes from below, then joins the encoder block of the same resolution."""
 
     def __init__(self, into: int, out: int, pool: tuple[int, int]) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class DecoderBlock(nn.Module):
 
 
 class ResUNet(nn.Module):
-    """Everything but FiLM: the checkpoint's `base`."""
+    """The U-Net without FiLM, which the checkpoint calls `base`."""
 
     def __init__(self, config: ResUNetConfig) -> None:
         super().__init__()
@@ -191,14 +191,14 @@ def complex_mask(logits: Tensor) -> Tensor:
 
 
 def separate(network: ResUNet30, mixture: Tensor, z: Tensor) -> Tensor:
-    """As the network, at any level: the output's is proportional to the input's."""
+    """Run the network at the level it was trained at, and give the output the input's level."""
     level = mixture.square().mean(-1, keepdim=True).add(1e-20).sqrt() / LEVEL
     out: Tensor = network(mixture / level, z) * level
     return out
 
 
 def initialise(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
-    """As AudioSep begins: Glorot's uniform weights, no bias."""
+    """Initialise as AudioSep does: Glorot's uniform weights, biases of zero."""
     nn.init.xavier_uniform_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

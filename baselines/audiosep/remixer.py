@@ -108,7 +108,7 @@ class AudioSepExtractor:
 def build_audiosep(
     loaded: LoadedAudioSep, planner: Planner | None, card: SystemCard, *, device: str = "cpu"
 ) -> ExtractionRemixer:
-    """A system of a separator, its queries and a planner, the oracle's by default."""
+    """Make a system from a loaded AudioSep and a planner (default: `OraclePlanner`)."""
     extractor = AudioSepExtractor(loaded, device=device)
     return ExtractionRemixer(planner or OraclePlanner(), extractor, queries_for, card)
 

@@ -25,7 +25,8 @@ SPEECH_SHARE = 0.1
 
 
 def desk_config(z_dim: int) -> ResUNetConfig:
-    """The public network at 16 kHz and a quarter of its widths; `z_dim` is the encoder's width."""
+    """Sizes for a desk: the public network at 16 kHz with a quarter of its channels. `z_dim` is the
+    width of the query encoder."""
     return ResUNetConfig(n_fft=1024, widths=(8, 16, 32, 64, 96, 96), z_dim=z_dim)
 
 
@@ -77,7 +78,7 @@ class AudioSepStage:
         return extraction_scores(examples, extract, None, self._device)
 
     def _wanted(self, batch: Batch, rng: np.random.Generator) -> tuple[list[str], Tensor]:
-        """A query for each mixture, and the gains (mixtures, sources) of what it means."""
+        """Draw a query for each mixture, and the gains (mixtures, sources) of its target."""
         texts, gains = [], torch.zeros(batch.sources.shape[:2])
         for row, described in enumerate(batch.descriptions):
             speech = [i for i, d in enumerate(described) if d.kind == "speech"]

@@ -111,7 +111,7 @@ def best_assignment(scores: NDArray[np.float64]) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class LoadedMatcher:
-    """A matcher, and the models that it listens with, for the card of a system."""
+    """A matcher and the CLAPs that it uses, which a system's card names."""
 
     matcher: ClapMatcher
     claps: Mapping[Kind, LoadedClap]

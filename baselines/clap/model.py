@@ -100,7 +100,8 @@ class TowerConfig:
 
 
 class Towers(nn.Module):
-    """All that is trained apart from the text encoder, whose `text_width` it is told."""
+    """The audio encoder, both projections and the temperature: all that is trained besides the text
+    encoder, whose output is `text_width` wide."""
 
     def __init__(self, config: TowerConfig, text_width: int) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Caption:
-    """Words and what they state: all or a part of a description."""
+    """A wording of a description, and which of its attributes it states."""
 
     text: str
     states: Description

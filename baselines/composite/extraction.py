@@ -63,7 +63,7 @@ class Queries:
 
 
 class CompositeRemixer(ABC):
-    """A planner and what carries its plan out, as one Remixer."""
+    """Base of composite systems: a planner reads the prompt, a subclass carries the plan out."""
 
     def __init__(
         self,
@@ -101,12 +101,13 @@ class CompositeRemixer(ABC):
     def _carry_out(
         self, mixture: Audio, sample_rate: int, prompt: str, oracle: Oracle | None
     ) -> Remix:
-        """`remix` of what was checked."""
+        """Do what `remix` says; its arguments have been checked."""
 
     def _read(
         self, prompt: str, described: Sequence[Description], oracle: Oracle | None
     ) -> tuple[Plan, tuple[Step, ...]]:
-        """The plan; a step that says how long all the reading took, and the planner's own steps."""
+        """Let the planner read the prompt. Returns its plan, and trace steps: one with the gains
+        and the time, then the planner's own."""
         began = time.perf_counter()
         plan = self._planner.plan(prompt, described, oracle=oracle)
         gains = ", ".join(f"{gain:.3g}" for gain in plan.gains)
@@ -136,7 +137,7 @@ class ExtractionRemixer(CompositeRemixer):
         *,
         weights: Mapping[str, str] | None = None,
     ) -> None:
-        """`weights` are those of further parts."""
+        """`weights` name what the card must list besides the planner's and the extractor's."""
         weights = {**(weights or {}), **extractor.weights}
         super().__init__(planner, card, sample_rate=extractor.sample_rate, weights=weights)
         self._extractor, self._queries_for = extractor, queries_for
@@ -155,7 +156,8 @@ class ExtractionRemixer(CompositeRemixer):
         oracle: Oracle | None,
         described: Sequence[Description],
     ) -> Remix:
-        """By the plan for `described` sources, or, where there are none, for what is named."""
+        """Remix by a plan for the `described` sources, or, if there are none, for what the prompt
+        names."""
         plan, read = self._read(prompt, described, oracle)
         asked = self._queries_for(plan, bool(described))
         audio, done = extract_and_mix(mixture, sample_rate, asked, self._extractor)

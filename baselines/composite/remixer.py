@@ -47,7 +47,7 @@ class Matcher(Protocol):
 
 
 class PitMatcher:
-    """The truth: the assignment of least PIT loss (negative SNR) to the true sources."""
+    """Matches by the true sources: the assignment with the lowest PIT loss (negative SNR)."""
 
     uses_oracle: frozenset[OracleUse] = frozenset({"instruction", "sources"})
 

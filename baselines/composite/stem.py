@@ -26,7 +26,7 @@ class SharedStem:
 
     @property
     def settings(self) -> dict[str, str]:
-        """For the config.json of who borrows them; `read_stem` takes it."""
+        """What a checkpoint that borrows this stem writes into its config.json, for `read_stem`."""
         return {"weights": self.name, "sha256": self.sha256}
 
 
@@ -65,7 +65,7 @@ def load_stem(module: nn.Module, tensors: Mapping[str, Tensor], *, stem: str = "
 
 
 def borrow_stem(module: nn.Module, shared: SharedStem, *, stem: str = "blocks") -> None:
-    """`load_stem`, and training leaves it alone. Raises as that does."""
+    """Load the stem as `load_stem` does, and freeze it. Raises as that does."""
     load_stem(module, shared.tensors, stem=stem)
     for key, parameter in module.named_parameters():
         if is_in_stem(key, stem=stem):

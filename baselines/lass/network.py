@@ -42,7 +42,7 @@ class Extractor(nn.Module, ABC):
 
     @abstractmethod
     def extract(self, mixture: Tensor, z: Tensor) -> Tensor:
-        """The same for mixtures of power one."""
+        """As `forward`, for mixtures that have been scaled to a mean square of 1."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
 
 
 class QueryEncoder(Protocol):
-    """Puts texts into a space of their meaning; every CLAP here is one."""
+    """Embeds texts by meaning; every CLAP here is a QueryEncoder."""
 
     @property
     def width(self) -> int: ...

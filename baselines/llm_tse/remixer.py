@@ -80,7 +80,7 @@ class Clues(nn.Module):
         return fused
 
     def _hear(self, enrolment: Tensor) -> Tensor:
-        """The mean over bands and frames: who speaks, and not what is said or how loud."""
+        """Embed the voice of an enrolment, as a mean over bands and frames: (batch, dim)."""
         level = enrolment.square().mean(-1, keepdim=True).add(1e-12).sqrt()
         h = self.features(self.transform(enrolment / level))
         for block in self.blocks:
@@ -157,7 +157,7 @@ class LlmTse:
 
     @torch.inference_mode()
     def _clue(self, prompt: str, enrolment: Tensor | None) -> Tensor:
-        """(1, dim)"""
+        """Read the clues of one call: (1, dim)."""
         text = self._reader([prompt]) if prompt.strip() else None
         audio = None if enrolment is None else enrolment.to(self._device).unsqueeze(0)
         fused: Tensor = self._clues(text, audio)

@@ -60,7 +60,8 @@ class SpeakerMixtures(TrainingMixtures):
                     self._recordings[entry] = (bank, of_speaker)
 
     def speakers(self, rng: np.random.Generator) -> SpeakerBatch:
-        """As `batch`, from the generator alone."""
+        """Draw a batch with a speaker wanted in each mixture; the same generator state gives the
+        same batch."""
         sources, descriptions, wanted, enrolments = [], [], [], []
         for _ in range(self.config.mixtures):
             waves, entries = self._mixture(rng)

@@ -61,7 +61,7 @@ class Separator(nn.Module, ABC):
 
     @abstractmethod
     def separate(self, mixture: Tensor) -> Tensor:
-        """The same for mixtures of power one."""
+        """As `forward`, for mixtures that have been scaled to a mean square of 1."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -245,7 +245,8 @@ def save_separator(separator: Separator, folder: Path, **about: object) -> None:
 
 
 def _read_asteroid(path: Path) -> dict[str, Any]:
-    """What asteroid's `serialize` gave to torch.save: tensors and plain values, or WeightsError."""
+    """Read what asteroid's `serialize` saved; only tensors and plain values are accepted. Raises
+    WeightsError for anything else."""
     content = read_pickled(path)
     keys = sorted(map(str, content)) if isinstance(content, dict) else [type(content).__name__]
     parts = [content.get(k) if isinstance(content, dict) else None for k in _ASTEROID_KEYS]

@@ -18,7 +18,7 @@ from lcr.prompts.generator import Prompt, write_prompt
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """Changes that keep a source's description true."""
+    """How sources are augmented: only in ways that leave their descriptions true."""
 
     audio_speed: float = 0.15
     """Largest relative change of speed and pitch together."""
@@ -114,7 +114,7 @@ class TrainingMixtures:
         )
 
     def prompts(self, count: int, rng: np.random.Generator) -> list[Prompt]:
-        """Prompts alone, for mixtures whose sound is never made."""
+        """Draw prompts for mixtures without rendering their sound."""
         found = []
         for _ in range(count):
             which = int(rng.choice(len(self._blends), p=self._shares))

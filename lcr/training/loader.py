@@ -29,7 +29,7 @@ class _Made:
 
 
 class _Steps(Dataset[_Made]):
-    """Item i is the batch of step i."""
+    """A dataset whose item i is the batch of training step i."""
 
     def __init__(self, mixtures: TrainingMixtures, generator_at: GeneratorAt) -> None:
         self._mixtures, self._generator_at = mixtures, generator_at
@@ -84,7 +84,7 @@ class LoadedMixtures(TrainingMixtures):
         self._ready = iter(loader)
 
     def stop(self) -> None:
-        """End the other processes."""
+        """Stop the processes that make batches ahead."""
         self._ready = None
 
     def batch(self, rng: np.random.Generator) -> Batch:

@@ -35,7 +35,8 @@ Report = Callable[[int, int, dict[str, float]], None]
 
 
 def make_accelerator(*, cpu: bool, precision: Precision = "no") -> Accelerator:
-    """This process's device, its peers and its precision: always float32 on a CPU."""
+    """Set up this process: its device, the processes it trains with, and its precision (float32 on
+    a CPU)."""
     # A static graph: what the first step leaves out of the loss may stay without gradients.
     parallel = DistributedDataParallelKwargs(static_graph=True)
     return Accelerator(
@@ -182,7 +183,7 @@ class Loop:
         return 0.0 if self.loader is None else self.loader.waited_s / max(self._spent_s, 1e-9)
 
     def update(self) -> dict[str, float]:
-        """Train one step; its figures."""
+        """Train one step; returns its figures."""
         config, state = self.config, self.state
         began = time.perf_counter()
         rng, dropout = step_generator(config.seed, self.rank, state.step)
@@ -212,7 +213,7 @@ class Loop:
         return figures
 
     def _any(self, flag: bool) -> bool:
-        """Whether any process says so: all must stop at the same step."""
+        """Whether `flag` is set in any process, so that all stop at the same step."""
         if self.world == 1:
             return flag
         told = torch.tensor(float(flag), device=self.accelerator.device)
@@ -269,7 +270,7 @@ class Loop:
 
 
 def _means(gathered: Sequence[Scores]) -> dict[str, float]:
-    """Figures of a validation from the sums of all processes."""
+    """Turn the sums of all processes into the figures of a validation."""
     total = sum(scores.count for scores in gathered)
     sums: dict[str, float] = {}
     for scores in gathered:

@@ -25,7 +25,7 @@ class Muon(torch.optim.Muon):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step on the gradients that there are; closures are not taken."""
+        """Take one step with the gradients at hand; a closure is not supported."""
         on_cpu = any(p.device.type == "cpu" for g in self.param_groups for p in g["params"])
         if not on_cpu or has_bfloat16():
             super().step()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""In which numbers matrices are multiplied on a CPU."""
+"""The precision of matrix products on a CPU."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ CLUSTER_DIM = 20
 
 
 class BandSeparator(Protocol):
-    """What the deep-clustering loss needs of a separator: its stem on its own."""
+    """A separator whose stem can be run by itself, which the deep-clustering loss needs."""
 
     transform: BandTransform
 

@@ -84,7 +84,7 @@ def slot_tensor(vocabulary: SlotVocabulary, prompts: Sequence[Prompt]) -> Tensor
 
 
 class _RemixingStage(ABC):
-    """What the stages that remix share: the loss of a batch under z, and the estimates."""
+    """Base of the stages that remix: the loss of a batch given z, and estimates for validation."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class _RemixingStage(ABC):
 
 
 class RemixerStage(_RemixingStage):
-    """The remixer alone, from the true slots: what a perfect reader would tell it."""
+    """Trains the remixer alone on the true slots, as if a perfect reader had read the prompt."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class RemixerStage(_RemixingStage):
 
 
 class ReaderStage:
-    """The reader alone: what does a prompt state? Binary cross-entropy over all slots."""
+    """Trains the reader alone, by the binary cross-entropy of all slots of a prompt."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ class StateError(LcrError):
 
 @dataclass
 class TrainingState:
-    """All that later steps depend on besides (seed, step, process) and the data."""
+    """All that a run needs to resume exactly: weights, averages, optimisers, plateau, time."""
 
     modules: nn.ModuleDict
     config: LoopConfig

@@ -110,7 +110,7 @@ class MambaMixer(nn.Module):
 
 
 class _Direction(NamedTuple):
-    """What one direction in time has for its own."""
+    """The layers of one direction in time."""
 
     conv1d: nn.Conv1d
     x_proj: nn.Linear

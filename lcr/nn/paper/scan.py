@@ -170,7 +170,7 @@ class _SelectiveScan(torch.autograd.Function):
 
 
 class _Workspace:
-    """Buffers (frames, batch, state, channels) that every chunk uses again."""
+    """Buffers (frames, batch, state, channels) shared by all chunks."""
 
     def __init__(self, A: Tensor, frames: int, batch: int, recurrence: Recurrence) -> None:
         # exp2 is 4 times as fast as exp where exp is MKL's and the CPU is AMD's.
