@@ -106,9 +106,7 @@ class Cascade(CompositeRemixer):
             sample_rate,
             self._adapter,
         )
-        return Remix(
-            audio=audio[: len(mixture)], trace=(*read, *steps), warnings=plan.warnings
-        )
+        return Remix(audio=audio[: len(mixture)], trace=(*read, *steps), warnings=plan.warnings)
 
     @torch.inference_mode()
     def _core(self, audio: Audio, channels: int, plan: Plan, steps: list[Step]) -> Audio:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +19,10 @@ import torch
 from agents.planners.sentences.noise import roughen
 from agents.planners.sentences.prompts import draw_prompt as draw_planner_prompt
 from experiments.command import command, option
-from experiments.training.text_models import ENCODER_OPTIONS, averaged, encoder_loop, ship, train
+from experiments.comparison.errors import ConfigError
+from experiments.training.text_models import RUN_OPTIONS, train
+from lcr.base_weights import MINILM
+from lcr.checkpoints import write_checkpoint
 from lcr.lexicon import load_lexicon
 from lcr.nn.reader.meanings import NAMES_FILE, embed_names, save_names
 from lcr.nn.reader.tagger import SpanTagger, TaggerConfig
@@ -27,6 +31,7 @@ from lcr.prompts.generator.examples import random_instruction
 from lcr.prompts.generator.phrases import Dice
 from lcr.prompts.open_generator import TaggedPrompt, draw_prompt
 from lcr.prompts.open_generator.converted import tagged
+from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
 from lcr.training.open_reader import OpenReaderConfig, OpenReaderStage
 
@@ -52,30 +57,65 @@ def _rough(prompt: TaggedPrompt, dice: Dice) -> TaggedPrompt:
     return TaggedPrompt(text, prompt.tagging) if len(text) == len(prompt.text) else prompt
 
 
+def loop_config(steps: int, minutes: float | None) -> LoopConfig:
+    """AdamW on LoRA and heads, the rate falling over the last 70 %."""
+    return LoopConfig(
+        steps=steps,
+        minutes=minutes,
+        optimiser="adamw",
+        rate=1.5e-3,
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
+        clip_norm=1.0,
+        warmup_steps=60,
+        decay_share=0.7,
+        final_rate=0.02,
+        ema=0.99,
+        validate_every=10**9,
+        save_every=50,
+    )
+
+
+def ship(loop: Loop, config: TaggerConfig, out: Path) -> None:
+    """Write the averaged weights of a run as `load_tagger` reads them, and the table of names that
+    the lexicon now has. Raises OSError, ConfigError where nothing was trained."""
+    if not loop.resume():
+        raise ConfigError(f"nothing was trained in {loop.folder} yet: train first")
+    averaged = loop.averaged()["tagger"]
+    tagger = SpanTagger(config)
+    tensors = {key: averaged[key].half() for key in tagger.trained_state()}
+    told = {"schema": 1, "steps": loop.step, "seconds": round(loop.seconds)}
+    write_checkpoint(out, tensors, {**told, "tagger": asdict(config)})
+    lexicon = load_lexicon()
+    vectors, basis = embed_names(lexicon, lambda texts: tagger.embed(texts).numpy())
+    save_names(out / NAMES_FILE, lexicon, vectors, basis)
+    print(f"{out}: weights after {loop.step} steps, {loop.seconds:.0f} s")
+
+
 @command(
     __doc__,
-    *ENCODER_OPTIONS,
+    *RUN_OPTIONS,
+    option("--base", default=MINILM, help="encoder: a folder or a name (%(default)s)"),
     option("--steps", type=int, default=2500, help="the rate falls towards this step"),
+    option("--threads", type=int, default=1),
+    option("--bfloat16", action="store_true", help="matrix products on the CPU"),
+    option("--ship", type=Path, metavar="OUT", help="write the checkpoint, train no more"),
     resumes=True,
 )
 def main(options: argparse.Namespace) -> None:
-    """Train on, or ship what is trained, with the table of names that the lexicon now has."""
+    """Train on, or ship what is trained."""
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    tagger = SpanTagger(TaggerConfig(base=options.base))
-    stage = OpenReaderStage(tagger, draw, OpenReaderConfig(cpu_bfloat16=options.bfloat16))
-    config = encoder_loop(options, rate=1.5e-3, warmup_steps=60, decay_share=0.7, save_every=50)
-    loop = Loop(stage, config, options.run, {})
+    config = TaggerConfig(base=options.base)
+    stage = OpenReaderStage(
+        SpanTagger(config), draw, OpenReaderConfig(cpu_bfloat16=options.bfloat16)
+    )
+    loop = Loop(stage, loop_config(options.steps, options.processor_minutes), options.run, {})
     if options.ship is None:
         train(loop, options.minutes)
-        return
-    tensors = averaged(loop, "tagger")
-    ship(loop, options.ship, tensors, {"tagger": asdict(tagger.config)})
-    lexicon = load_lexicon()
-    untrained = SpanTagger(tagger.config)  # names are placed by the encoder as it came
-    vectors, basis = embed_names(lexicon, lambda texts: untrained.embed(texts).numpy())
-    save_names(options.ship / NAMES_FILE, lexicon, vectors, basis)
+    else:
+        ship(loop, config, options.ship)
 
 
 if __name__ == "__main__":
