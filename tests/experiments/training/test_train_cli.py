@@ -239,3 +239,11 @@ def test_a_full_disk_gets_one_line_and_exit_2(
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "no space left" in line
     assert "start the same command again" in line
+
+
+def test_torchrun_hands_on_the_folder_of_the_run() -> None:
+    from torch.distributed.run import get_args_parser
+
+    given = get_args_parser().parse_args(["train.py", "R.toml", "--run-dir", "D"])
+    options = train.main.parser.parse_args(given.training_script_args)
+    assert options.run == Path("D")

@@ -33,6 +33,14 @@ def test_attention_is_two_products_quadratic_in_frames(device: str) -> None:
     assert count_macs(Attention(), q) == 2 * (2 * 4) * 9 * 9 * 8
 
 
+def test_causal_attention_counts_on_the_cpu_too() -> None:
+    class Attention(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+    assert count_macs(Attention(), torch.randn(1, 2, 10, 8)) == 2 * 2 * 10 * 10 * 8
+
+
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("frames", [1, 10, 300])

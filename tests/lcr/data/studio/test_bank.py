@@ -14,7 +14,7 @@ import pytest
 from lcr.data.bank import SPLITS, Entry
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import SEEN_LABELS, UNSEEN
-from lcr.data.studio.pack import PackedBank, main
+from lcr.data.studio.pack import PackedBank, main, packed
 from lcr.instruction import AudioDescription, SpeechDescription
 
 pytestmark = pytest.mark.slow
@@ -123,13 +123,24 @@ def test_samples_are_16_bit_steps_within_full_scale(bank: StudioBank) -> None:
 def test_a_pack_reads_back_as_the_bank_it_came_from(tmp_path: Path) -> None:
     arguments = [str(tmp_path), "--split", "valid", "--speech", "3", "--per-class", "0"]
     assert main(arguments) == 0
-    packed = PackedBank(tmp_path)
+    kept = PackedBank(tmp_path)
     bank = StudioBank(speech_per_split={"valid": 3}, clips_per_class={"valid": 0})
-    assert packed.digest == bank.digest
-    assert list(packed.entries("valid")) == list(bank.entries("valid"))
-    assert list(packed.entries("train")) == []
+    assert kept.digest == bank.digest
+    assert list(kept.entries("valid")) == list(bank.entries("valid"))
+    assert list(kept.entries("train")) == []
     for entry in bank.entries("valid"):
-        np.testing.assert_array_equal(packed.load(entry), bank.load(entry))
+        np.testing.assert_array_equal(kept.load(entry), bank.load(entry))
+
+
+def test_a_bank_is_packed_by_the_first_process_that_asks(
+    bank: StudioBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = packed(bank, "valid", tmp_path)
+    monkeypatch.setattr(StudioBank, "load", lambda self, entry: pytest.fail("was packed already"))
+    again = packed(bank, "valid", tmp_path)
+    entries = again.entries("valid")
+    assert list(entries) == list(bank.entries("valid"))
+    np.testing.assert_array_equal(first.load(entries[0]), again.load(entries[0]))
 
 
 def test_an_incomplete_or_empty_pack_is_refused(
