@@ -91,9 +91,10 @@ class CompositeRemixer(ABC):
         names, ValueError for unusable audio, NotDefinedError for what it cannot do, and what its
         planner raises."""
         check_audio(mixture, sample_rate)
-        if self.card.uses_oracle and (oracle is None or oracle.instruction is None):
+        uses = sorted(self.card.uses_oracle)
+        if uses and (oracle is None or any(getattr(oracle, use) is None for use in uses)):
             raise MissingOracleError(
-                f"{self.card.name} is told the true instruction; none was given"
+                f"{self.card.name} is told the true {' and the true '.join(uses)}; give all of it"
             )
         return self._carry_out(mixture, sample_rate, prompt, oracle)
 

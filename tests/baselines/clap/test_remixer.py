@@ -117,7 +117,7 @@ def test_the_card_names_all_weights_and_the_instruction_alone(
 def test_the_instruction_is_asked_for(factory: Callable[[], Cascade]) -> None:
     sources = banded_sources(4000)
     for oracle in (None, Oracle(sources=sources)):
-        with pytest.raises(MissingOracleError, match="true actions are needed"):
+        with pytest.raises(MissingOracleError, match="true instruction"):
             factory().remix(sources.sum(0), 16_000, "", oracle=oracle)
 
 
