@@ -14,7 +14,6 @@ import numpy as np
 
 from experiments.comparison.environment import TimeIsUp
 from experiments.comparison.records import ErrorRecord, LlmCost, Status, StepRecord
-from lcr.api import LoadedRemixer
 from lcr.errors import printable, words_of
 from lcr.prompts.request import PromptError
 from lcr.remixer import (
@@ -79,6 +78,8 @@ def again(answer: Answer, mixture: Audio) -> Answer:
 
 def _call(remixer: Remixer, requests: Sequence[RemixRequest], front_door: bool) -> Sequence[object]:
     if front_door:
+        from lcr.api import LoadedRemixer  # takes half the start of a system's own process
+
         door = LoadedRemixer(remixer)
         given = [door.remix(r.mixture, r.sample_rate, r.prompt, oracle=r.oracle) for r in requests]
         return [Remix(audio=each.audio, trace=each.trace) for each in given]
