@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lcr import registry
-from lcr.errors import LcrError
+from lcr.errors import LcrError, words_of
 from lcr.instruction import Task
 from lcr.remixer import SystemCard
 
@@ -144,12 +144,16 @@ def _examine(registered: registry.RegisteredSystem, tell: Tell) -> System:
     try:
         remixer = registry.create(registered.name)
         card = remixer.card
+        if not isinstance(card, SystemCard):
+            card = None
+            raise LcrError("its card is no SystemCard")
         if find_spec("torch") is not None:
             from lcr.catalogue.counting import cost_of
 
             cost = cost_of(remixer)
-    except LcrError as error:
-        missing = " ".join(str(error).split())
+    except (Exception, SystemExit) as error:  # a plug-in's fault must not end the list
+        kind = "" if isinstance(error, LcrError) else f"{type(error).__name__}: "
+        missing = kind + " ".join(words_of(error).split())
         with suppress(registry.RegistryError):  # it cannot be imported, which `missing` says
             card = registry.card_of(registered.name)
     if cost is None:

@@ -17,6 +17,11 @@ from lcr.training.config import LoopConfig
 from lcr.training.optimisers import build_optimisers
 from lcr.training.schedule import Plateau
 
+_KEYS = {
+    *("step", "seconds", "trained", "average", "optimisers", "buffers", "plateau", "names"),
+    "optimiser",
+}
+
 
 class StateError(LcrError):
     """A saved state cannot be read or belongs to another model or optimiser."""
@@ -88,6 +93,8 @@ class TrainingState:
                 group.update(settings)
 
     def _check(self, path: Path, kept: dict[str, Any]) -> None:
+        if missing := _KEYS - set(kept):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
         begun = kept.get("about") or {}  # of states that do not tell nothing is known
         if begun and (changed := differences(begun, self.about or {})):
             raise StateError(path, f"was begun otherwise ({'; '.join(changed)})")
