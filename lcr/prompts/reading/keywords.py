@@ -97,6 +97,10 @@ _SAID = {
     for level, words in _LEVELS.items()
 }
 _FROM = re.compile(r"\bfrom (?:the|every|all)\b")
+_ONLY_KEEPS = re.compile(
+    r"(?:please |can you |could you )*(?:keep|retain|preserve)\b(?! \w+ alone)"
+)
+"""Who asks for no more than that something be kept wants nothing else."""
 _EDGE = (
     r"please|thanks|thank you|now|additionally|furthermore|the (?:sound|noise|audio) level of|"
     r"for me|completely|entirely|a bit|a little|a lot|a touch|slightly|"
@@ -198,6 +202,8 @@ def _tag(text: str) -> Tagging:
         spans.append(Span(start, stop, kind, chunk.action, styles))
         if chunk.only:
             rest = "goes"
+    if spans and all(span.action is _KEEP for span in spans) and _ONLY_KEEPS.match(lower):
+        rest = "goes"
     return Tagging(tuple(spans), rest, bool(spans))
 
 
