@@ -36,7 +36,7 @@ _TRAILING: dict[Action, str] = {
     _UP: r"louder|up|more prominent|more audible|boosted|amplified|raised|too quiet|too soft|"
     r"easier to hear|stand out(?: more)?|stood out(?: more)?|twice as loud",
     _DOWN: r"quieter|softer|down|less loud|less prominent|half as loud|reduced|lowered|"
-    r"(?:\w+ )?too loud|at half volume",
+    r"(?:\w+ )?too loud|at half volume|in(?:to)? the background|further back",
     _REMOVE: r"out|removed|gone|muted|deleted|silenced|eliminated|disappear|away|"
     r"(?:has|have|need|needs|should|must) to go|should go|should not be (?:in )?there|go away",
     _KEEP: r"alone|untouched|unchanged|as (?:it|they) (?:is|are)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lcr.instruction import Action
+from lcr.prompts.reading.negation import CHANGE
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
 
 _POLITE = r"(?:(?:please|ok|okay|hey|now|can you|could you|just)[, ]+)*"
@@ -31,6 +32,24 @@ _PLAIN = tuple(
     (re.compile(rf"{_POLITE}(?P<said>{words}){_HOW}"), kind, action, rest)
     for words, kind, action, rest in _MEANT
 )
+
+
+_OTHER_WORK = re.compile(
+    rf"{_POLITE}(?:(?:export|upload|download|save|convert|transcribe|translate|rename|send|share|"
+    r"trim|crop|reverse|loop|pan|speed up|slow down|transpose|autotune|equali[sz]e|compress|"
+    r"normali[sz]e|dub|subtitle|caption|summari[sz]e|tell me|who|where|when|what(?! about| if)|"
+    r"how(?! about)|add (?:a|an|some|more) (?!volume|level|loudness))\b)"
+)
+_CHANGES = re.compile(
+    rf"\b(?:{CHANGE}|isolat|extract|separat|keep|only|without|less|more|want|"
+    r"too|up\b|down\b)"
+)
+
+
+def is_other_work(text: str) -> bool:
+    """Whether a prompt asks for what is no matter of levels, and for nothing else: "export it"."""
+    lower = text.lower()
+    return _OTHER_WORK.match(lower) is not None and _CHANGES.search(lower) is None
 
 
 def plainly_meant(text: str) -> Tagging | None:

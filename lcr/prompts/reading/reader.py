@@ -20,7 +20,7 @@ from lcr.prompts.reading.keywords import KeywordTagger, styles_of
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.negation import NOTHING_BUT
-from lcr.prompts.reading.plain import plainly_meant
+from lcr.prompts.reading.plain import is_other_work, plainly_meant
 from lcr.prompts.reading.things import (
     REST_GAINS,
     WHOLE,
@@ -39,7 +39,7 @@ _RELATIONS = re.compile(
 _PLAIN_VERB = re.compile(
     r"(?:please |can you |could you )*(?:remove|delete|mute|silence|get rid of|turn (?:up|down)|"
     r"lower|raise|boost|isolate|reduce|cut|drop|kill|take out|no|no more|less|more|"
-    r"louder|quieter)\b"
+    r"louder|quieter|put|push|move)\b"
     r"|\w+(?: \w+)? (?:out|off|gone|up|down|louder|quieter|softer)(?: please)?[.!]*$"
 )
 _MEMBER = re.compile(
@@ -169,7 +169,8 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     spans = list(mend.spans)
     if _CLEANED.search(text.lower()):  # what is cleaned loses what is not speech
         spans = [replace(s, kind="all_sounds") if s.kind == "everything" else s for s in spans]
-    if _BALANCED.search(text.lower()):  # how loud voices are, no words can say
+    # How loud voices are, no words can say.
+    if is_other_work(text) or _BALANCED.search(text.lower()):
         return Reading(
             text=text, things=(), rest_gain=1.0, is_request=False, not_understood=(text,)
         )
@@ -227,7 +228,7 @@ def _plainly_asked(text: str, tagging: Tagging) -> Tagging | None:
     plain = all(
         span.kind in ("voice", "all_speech")
         or (span.kind == "sound" and (short or look_up(text[span.start : span.stop]).whole))
-        for span in found.spans
+        for span in mended(text, found.spans).spans
     )
     return found if found.is_request and plain else None
 

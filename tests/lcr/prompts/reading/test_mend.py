@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lcr.instruction import Action
 from lcr.prompts.reading import OpenReader, Span, Tagging
 from lcr.prompts.reading.mend import mended
-from lcr.prompts.reading.plain import plainly_meant
+from lcr.prompts.reading.plain import is_other_work, plainly_meant
 from lcr.prompts.reading.things import Kind
 
 REMOVE, KEEP, UP, DOWN = Action.REMOVE, Action.KEEP, Action.UP, Action.DOWN
@@ -126,3 +126,18 @@ def test_versions(text: str) -> None:
 @pytest.mark.parametrize("text", ["turn it down and remove the dog", "louder dog", "volume"])
 def test_what_says_more_is_not_plain(text: str) -> None:
     assert plainly_meant(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_other"),
+    [
+        ("Export it as FLAC, please", True),
+        ("can you transcribe this?", True),
+        ("what time is it?", True),
+        ("what I want is less wind", False),
+        ("save it without the dog", False),
+        ("remove the dog", False),
+    ],
+)
+def test_what_is_no_matter_of_levels(text: str, is_other: bool) -> None:
+    assert is_other_work(text) is is_other
