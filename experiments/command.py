@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from experiments.comparison.errors import OutputError
 from experiments.comparison.suite import SuiteConfig, load_suite
 from lcr.cli.status import EXIT_PIPE_CLOSED, abandon_output, steady_streams
 from lcr.data.bank import SPLITS
-from lcr.errors import LcrError
+from lcr.errors import LcrError, one_line
+from lcr.signals import Stopped, stoppable
 
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -77,7 +79,7 @@ def named_path(text: str) -> tuple[str, Path]:
 
 def report_error(name: str, error: Exception) -> None:
     """Write an error to standard error, as one line."""
-    print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"{name}: {one_line(error)}", file=sys.stderr)
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -101,7 +103,8 @@ class Command:
     passes_on: bool = False
 
     def __call__(self, argv: Sequence[str] | None = None) -> int:
-        """Run; returns the exit status: 2 after bad input, 130 after Ctrl-C."""
+        """Run; returns the exit status: 2 after bad input, 130 after Ctrl-C, 143 after SIGTERM,
+        129 after SIGHUP."""
         steady_streams()
         options, unknown = self.parser.parse_known_args(argv)
         if unknown and not self.passes_on:
@@ -109,7 +112,8 @@ class Command:
         options.passed_on = unknown
         bad_input: tuple[type[Exception], ...] = (LcrError, *self.bad_input)
         try:
-            status = self.work(options) or EXIT_OK
+            with stoppable():
+                status = self.work(options) or EXIT_OK
             if sys.stdout is not None:
                 sys.stdout.flush()
             return status
@@ -125,10 +129,11 @@ class Command:
             problem = OutputError.of(Path(str(error.filename or "the output")), error)
             report_error(self.name, problem)
             return EXIT_BAD_INPUT
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             again = "; resume with the same command" if self.resumes else ""
-            print(f"{self.name}: interrupted{again}", file=sys.stderr)
-            return EXIT_INTERRUPTED
+            with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
+                print(f"{self.name}: interrupted{again}", file=sys.stderr)
+            return error.status if isinstance(error, Stopped) else EXIT_INTERRUPTED
 
 
 def command(

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import socket
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -36,8 +37,9 @@ from experiments.comparison.errors import ConfigError, OutputError
 from experiments.training.recipe import about, bank_digests, build_stage, open_mixtures, validation
 from experiments.training.schema import Recipe, load_recipe
 from lcr.errors import LcrError
-from lcr.files import write_whole
+from lcr.files import locked, write_whole
 from lcr.nn.reader.prompt_reader import PromptReader
+from lcr.signals import default_signals
 from lcr.training.loader import LoadedMixtures
 from lcr.training.loop import Loop, make_accelerator
 from lcr.training.queries.stage import NAMES_FILE, QueryStage
@@ -60,6 +62,7 @@ def join_processes(rank: int, world: int, port: int, threads: int) -> None:
 
 def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) -> None:
     """Run one of several processes on this machine."""
+    default_signals()
     join_processes(rank, options.processes, port, options.threads)
     work(options, recipe)
 
@@ -189,6 +192,11 @@ def main(options: argparse.Namespace) -> int:
         options.processes = gpus or os.cpu_count() or 1
     if options.loader_workers is None:
         options.loader_workers = 4 if gpus else 0
+    with locked(options.run) if os.environ.get("RANK", "0") == "0" else nullcontext():
+        return _start(options, recipe, gpus)
+
+
+def _start(options: argparse.Namespace, recipe: Recipe, gpus: int) -> int:
     if options.processes == 1 or "WORLD_SIZE" in os.environ:
         work(options, recipe)
         return EXIT_OK
@@ -209,6 +217,10 @@ def main(options: argparse.Namespace) -> int:
             print(f"a process was ended by {error.signal_name}; the same command goes on")
             return EXIT_FAILED
         return error.exit_code
+    except KeyboardInterrupt:  # a signal that only this process got
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
     return EXIT_OK
 
 

@@ -11,6 +11,23 @@ if TYPE_CHECKING:
 __all__ = ["from_pretrained", "load"]
 
 
+def _name_the_user() -> None:
+    """For a process under a number that no user has, as in containers: torch and the hub ask for
+    the user's name and home, and end where there are none."""
+    try:
+        import pwd
+
+        pwd.getpwuid(os.getuid())
+    except ImportError:  # Windows
+        return
+    except KeyError:
+        os.environ.setdefault("USER", str(os.getuid()))
+        os.environ.setdefault("HOME", "/")
+
+
+_name_the_user()
+
+
 def load(
     system: str | os.PathLike[str] = "lcr",
     *,

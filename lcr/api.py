@@ -16,6 +16,7 @@ from lcr import registry
 from lcr.audio.core import Clip, read_audio, write_audio
 from lcr.audio.reader import AudioFile
 from lcr.audio.writer import audio_suffixes
+from lcr.devices import check_device
 from lcr.errors import LcrError
 from lcr.prompts.request import prepared, reading
 from lcr.prompts.time_range import limit
@@ -233,6 +234,8 @@ def from_pretrained(
     """See `lcr.from_pretrained`."""
     from lcr.joint.hub import from_pretrained
 
+    if device != "cpu":
+        check_device(device)
     return LoadedRemixer(from_pretrained(name, revision=revision, token=token, device=device))
 
 
@@ -244,6 +247,8 @@ def load(
     **options: object,
 ) -> LoadedRemixer:
     """See `lcr.load`."""
+    if device not in (None, "cpu"):
+        check_device(str(device))
     if isinstance(system, str) and (not _is_path(system) or _is_registered(system)):
         if base is not None:
             options["base"] = base

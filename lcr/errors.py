@@ -35,6 +35,18 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def one_line(error: BaseException | str) -> str:
+    """What an error or a text says, in one line."""
+    text = printable(error) if isinstance(error, str) else words_of(error)
+    return " ".join(text.split())
+
+
+def cause_of(error: OSError) -> str:
+    """What went wrong with which file, without an error's number."""
+    reason = error.strerror or words_of(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
 class AudioFileError(LcrError):
     """An audio file is missing, unreadable, empty or holds samples that are not finite."""
 

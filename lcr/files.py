@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -10,9 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from lcr.errors import LcrError
+
+if TYPE_CHECKING:
+    from filelock import AcquireReturnProxy
 
 _ABANDONED_S = 86_400
 """A temporary file of this age was left by a process that was killed."""
@@ -37,11 +41,14 @@ def write_whole(
     It is written to a temporary file beside `path` and then renamed, so that a kill, a power cut
     (with `sync`) or an error leaves the previous file unharmed. A link at `path` is replaced, never
     followed. Raises OSError on a full disk, whatever error a library called by `content` made of
-    it; other errors of `content` pass through.
+    it, and for a `path` that is a folder, a pipe or a device; other errors of `content` pass
+    through.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.part")
+    temporary = path.with_name(f"{_start(path)}{secrets.token_hex(8)}.part")
     try:
         with temporary.open("xb") as file:
             if callable(content):
@@ -60,8 +67,13 @@ def write_whole(
         raise
 
 
+def _start(path: Path) -> str:
+    """How the names of its temporary files begin; the longest name has 255 bytes."""
+    return f".{path.name[:32]}."
+
+
 def _remove_abandoned(path: Path) -> None:
-    start = f".{path.name[:64]}."
+    start = _start(path)
     oldest = time.time() - _ABANDONED_S
     with os.scandir(path.parent) as found:
         for entry in found:
@@ -79,19 +91,10 @@ def locked(folder: Path) -> Iterator[None]:
     The operating system lets go of the lock when its process ends, however it ends. A folder made
     here in which nothing was put is removed again.
     """
-    from filelock import FileLock, Timeout
-
     path = folder / ".lock"
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        try:
-            lock = FileLock(path).acquire(timeout=0)
-        except Timeout:
-            with suppress(OSError):
-                raise FolderInUseError(folder, path.read_text().strip() or "unknown") from None
-            raise FolderInUseError(folder, "unknown") from None
-        with lock:
+        with _acquire(path):
             with suppress(PermissionError):  # Windows locks what is in the file as well
                 path.write_text(f"{os.getpid()}\n")
             try:
@@ -103,6 +106,36 @@ def locked(folder: Path) -> Iterator[None]:
         with suppress(OSError):  # only empty folders go
             for empty in made:
                 empty.rmdir()
+
+
+def _acquire(path: Path) -> AcquireReturnProxy[Any]:
+    """Raises FolderInUseError as soon as the holder's number can be read."""
+    from filelock import FileLock, Timeout
+
+    patience = time.monotonic() + 2  # a holder writes its number, and takes it away, at once
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return FileLock(path).acquire(timeout=0)
+        except (Timeout, FileNotFoundError):  # the latter: a holder that ends removes the folder
+            holder = ""
+            with suppress(OSError):
+                holder = path.read_text().strip()
+            if time.monotonic() > patience or (holder.isdecimal() and _is_running(int(holder))):
+                raise FolderInUseError(path.parent, holder or "unknown") from None
+            time.sleep(0.02)
+
+
+def _is_running(process: int) -> bool:
+    """Not so where the number is that of a holder which was killed."""
+    if os.name == "nt":
+        return True
+    with suppress(PermissionError):  # of another user
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True
 
 
 def sha256_of(*paths: Path) -> str:

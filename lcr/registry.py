@@ -136,9 +136,12 @@ def _breaking(system: RegisteredSystem, done: str) -> Iterator[None]:
     except (LcrError, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit too: no plug-in ends another's run
-        kind = type(error).__name__
-        problem = f"{system} cannot be {done}: {kind}: {words_of(error)}"
-        raise BrokenSystemError(problem) from error
+        words = f"{type(error).__name__}: {words_of(error)}"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            ours = system.distribution == "lcr"
+            missing = "-e '.[all]' in the project's folder" if ours else error.name.split(".")[0]
+            words = f"{error.name} is not installed; run: pip install {missing}"
+        raise BrokenSystemError(f"{system} cannot be {done}: {words}") from error
 
 
 def with_card(card: SystemCard) -> Callable[[Factory], Factory]:

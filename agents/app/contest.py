@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lcr import registry
 from lcr.api import LoadedRemixer, RemixedSound
 from lcr.audio.core import Clip
-from lcr.errors import LcrError
+from lcr.errors import LcrError, one_line
 from lcr.remixer import Audio, Family, SystemCard
 
 _KEPT = 4
@@ -93,7 +93,7 @@ class Systems:
 def problem_of(name: str, error: Exception) -> str:
     """For a person. A system may be anybody's, and whatever it raises must not take the page
     down."""
-    told = " ".join(str(error).split())
+    told = one_line(error)
     if not isinstance(error, LcrError | ValueError | TimeoutError):
         told = f"{type(error).__name__}: {told}"
     return f"{name} gave no answer: {told}"

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lcr.errors import LcrError, cause_of
+
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -181,14 +183,16 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
     from starlette.middleware import Middleware
 
     from agents.app.page import SCRIPT, STYLE
-    from lcr.errors import LcrError
 
     look = json.loads(Path(__file__).with_name("theme.json").read_text(encoding="utf-8"))
     theme = gr.themes.Base(**look["base"]).set(**look["set"])
+    port = _free_port(config.host, config.port)
+    # Gradio asks its own address whether it is there, which must not go through a proxy.
+    os.environ["NO_PROXY"] = ",".join([os.environ.get("NO_PROXY", ""), config.host, "localhost"])
     try:
         _, address, _ = blocks.queue(max_size=32).launch(
             server_name=config.host,
-            server_port=config.port or _free_port(config.host),
+            server_port=port,
             prevent_thread_lock=True,
             quiet=True,
             share=False,
@@ -208,11 +212,17 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
             js=SCRIPT.read_text(encoding="utf-8"),
         )
     except OSError as error:
-        raise LcrError(f"port {config.port} is taken; give another with --port") from error
+        raise LcrError(f"port {port} cannot be served: {cause_of(error)}") from error
     return str(address)
 
 
-def _free_port(host: str) -> int:
-    with socket.socket() as one:
-        one.bind((host, 0))
-        return int(one.getsockname()[1])
+def _free_port(host: str, port: int) -> int:
+    """`port`, or a free one for 0. Raises LcrError where the page cannot be served there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family) as one:
+            return int(one.getsockname()[1])
+    except (OSError, OverflowError) as error:
+        reason = cause_of(error) if isinstance(error, OSError) else "ports go from 0 to 65535"
+        problem = f"cannot serve at {host}, port {port}: {reason}; give another --host or --port"
+        raise LcrError(problem) from error

@@ -22,7 +22,7 @@ from experiments.comparison.suite import load_suite
 from experiments.comparison.summary import mean_interval, values_of, without_ovc
 from experiments.comparison.systems import ReadySystem, build_system
 from experiments.paper.published import NOT_DEFINED, Cell, PaperTable, write
-from lcr.errors import LcrError
+from lcr.errors import LcrError, one_line
 from lcr.instruction import Task
 
 Scale = Literal["desk", "paper"]
@@ -203,7 +203,7 @@ def _run(
 
 
 def _not_run(error: LcrError) -> str:
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return f"not run: {text if len(text) <= _REASON_CHARS else text[: _REASON_CHARS - 1] + '…'}"
 
 

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from lcr.audio.reader import AudioFile
+from lcr.audio.reader import SLOWEST_HZ, AudioFile, reason_of
 from lcr.errors import AudioFileError
 from lcr.files import write_whole
 from lcr.remixer import Audio
@@ -44,11 +44,8 @@ class ActiveLevel:
 
 
 def read_audio(path: str | Path) -> Clip:
-    """Read a file of any format libsndfile knows, at its own rate and channel count.
-
-    Raises AudioFileError when the file is missing, unreadable, cut off (as far as WAV, FLAC and
-    Ogg tell), empty, headerless, or holds NaN or infinity.
-    """
+    """Read a file whole, at its own rate and channel count. Raises AudioFileError as `AudioFile`
+    does."""
     file = AudioFile.open(path)
     return Clip(audio=np.concatenate(list(file.blocks()), axis=1), sample_rate=file.sample_rate)
 
@@ -69,7 +66,12 @@ def write_audio(path: str | Path, audio: Audio, sample_rate: int) -> None:
     if subtype != "FLOAT" and peak > 1.0:
         raise AudioFileError(path, f"peak {peak:.3f} is beyond full scale; write .wav instead")
     encoded = io.BytesIO()
-    soundfile.write(encoded, audio.T, sample_rate, subtype=subtype, format=path.suffix[1:].upper())
+    container = path.suffix[1:].upper()
+    try:
+        soundfile.write(encoded, audio.T, sample_rate, subtype=subtype, format=container)
+    except soundfile.SoundFileError as error:
+        problem = f"{audio.shape[0]} channels of {sample_rate} Hz cannot be written as {container}"
+        raise AudioFileError(path, f"{problem} ({reason_of(error)})") from error
     if not path.parent.is_dir():
         raise AudioFileError(path, f"cannot be written (no folder {path.parent})")
     try:
@@ -87,8 +89,8 @@ def check_audio(audio: NDArray[np.floating], sample_rate: int) -> None:
         raise ValueError(f"audio must be float32; got {audio.dtype}")
     if not np.isfinite(audio).all():
         raise ValueError("audio holds NaN or infinite samples")
-    if sample_rate < 1:
-        raise ValueError(f"sample_rate must be 1 Hz or more; got {sample_rate}")
+    if sample_rate < SLOWEST_HZ:
+        raise ValueError(f"sample_rate must be {SLOWEST_HZ} Hz or more; got {sample_rate}")
 
 
 def resample(audio: Audio, from_hz: int, to_hz: int) -> Audio:

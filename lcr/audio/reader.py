@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import struct
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
+from lcr.audio import ffmpeg
+from lcr.audio.containers import Contents, examine
 from lcr.errors import AudioFileError
 from lcr.remixer import Audio
 
 BLOCK = 2**16
-"""Samples a channel that are read at once."""
+"""Samples a channel that are read at once, fewer where there are more than two channels."""
 
+SLOWEST_HZ = 100
+"""No sound is sampled less often."""
 _MOST_FRAMES = 2**48
-_OGG_PAGE_BYTES = 65_307  # the longest page there can be
+_MOST_TRIMMED = 2**13 + 1152
+"""Samples that MP3's encoders add at both ends and decoders take away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +31,7 @@ class AudioFile:
     """What the header of a file says; `blocks` reads it from the start, as often as needed.
 
     `container`, `subtype` and `endian` are libsndfile's names; `tags` the texts it knows of (title,
-    artist, comment, date, ...).
+    artist, comment, date, ...). `contents` tells what else the file holds.
     """
 
     path: Path
@@ -37,6 +42,9 @@ class AudioFile:
     subtype: str
     endian: str
     tags: Mapping[str, str]
+    contents: Contents = field(default_factory=Contents)
+    through_ffmpeg: str | None = None
+    """ffmpeg's name of its format, where libsndfile cannot read it."""
 
     @property
     def duration_s(self) -> float:
@@ -44,64 +52,132 @@ class AudioFile:
 
     @classmethod
     def open(cls, path: str | Path) -> AudioFile:
-        """Look at a file of any format libsndfile knows.
+        """Look at a WAV (RF64, BW64, W64), FLAC, Ogg, MP3, AIFF, AU, CAF or NIST file, or, where
+        ffmpeg is installed, at an m4a, mp4, webm or wma.
 
-        Raises AudioFileError when it is missing, unreadable, cut off (as far as WAV and Ogg tell
-        without reading all of it), empty or headerless.
+        Raises AudioFileError when it is missing, unreadable, cut off, damaged, more than one
+        recording, empty, or of a rate that no sound has.
         """
         path = Path(path)
-        if not path.is_file():
-            raise AudioFileError(path, "is not a file" if path.exists() else "does not exist")
         try:
-            with soundfile.SoundFile(path) as file:
-                samples = _length(file)
-                if samples > _MOST_FRAMES:  # FLAC from a pipe: libsndfile says 2^63 - 1
-                    problem = "does not say its length; encode it again from a file"
-                    raise AudioFileError(path, problem)
-                found = cls(
-                    path=path,
-                    sample_rate=int(file.samplerate),
-                    channels=int(file.channels),
-                    samples=samples,
-                    container=file.format,
-                    subtype=file.subtype,
-                    endian=file.endian,
-                    tags={k: v for k, v in file.copy_metadata().items() if v.strip()},
-                )
-            missing = _missing_bytes(path)
-        except TypeError as error:  # soundfile's word for raw samples, whose rate it cannot know
-            raise AudioFileError(path, f"has no header to read it by ({error})") from error
-        except (soundfile.SoundFileError, OSError) as error:
-            raise _unreadable(path, error) from error
-        if missing:
-            raise AudioFileError(
-                path, f"is cut off: {missing} or more bytes are missing at its end"
-            )
-        if samples == 0:
+            if not path.is_file():
+                raise AudioFileError(path, "is not a file" if path.exists() else "does not exist")
+            found = _look(path)
+        except OSError as error:
+            raise _unreadable(path, error.strerror or error) from error
+        if found.samples == 0:
             raise AudioFileError(path, "holds no samples")
+        if found.sample_rate < SLOWEST_HZ:
+            problem = f"says that it has {found.sample_rate} samples a second; no sound has so few"
+            raise AudioFileError(path, problem)
         return found
 
     def blocks(self, length: int = BLOCK) -> Iterator[Audio]:
         """All samples in order, (channels, `length` or what is left).
 
-        Raises AudioFileError for NaN or infinity and when there are fewer samples than there should
-        be, or more.
+        Raises AudioFileError for NaN or infinity, when there are fewer samples than there should
+        be, or more, and when they are not those of a FLAC file's checksum.
         """
+        length = min(length, max(1, 2 * BLOCK // self.channels))
         done = 0
         try:
-            with soundfile.SoundFile(self.path) as file:
-                _read_on(file)
-                while len(block := file.read(length, dtype="float32", always_2d=True)):
-                    _check_finite(self.path, block, done / self.sample_rate)
-                    done += len(block)
-                    yield np.ascontiguousarray(block.T)
-        except (soundfile.SoundFileError, OSError) as error:
-            raise _unreadable(self.path, error) from error
+            for block in _decoded(self, length):
+                _check_finite(self.path, block, done / self.sample_rate)
+                done += block.shape[1]
+                yield block
+        except OSError as error:
+            raise _unreadable(self.path, error.strerror or error) from error
         if done < self.samples:
             problem = f"is cut off: {done} of {self.samples} samples can be read"
             raise AudioFileError(self.path, problem)
         if done > self.samples:
             raise AudioFileError(self.path, "has grown while it was read; wait for its writer")
+
+
+def _look(path: Path) -> AudioFile:
+    contents = examine(path)
+    format = ffmpeg.format_of(path)
+    if contents is None or format is not None:
+        return _look_through_ffmpeg(path, format, contents)
+    try:
+        with _opened(path) as file:
+            samples = _length(file)
+            if samples > _MOST_FRAMES:  # FLAC from a pipe: libsndfile says 2^63 - 1
+                problem = "does not say its length; encode it again from a file"
+                raise AudioFileError(path, problem)
+            if contents.samples is not None and contents.samples - samples > _MOST_TRIMMED:
+                problem = f"is damaged: {samples} of {contents.samples} samples can be read"
+                raise AudioFileError(path, problem)
+            return AudioFile(
+                path=path,
+                sample_rate=int(file.samplerate),
+                channels=int(file.channels),
+                samples=samples,
+                container=file.format,
+                subtype=file.subtype,
+                endian=file.endian,
+                tags={k: v for k, v in file.copy_metadata().items() if v.strip()},
+                contents=contents,
+            )
+    except soundfile.SoundFileError as error:
+        raise _unreadable(path, reason_of(error)) from error
+
+
+def _look_through_ffmpeg(path: Path, format: str | None, contents: Contents | None) -> AudioFile:
+    if format is None:
+        with path.open("rb") as file:
+            begin = file.read(16).decode("ascii", "backslashreplace")
+        raise AudioFileError(path, f"cannot be read as audio: it begins with {begin!r}")
+    found, samples = ffmpeg.look(path, format)
+    return AudioFile(
+        path=path,
+        sample_rate=found.sample_rate,
+        channels=found.channels,
+        samples=samples,
+        container=format,
+        subtype=format,
+        endian="FILE",
+        tags={},
+        contents=contents or Contents(extras=("its tags",)),
+        through_ffmpeg=format,
+    )
+
+
+def _decoded(source: AudioFile, length: int) -> Iterator[Audio]:
+    if source.through_ffmpeg is not None:
+        yield from ffmpeg.blocks(source.path, source.through_ffmpeg, length)
+        return
+    try:
+        with _opened(source.path) as file:
+            _read_on(file)
+            if source.contents.md5 is None:
+                while len(block := file.read(length, dtype="float32", always_2d=True)):
+                    yield np.ascontiguousarray(block.T)
+            else:
+                yield from _checked_flac(source, file, length)
+    except soundfile.SoundFileError as error:
+        raise _unreadable(source.path, reason_of(error)) from error
+
+
+def _checked_flac(source: AudioFile, file: soundfile.SoundFile, length: int) -> Iterator[Audio]:
+    """Blocks of a FLAC file whose samples must be those that its MD5 was made of."""
+    width = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}[source.subtype]
+    digest = hashlib.md5(usedforsecurity=False)
+    while len(block := file.read(length, dtype="int32", always_2d=True)):
+        digest.update(block.astype("<i4").view(np.uint8).reshape(-1, 4)[:, 4 - width :].tobytes())
+        yield np.ascontiguousarray(block.T.astype(np.float32) * np.float32(2.0**-31))
+    if digest.digest() != source.contents.md5:
+        raise AudioFileError(source.path, "is damaged: its samples do not have its checksum")
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
+    # As bytes: soundfile cannot encode a name that is not UTF-8.
+    return soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))
+
+
+def reason_of(error: Exception) -> str:
+    """What libsndfile says, without the name of what was opened."""
+    return str(getattr(error, "error_string", error))
 
 
 def _length(file: soundfile.SoundFile) -> int:
@@ -131,38 +207,5 @@ def _check_finite(path: Path, block: np.ndarray, start_s: float) -> None:
         raise AudioFileError(path, f"holds {bad} samples that are NaN or infinite{where}")
 
 
-def _unreadable(path: Path, error: Exception) -> AudioFileError:
-    return AudioFileError(path, f"cannot be read as audio ({error})")
-
-
-def _missing_bytes(path: Path) -> int:
-    """How many bytes a WAV's data chunk or an Ogg file's last page lacks; 0 for other formats.
-
-    libsndfile takes what is there for the whole: a download cut short would pass unnoticed.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        magic = file.read(4)
-        if magic in (b"RIFF", b"RIFX"):
-            return _missing_in_wav(file, size, "<I" if magic == b"RIFF" else ">I")
-        if magic != b"OggS":
-            return 0
-        file.seek(max(0, size - _OGG_PAGE_BYTES))
-        tail = file.read()
-    page = tail[tail.rfind(b"OggS") :]
-    segments = page[26] if len(page) > 26 else 0
-    return max(0, 27 + segments + sum(page[27 : 27 + segments]) - len(page))
-
-
-def _missing_in_wav(file: BinaryIO, size: int, word: str) -> int:
-    position = 12
-    while position + 8 <= size:
-        file.seek(position)
-        name, length = file.read(4), struct.unpack(word, file.read(4))[0]
-        position += 8
-        if name == b"data":
-            # Programs that write into a pipe leave a length near 2^31 or 2^32 instead of one.
-            unknown = length >= 0x7FFF_F000
-            return 0 if unknown else max(0, position + length - size)
-        position += length + length % 2
-    return 0
+def _unreadable(path: Path, reason: object) -> AudioFileError:
+    return AudioFileError(path, f"cannot be read as audio ({reason})")

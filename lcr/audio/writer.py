@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import IO
 import numpy as np
 import soundfile
 
-from lcr.audio.reader import AudioFile
+from lcr.audio.reader import AudioFile, reason_of
 from lcr.errors import AudioFileError
 from lcr.remixer import Audio
 
@@ -39,6 +41,8 @@ _WITH_FLOATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU", "CAF", "W64")
 _FLOATS = ("FLOAT", "DOUBLE")
 _UNLIMITED = (*_FLOATS, "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 """Subtypes that are given samples beyond full scale as they are."""
+_MASK_AT = {"WAVEX": 40, "RF64": 76}
+"""Where these say which loudspeakers their channels are for."""
 _SPOILT = ("ALAC_20", "ALAC_24", "ALAC_32")
 """What libsndfile 1.2.2 cannot write: loud samples come back wrong by up to full scale."""
 _INTEGER = re.compile(r"(?:PCM_[SU]?|ALAC_)(\d+)")
@@ -67,33 +71,67 @@ def audio_suffixes() -> frozenset[str]:
 
 
 def encoding_like(file: AudioFile, target: Path) -> Encoding:
-    """That of `file`; where the suffix of `target` names another container, that one with the same
-    subtype if it has it, or else one that loses nothing.
+    """That of `file` where the suffix of `target` can hold it, or else one in the container that
+    the suffix names: with the same subtype if it has it, or one that loses nothing.
 
-    Raises AudioFileError for a suffix that names none and for an encoding that cannot be written.
+    Raises AudioFileError for a suffix that names none and where none can be written.
     """
     suffix = target.suffix.lower()
-    same = suffix == file.path.suffix.lower() or _family(file.container) == _SUFFIXES.get(
-        suffix[1:]
-    )
-    if not same and suffix[1:] not in _SUFFIXES:
+    named = _SUFFIXES.get(suffix[1:])
+    if named is None and (suffix != file.path.suffix.lower() or file.through_ffmpeg is not None):
         known = ", ".join(sorted(audio_suffixes()))
         raise AudioFileError(target, f"its suffix names no audio format; give one of {known}")
-    container = file.container if same else _SUFFIXES[suffix[1:]]
+    same = named in (None, _family(file.container))
+    container = file.container if same else str(named)
     endian = file.endian if same else "FILE"
-    subtype = file.subtype
-    if container == "SD2":  # its header is a second file, which Python's files cannot hold
-        raise AudioFileError(target, "cannot be written as SD2; give another suffix")
-    if subtype in _SPOILT or not soundfile.check_format(container, subtype, endian):
-        subtype = _best_subtype(container)
-        if same or not soundfile.check_format(container, subtype, endian):
-            problem = f"cannot be written as {container} {file.subtype}; give another suffix"
-            raise AudioFileError(target, problem)
-    return _room(Encoding(container=container, subtype=subtype, endian=endian), file, target)
+    subtypes = [file.subtype, _best_subtype(container)]
+    if suffix == ".opus":
+        subtypes = ["OPUS"]
+    reason = ""
+    for subtype in subtypes:
+        if subtype in _SPOILT:
+            continue
+        encoding = Encoding(container=container, subtype=subtype, endian=endian)
+        reason = _why_not(encoding, file.sample_rate, file.channels)
+        if not reason:
+            return _room(encoding, file, target)
+    raise AudioFileError(target, f"cannot be written as {container} {subtype} ({reason})")
+
+
+def is_misnamed(file: AudioFile) -> bool:
+    """Whether its suffix names another container."""
+    family = _family(file.container)
+    return _SUFFIXES.get(file.path.suffix[1:].lower(), family) != family
 
 
 def _family(container: str) -> str:
     return "WAV" if container in _WAVS else container
+
+
+def _why_not(encoding: Encoding, sample_rate: int, channels: int) -> str:
+    """Why libsndfile cannot write it so; empty where it can."""
+    if encoding.subtype == "VORBIS" and (sample_rate > 200_000 or channels > 255):
+        # Beyond this libsndfile 1.2.2 ends the process.
+        return "Vorbis holds up to 200000 Hz and 255 channels"
+    try:
+        _opened(io.BytesIO(), encoding, sample_rate, channels).close()
+    except (soundfile.SoundFileError, ValueError) as error:
+        return reason_of(error)
+    return ""
+
+
+def _opened(
+    file: _Sink | io.BytesIO, encoding: Encoding, sample_rate: int, channels: int
+) -> soundfile.SoundFile:
+    return soundfile.SoundFile(
+        file,
+        "w",
+        samplerate=sample_rate,
+        channels=channels,
+        format=encoding.container,
+        subtype=encoding.subtype,
+        endian=encoding.endian,
+    )
 
 
 def _best_subtype(container: str) -> str:
@@ -134,20 +172,14 @@ class AudioWriter:
         sample_rate: int,
         channels: int,
         tags: Mapping[str, str],
+        channel_mask: int = 0,
     ) -> None:
         self._sink = _Sink(file)
         self._encoding = encoding
+        self._mask = channel_mask
         match = _INTEGER.fullmatch(encoding.subtype)
         self._bits = int(match[1]) if match else None
-        self._file = soundfile.SoundFile(
-            self._sink,
-            "w",
-            samplerate=sample_rate,
-            channels=channels,
-            format=encoding.container,
-            subtype=encoding.subtype,
-            endian=encoding.endian,
-        )
+        self._file = _opened(self._sink, encoding, sample_rate, channels)
         self.lost_tags = tuple(name for name, text in tags.items() if not self._tag(name, text))
         """Names of the tags that this container cannot hold."""
         self.peak = 0.0
@@ -166,6 +198,11 @@ class AudioWriter:
     ) -> None:
         self._file.close()
         if kind is None:
+            if self._mask and self._encoding.container in _MASK_AT:
+                # libsndfile writes that of the usual loudspeakers for so many channels.
+                self._sink.seek(_MASK_AT[self._encoding.container])
+                self._sink.write(self._mask.to_bytes(4, "little"))
+                self._sink.seek(0, os.SEEK_END)
             self._sink.check()
 
     def write(self, block: Audio) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lcr.base_weights import MINILM, MissingWeightsError, find_base
 from lcr.catalogue.listing import read_catalogue
+from lcr.errors import one_line
 from lcr.nn.reader.config import PRESETS
 
 
@@ -37,7 +38,7 @@ def find_reader(name: str) -> Reader:
             raise MissingWeightsError("the config.json of its folder cannot be read")
         parameters, width = known
     except MissingWeightsError as error:
-        missing = " ".join(str(error).split())
+        missing = one_line(error)
         if settings.base != MINILM:
             missing = f"not under $LCR_MODELS, not downloaded (hf download {settings.base})"
     return Reader(

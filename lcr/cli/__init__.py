@@ -4,6 +4,7 @@ that the entry-point group `lcr.commands` names: what builds on more than `lcr`,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -21,7 +22,9 @@ from lcr.cli.status import (
     abandon_output,
     steady_streams,
 )
-from lcr.errors import LcrError, words_of
+from lcr.devices import check_device
+from lcr.errors import LcrError, cause_of, one_line, words_of
+from lcr.signals import Stopped, stoppable
 
 _GROUP = "lcr.commands"
 _OURS = {"lcr", "baselines", "agents", "experiments"}
@@ -45,9 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = _commands()
     options = make_parser(known).parse_args(arguments)
     try:
-        status = known[options.command].run(options)
-        sys.stdout.flush()
-        return status
+        with stoppable():
+            if getattr(options, "device", None) not in (None, "cpu"):
+                check_device(options.device)
+            status = known[options.command].run(options)
+            sys.stdout.flush()
+            return status
     except LcrError as error:
         return _fail(options.command, str(error))
     except ModuleNotFoundError as error:
@@ -59,12 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.command,
             f"{missing} is not installed; run: pip install -e '.[{extra}]' in the project's folder",
         )
-    except KeyboardInterrupt:
-        print(f"lcr {options.command}: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as error:
+        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
+            print(f"lcr {options.command}: interrupted", file=sys.stderr)
+        return error.status if isinstance(error, Stopped) else EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has enough
         abandon_output()
         return EXIT_PIPE_CLOSED
+    except OSError as error:  # a full disk, a folder that cannot be written
+        return _fail(options.command, cause_of(error))
 
 
 def make_parser(known: Mapping[str, Command] | None = None) -> argparse.ArgumentParser:
@@ -116,5 +125,5 @@ def _commands_of(package: ModuleType) -> dict[str, Command]:
 
 
 def _fail(command: str, message: str) -> int:
-    print(f"{f'lcr {command}'.strip()}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{f'lcr {command}'.strip()}: {one_line(message)}", file=sys.stderr)
     return EXIT_BAD_INPUT

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from lcr.errors import one_line, printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -49,7 +51,7 @@ class Bars:
             return
         from rich.markup import escape
 
-        task = progress.add_task(escape(name), total=1.0)
+        task = progress.add_task(escape(printable(name)), total=1.0)
         try:
             yield lambda share: progress.advance(task, share)
         finally:
@@ -59,9 +61,10 @@ class Bars:
 
     def line(self, text: str) -> None:
         """One line for a person, whatever is in `text`."""
-        self.print(f"{self._command}: {' '.join(text.split())}", sys.stderr)
+        self.print(f"{self._command}: {one_line(text)}", sys.stderr)
 
     def print(self, text: str, to: TextIO) -> None:
+        text = printable(text)
         if self._progress is not None and to.isatty():
             self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:

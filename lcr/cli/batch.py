@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from lcr.audio import ffmpeg
 from lcr.audio.writer import audio_suffixes
 from lcr.errors import LcrError
 
@@ -71,7 +72,7 @@ def plan_batch(inputs: Sequence[str], output: str | None) -> BatchPlan:
         raise BatchError(f"{root} is a file; several files need a folder to go into")
     jobs: dict[Path, Job] = {}
     for given in (each for text in inputs for each in _found(text, root)):
-        target = root / given.below
+        target = root / given.below.parent / _written(given.below.name)
         job = Job(name=str(given.source), source=given.source, target=target, problem=given.problem)
         other = jobs.setdefault(target, job)
         if other.source != job.source:
@@ -93,10 +94,15 @@ def _from_pipe(inputs: Sequence[str], output: str | None) -> BatchPlan:
 
 
 def _single(source: Path, output: str | None) -> BatchPlan:
-    target: Path | None = source.with_name(f"{source.stem}.remixed{source.suffix}")
+    target: Path | None = source.with_name(_written(f"{source.stem}.remixed{source.suffix}"))
     if output is not None:
         target = None if output == PIPE else Path(output)
     return BatchPlan(jobs=(Job(name=str(source), source=source, target=target),), root=None)
+
+
+def _written(name: str) -> str:
+    """The name of what is made of a file with this name: .wav for what is read through ffmpeg."""
+    return f"{name}.wav" if Path(name).suffix.lower() in ffmpeg.SUFFIXES else name
 
 
 def _means_several(text: str) -> bool:
@@ -129,7 +135,7 @@ def _found(text: str, root: Path) -> Iterator[_Input]:
 
 def _audio_below(folder: Path, root: Path) -> Iterator[Path]:
     """Audio files by their suffix, sorted; nothing hidden and nothing of the output folder."""
-    suffixes = audio_suffixes()
+    suffixes = audio_suffixes() | ffmpeg.SUFFIXES
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(
             name

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from lcr.catalogue.machine import cpu_model
+from lcr.errors import one_line
 
 SCHEMA = 1
 DEFAULT_SYSTEM = "lcr"
@@ -155,6 +156,6 @@ def _end_to_end() -> Check:
         if done.audio.shape != noise.shape or not np.isfinite(done.audio).all():
             raise ValueError(f"gave {done.audio.shape} with samples that are not finite")
     except Exception as error:  # whatever it is, a person must learn of it
-        found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        found = f"{type(error).__name__}: {one_line(error)}"
         return Check(name=name, status="bad", found=found, advice="see what is broken above")
     return Check(name=name, status="good", found="remixed a second of noise")

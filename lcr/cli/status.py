@@ -18,8 +18,8 @@ EXIT_PIPE_CLOSED = 141
 MEANINGS = (
     "exit status: 0 all done; 2 nothing could be done (a line on standard error says why and what "
     "to do); 3 some files failed; 4 something named is not there or was "
-    "not understood; 130 interrupted; 141 the reader of the output has gone; 1 a "
-    "fault of lcr itself"
+    "not understood; 130 interrupted; 143 and 129 after SIGTERM and SIGHUP; 141 the reader of the "
+    "output has gone; 1 a fault of lcr itself"
 )
 
 

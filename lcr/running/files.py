@@ -15,9 +15,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from lcr.audio.reader import AudioFile
+from lcr.audio.reader import AudioFile, reason_of
 from lcr.audio.streams import Source
-from lcr.audio.writer import AudioWriter, Encoding, encoding_like
+from lcr.audio.writer import AudioWriter, Encoding, encoding_like, is_misnamed
 from lcr.errors import AudioFileError, LcrError, words_of
 from lcr.files import write_whole
 from lcr.prompts.pointing import PointingError, points
@@ -116,8 +116,6 @@ def remix_file(
     passes through.
     """
     encoding = encoding_like(source, target)
-    if target.exists() and target.samefile(source.path):
-        raise AudioFileError(target, "is its own source; give another name")
     report: list[FileRemix] = []
 
     def write(file: IO[bytes]) -> None:
@@ -138,6 +136,10 @@ def remix_file(
         before_rename(file)
 
     try:
+        if target.exists() and target.samefile(source.path):
+            raise AudioFileError(target, "is its own source; give another name")
+        if target.is_symlink():
+            raise AudioFileError(target, f"is a link to {target.readlink()}; name the file itself")
         write_whole(target, write)
     except OSError as error:
         problem = f"cannot be written ({error.strerror or error})"
@@ -174,6 +176,7 @@ def write_remix(
             sample_rate=source.sample_rate,
             channels=source.channels,
             tags=source.tags,
+            channel_mask=source.contents.channel_mask,
         ) as writer:
             for block in blocks:
                 writer.write(block if gain == 1 else block * gain)
@@ -190,7 +193,7 @@ def write_remix(
             writer = write(source.blocks())
     except soundfile.SoundFileError as error:
         name = f"{encoding.container} {encoding.subtype}"
-        problem = f"cannot be written as {name} of {source.sample_rate} Hz ({error})"
+        problem = f"cannot be written as {name} of {source.sample_rate} Hz ({reason_of(error)})"
         raise AudioFileError(source.path, problem) from error
     peak_db = 20 * math.log10(writer.peak) if writer.peak > 0 else None
     clipped = 0 if encoding.is_float else writer.over
@@ -291,9 +294,15 @@ def _warnings(
             f"{writer.over} samples are beyond full scale by up to {over_db:.1f} dB and clip in "
             f"{encoding.subtype}; use --gain-db {least:.1f}, or a .wav of floats"
         )
+    named = f"{encoding.container} {encoding.subtype}"
     if encoding.subtype != source.subtype:
-        yield f"written as {encoding.container} {encoding.subtype} (it was {source.subtype})"
+        yield f"written as {named} (it was {source.subtype})"
     elif encoding.container == "RF64" != source.container:
         yield "longer than WAV can hold: written as RF64"
-    if writer.lost_tags:
-        yield f"{encoding.container} cannot hold its tags {', '.join(writer.lost_tags)}"
+    elif is_misnamed(source):
+        yield f"written as {named} (it was {source.container}, whatever its name says)"
+    lost = [*writer.lost_tags, *source.contents.extras]
+    if source.contents.channel_mask and encoding.container not in ("WAVEX", "RF64"):
+        lost.append("which channel is for which loudspeaker")
+    if lost:
+        yield f"not carried over: {', '.join(lost)}"

@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import IO
 
 import pytest
+from filelock import FileLock
 
 from lcr import files
 from lcr.files import FolderInUseError, locked, sha256_of, write_whole
@@ -68,6 +73,56 @@ def test_a_held_folder_is_refused(tmp_path: Path) -> None:
     with locked(folder):
         (folder / "kept").touch()
     assert names(folder) == ["kept"]
+
+
+def test_two_writers_leave_the_whole_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+
+    def slowly(letter: bytes) -> None:
+        def content(file: IO[bytes]) -> None:
+            for _ in range(50):
+                file.write(letter * 999)
+                time.sleep(0.001)
+
+        write_whole(path, content)
+
+    threads = [threading.Thread(target=slowly, args=(letter,)) for letter in (b"a", b"b", b"c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() in [letter * 49_950 for letter in (b"a", b"b", b"c")]
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes are of Unix")
+def test_a_pipe_a_device_and_a_folder_are_refused(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe", tmp_path / "device"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/null")
+    for path in (pipe, device, tmp_path):
+        with pytest.raises(OSError, match="not a file"):
+            write_whole(path, b"lost")
+    assert (pipe.is_fifo(), device.is_symlink()) == (True, True)
+
+
+def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("\N{FACE WITH TEARS OF JOY}" * 62 + "abc.wav")
+    write_whole(path, b"whole")
+    assert path.read_bytes() == b"whole"
+
+
+def test_the_number_of_a_holder_that_was_killed_is_not_told(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with FileLock(tmp_path / ".lock"):
+        (tmp_path / ".lock").write_text(f"{gone.pid}\n")
+        writer = threading.Timer(0.2, (tmp_path / ".lock").write_text, [f"{os.getpid()}\n"])
+        writer.start()
+        with pytest.raises(FolderInUseError) as error, locked(tmp_path):
+            pass
+    writer.join()
+    assert error.value.holder == str(os.getpid())
 
 
 def test_a_digest_is_made_once_and_anew_for_a_changed_file(

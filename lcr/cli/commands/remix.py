@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from lcr.cli.bars import Bars
 from lcr.cli.status import EXIT_BAD_INPUT, EXIT_MISSING, EXIT_PARTIAL
-from lcr.errors import AudioFileError, LcrError, words_of
+from lcr.errors import AudioFileError, LcrError, cause_of, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from lcr.cli.batch import plan_batch
     from lcr.cli.outcomes import Reporter
+    from lcr.files import locked
 
     _check_prompt(options)
     _check_range(options)
@@ -98,6 +99,8 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         plan = _spool_input(plan, stack)
         bars = stack.enter_context(Bars("lcr remix", total=len(plan.jobs)))
+        if plan.root is not None and not options.dry_run:
+            stack.enter_context(locked(plan.root))
         say = Reporter(options, plan, bars)
         say.prompt()
         try:
@@ -237,6 +240,8 @@ def _words(job: Job, error: Exception) -> str:
         return error.problem if error.path == job.source else str(error)
     if isinstance(error, LcrError | ValueError):
         return words_of(error)
+    if isinstance(error, OSError):
+        return cause_of(error)
     return f"{type(error).__name__}: {words_of(error)}"
 
 
@@ -292,10 +297,18 @@ def _spool_input(plan: BatchPlan, stack: contextlib.ExitStack) -> BatchPlan:
     """Standard input as a file: how long it is must be known first, and it is read twice."""
     if plan.jobs[0].source is not None:
         return plan
-    folder = stack.enter_context(tempfile.TemporaryDirectory())
-    path = Path(folder) / "standard input"
-    with path.open("wb") as file:
+    # Without a name, so that it goes with the process however that ends.
+    file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    path = Path(f"/proc/self/fd/{file.fileno()}")
+    if not path.exists():  # not on Linux
+        file = stack.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115
+        path = Path(file.name)
+    try:
         shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+    except OSError as error:
+        problem = f"{cause_of(error)}, in {tempfile.gettempdir()}; set TMPDIR to another folder"
+        raise LcrError(f"standard input finds no room: {problem}") from error
     return dataclasses.replace(plan, jobs=(dataclasses.replace(plan.jobs[0], source=path),))
 
 

@@ -19,9 +19,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from baselines.mixture import MixtureRemixer
 from lcr.audio.core import read_audio
 from lcr.cli import main
 from lcr.cli.batch import LEDGER, BatchError, plan_batch
+from lcr.files import locked
+from tests.lcr.audio.test_containers import wav_with
 from tests.lcr.running.test_files import recording
 
 PROMPT = "leave it as it is"
@@ -64,7 +67,7 @@ def test_a_folder_with_broken_files(
     assert len(lines) == BROKEN
     for line in lines:
         assert line.startswith(f"lcr remix: {folder}")
-        assert "cannot be read as audio" in line or "is cut off" in line
+        assert "is cut off" in line
     assert told.out == f"{TOTAL} files: {TOTAL - BROKEN} remixed, {BROKEN} failed\n"
     made = sorted(path.relative_to(out) for path in out.rglob("*.wav"))
     assert len(made) == TOTAL - BROKEN
@@ -251,6 +254,74 @@ def test_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan_batch(["in/a.wav"], "b.wav").root is None
     with pytest.raises(BatchError):
         plan_batch(["in"], "-")
+
+
+def test_a_folder_that_another_run_writes_to_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with locked(out):
+        assert remix(tiny(tmp_path / "in" / "a.wav").parent, PROMPT, "-o", out) == 2
+        assert os.listdir(out) == [".lock"]
+    assert f"process {os.getpid()}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_it_as_an_interruption_does(
+    number: int, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tiny(tmp_path / "a.wav")
+
+    def stopped(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    monkeypatch.setattr(MixtureRemixer, "remix", stopped)
+    assert remix(source, PROMPT, "-o", tmp_path / "b.wav") == status
+    assert os.listdir(tmp_path) == ["a.wav"]
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_a_link_and_a_pipe_are_not_written_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tiny(tmp_path / "a.wav")
+    (tmp_path / "other").write_bytes(b"kept")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "other")
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name in ("link.wav", "pipe.wav"):
+        assert remix(source, PROMPT, "-o", tmp_path / name) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert (tmp_path / "other").read_bytes() == b"kept"
+    assert (tmp_path / "link.wav").is_symlink()
+    assert (tmp_path / "pipe.wav").is_fifo()
+
+
+def test_what_is_not_carried_over_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = wav_with(tmp_path / "a.wav", (b"bext", bytes(602)), (b"cue ", bytes(4))).path
+    assert remix(source, PROMPT, "--json") == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert file["warnings"] == ["not carried over: bext, cue"]
+    soundfile.write(tmp_path / "b.wav", np.zeros(100), 8000, format="FLAC", subtype="PCM_16")
+    assert remix(tmp_path / "b.wav", PROMPT, "--json") == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert (file["container"], len(file["warnings"])) == ("WAV", 1)
+
+
+def test_odd_names_do_no_harm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["caf\udce9.wav", "red\x1b[31m.wav", "\N{FACE WITH TEARS OF JOY}" * 62 + "abc.wav"]
+    for name in names:
+        tiny(tmp_path / "a.wav").rename(tmp_path / name)
+        assert remix(tmp_path / name, PROMPT, "-o", tmp_path / "out" / name) == 0
+        assert (tmp_path / "out" / name).is_file()
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "red\\x1b[31m.wav" in told
+    assert "caf\\udce9.wav" in told
+    assert remix(tmp_path / names[2], PROMPT) == 2  # with .remixed it is too long
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
