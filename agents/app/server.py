@@ -188,7 +188,8 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
     theme = gr.themes.Base(**look["base"]).set(**look["set"])
     port = _free_port(config.host, config.port)
     # Gradio asks its own address whether it is there, which must not go through a proxy.
-    os.environ["NO_PROXY"] = ",".join([os.environ.get("NO_PROXY", ""), config.host, "localhost"])
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+    os.environ["no_proxy"] = f"{direct},{config.host},localhost"
     try:
         _, address, _ = blocks.queue(max_size=32).launch(
             server_name=config.host,

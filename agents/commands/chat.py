@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lcr.errors import LcrError
+from lcr.errors import LcrError, one_line
 
 if TYPE_CHECKING:
     from agents.conversation.session import Conversation
@@ -114,4 +114,4 @@ def _answer(conversation: Conversation, sample_rate: int, line: str, as_json: bo
             return _note(f"{name}: written", as_json)
         return _told(conversation.say(line), as_json)
     except (LcrError, OSError, ValueError) as error:
-        return _note(str(error), as_json, "error")
+        return _note(one_line(error), as_json, "error")

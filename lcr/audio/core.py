@@ -11,7 +11,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from lcr.audio.reader import SLOWEST_HZ, AudioFile, reason_of
+from lcr.audio.pipe import SLOWEST_HZ
+from lcr.audio.reader import AudioFile, reason_of
 from lcr.errors import AudioFileError
 from lcr.files import write_whole
 from lcr.remixer import Audio
@@ -110,6 +111,8 @@ class Resampler:
     """`resample` block by block: the same samples, whatever the blocks' lengths."""
 
     def __init__(self, channels: int, from_hz: int, to_hz: int) -> None:
+        if min(from_hz, to_hz) < SLOWEST_HZ:  # a second of it could become hours
+            raise ValueError(f"no sound has {min(from_hz, to_hz)} samples a second")
         self._channels, self._from, self._to = channels, from_hz, to_hz
         self._stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="HQ")
         self._taken = self._given = 0

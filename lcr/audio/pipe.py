@@ -22,6 +22,8 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _TAGS = {(_PCM, 16): "s16le", (_PCM, 32): "s32le", (_FLOAT, 32): "f32le"}
 _TYPES = {"s16le": "<i2", "s32le": "<i4", "f32le": "<f4"}
 _UNKNOWN = 0xFFFFFFFF
+SLOWEST_HZ = 100
+"""No sound has fewer samples a second."""
 
 
 class PipeError(LcrError):
@@ -37,7 +39,7 @@ class PipeFormat:
     encoding: Encoding
 
     def __post_init__(self) -> None:
-        if self.sample_rate < 1 or self.channels < 1:
+        if self.sample_rate < SLOWEST_HZ or self.channels < 1:
             raise PipeError(f"{self.sample_rate} Hz and {self.channels} channels are no sound")
 
     @property
@@ -103,7 +105,7 @@ def read_chunks(
     stream: BinaryIO, format: PipeFormat, samples: int, length: int | None = None
 ) -> Iterator[Audio]:
     """(channels, `samples`) at a time, the last one shorter, up to `length` bytes or the end; what
-    is no whole frame at the end is dropped."""
+    is no whole frame at the end is dropped. Raises PipeError where it ends before `length`."""
     left = length
     while left is None or left > 0:
         wanted = samples * format.frame_bytes
@@ -111,9 +113,11 @@ def read_chunks(
         whole = len(content) - len(content) % format.frame_bytes
         if whole:
             yield format.decode(content[:whole])
-        if len(content) < wanted:
-            return
         left = None if left is None else left - len(content)
+        if len(content) < wanted:
+            if left:
+                raise PipeError(f"standard input is cut off: {left} bytes of its sound are missing")
+            return
 
 
 def _format(content: bytes) -> PipeFormat:

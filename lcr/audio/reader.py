@@ -13,14 +13,13 @@ import soundfile
 
 from lcr.audio import ffmpeg
 from lcr.audio.containers import Contents, examine
+from lcr.audio.pipe import SLOWEST_HZ
 from lcr.errors import AudioFileError
 from lcr.remixer import Audio
 
 BLOCK = 2**16
 """Samples a channel that are read at once, fewer where there are more than two channels."""
 
-SLOWEST_HZ = 100
-"""No sound is sampled less often."""
 _MOST_FRAMES = 2**48
 _MOST_TRIMMED = 2**13 + 1152
 """Samples that MP3's encoders add at both ends and decoders take away."""

@@ -14,7 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from lcr.errors import LcrError
+from lcr.errors import LcrError, one_line
 
 if TYPE_CHECKING:
     from lcr.audio.pipe import PipeFormat
@@ -184,7 +184,7 @@ def _steer(remixer: StreamingRemixer, line: str) -> None:
     try:
         remixer.steer(remixer.read(_prompt(line)))
     except LcrError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
 
 
 def _remixer(options: argparse.Namespace, format: PipeFormat) -> StreamingRemixer:

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lcr.data.bank import SAMPLE_RATE, SPLITS, Bank, Entry, Split, Waveform
 from lcr.data.studio.bank import StudioBank
-from lcr.errors import LcrError
+from lcr.errors import LcrError, one_line
 from lcr.files import write_whole
 from lcr.instruction import AudioDescription, Description, SpeechDescription
 
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         count = pack(bank, options.split, options.out)
     except (LcrError, ValueError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     print(f"{count} clips in {options.out}")
     return 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.app.server import FILE_POLICY, POLICY, Closed, ServerConfig
+from agents.app.server import FILE_POLICY, POLICY, Closed, ServerConfig, _free_port
+from lcr.errors import LcrError
 
 OWN = {"host": "127.0.0.1:7860"}
 
@@ -114,3 +116,16 @@ def test_what_is_sent_is_bounded_in_all(tmp_path: Path) -> None:
     with (tmp_path / "uploads" / "large").open("wb") as file:
         file.truncate(30 * 2**20)
     assert answer(tmp_path, upload, "POST", content_length="3")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 65_536), ("127.0.0.1", -1), ("nowhere.invalid", 0)]
+)
+def test_where_nothing_can_be_served_is_told(host: str, port: int) -> None:
+    with pytest.raises(LcrError):
+        _free_port(host, port)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(LcrError):
+        _free_port("127.0.0.1", other.getsockname()[1])

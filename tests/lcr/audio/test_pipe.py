@@ -78,6 +78,8 @@ def test_integers_clip_and_do_not_wrap() -> None:
 
 def test_half_a_frame_at_the_end_is_dropped() -> None:
     format = PipeFormat(sample_rate=8_000, channels=2, encoding="s16le")
+    with pytest.raises(PipeError):
+        list(read_chunks(io.BytesIO(bytes(4 * 5)), format, 2, 4 * 6))
     chunks = list(read_chunks(io.BytesIO(bytes(4 * 5 + 3)), format, 2))
     assert [c.shape[1] for c in chunks] == [2, 2, 1]
 
