@@ -51,6 +51,7 @@ _KEPT_TAGS = re.compile(
 )
 """Those that libsndfile hands on, by their names in Vorbis comments, ID3 and RIFF."""
 _COVERS = ("METADATA_BLOCK_PICTURE", "COVERART", "APIC")
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _PLAIN_AIFC = (b"NONE", b"twos", b"sowt")
 
 
@@ -95,6 +96,8 @@ class _Examined:
             return self._au()
         if magic[:8] == b"NIST_1A\n":
             return self._nist()
+        if magic[:4] == b"0&\xb2u":
+            return self._asf()
         start = self._after_id3(0)
         if self._size > start + 4 and self._at(start, 4) == b"fLaC":
             return self._flac(start + 4)
@@ -142,6 +145,14 @@ class _Examined:
         if length != 2**32 - 1:
             self._check_end(start + length, b".snd")
         return Contents()
+
+    def _asf(self) -> None:
+        """wma: ffmpeg reads it, and does not tell where it was cut between two packets."""
+        head = self._file.read(_LOOKED_AT)
+        place = head.find(_ASF_PROPERTIES)
+        length = int.from_bytes(head[place + 40 : place + 48], "little") if place >= 0 else 0
+        if length > self._size:
+            raise self._cut(length - self._size)
 
     def _nist(self) -> Contents:
         header = self._at(0, 1024)
@@ -201,8 +212,8 @@ class _Examined:
         extras: list[str] = []
         mask = declared = found = 0
         for name, position, length in self._chunks(magic):
-            sound = name in (b"data", b"SSND")
-            content = b"" if sound else self._at(position, min(length, _MOST_TAGS))
+            most = 8 if name in (b"data", b"SSND") else _MOST_TAGS
+            content = self._at(position, min(length, most))
             if name == b"fmt " and content[:2] == b"\xfe\xff" and length >= 24:
                 bits, valid, mask = struct.unpack("<14xHxxHI", content[:24])
                 if valid not in (0, bits):
@@ -215,7 +226,7 @@ class _Examined:
                 channels, frames, bits = struct.unpack(">HIH", content[:8].ljust(8, b"\0"))
                 declared = channels * frames * -(-bits // 8)
             elif name == b"SSND":
-                found = length - 8
+                found = length - 8 - int.from_bytes(content[:4], "big")
             elif name not in _CARRIED:
                 extras.append(name.decode().strip())
         if declared > found:

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 
 from experiments import train
+from lcr.files import locked
 
 pytestmark = pytest.mark.slow
 
@@ -247,3 +248,11 @@ def test_torchrun_hands_on_the_folder_of_the_run() -> None:
     given = get_args_parser().parse_args(["train.py", "R.toml", "--run-dir", "D"])
     options = train.main.parser.parse_args(given.training_script_args)
     assert options.run == Path("D")
+
+
+def test_a_run_that_another_process_writes_to_is_refused(
+    tmp_path: Path, bank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with locked(tmp_path / "run"):
+        assert train.main(command(tmp_path, bank, 2)[2:]) == 2
+    assert f"process {os.getpid()}" in capsys.readouterr().err

@@ -168,7 +168,7 @@ def test_a_picture_is_named_in_every_format(tmp_path: Path) -> None:
     composer = b"TCOM" + (3).to_bytes(4, "big") + b"\0\0" + b"\0Me"
     (tmp_path / "a.mp3").write_bytes(b"ID3\3\0\0\0\0\0" + bytes([27]) + picture + composer + mp3)
     flac = encoded("FLAC", "PCM_16", 16_000)
-    block = b"\6\0\0\4\0\0\0\0"
+    block = b"\6\0\0\x20" + bytes(32)
     (tmp_path / "a.flac").write_bytes(flac[:4] + b"\0" + flac[5:42] + block + flac[42:])
     assert AudioFile.open(tmp_path / "a.mp3").contents.extras == ("cover art", "TCOM")
     assert AudioFile.open(tmp_path / "a.flac").contents.extras == ("cover art",)
