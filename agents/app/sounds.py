@@ -15,6 +15,7 @@ import soundfile
 from agents.app.levels import playback
 from agents.app.picture import loudest_db, picture
 from agents.conversation.session import Conversation
+from lcr.audio import ffmpeg
 from lcr.audio.core import Clip, read_audio, write_audio
 from lcr.audio.reader import AudioFile
 from lcr.errors import AudioFileError, LcrError
@@ -107,6 +108,8 @@ def read_recording(path: Path, *, most_s: float, most_bytes: int) -> Clip:
     """What was uploaded, of at most `most_bytes` decoded. Raises LcrError in words for the page,
     without the path."""
     try:
+        if path.is_file() and ffmpeg.format_of(path) is not None:  # of any length, once decoded
+            raise AudioFileError(path, "is of a format that only the command lcr remix reads")
         file = AudioFile.open(path)
         if file.duration_s > most_s:
             raise LcrError(

@@ -120,8 +120,8 @@ class _Examined:
 
     def _wrong_length(self, rest: int) -> AudioFileError:
         return self._problem(
-            f"has {rest} bytes behind the end of its sound, as its header tells that: was its "
-            "recorder stopped? (ffmpeg -ignore_length 1 -i FILE NEW.wav mends a WAV)"
+            f"says that its sound ends {rest} bytes before the file does: was its recorder "
+            "stopped? (ffmpeg -ignore_length 1 -i FILE NEW.wav mends a WAV)"
         )
 
     def _after_id3(self, position: int) -> int:

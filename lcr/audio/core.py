@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.pipe import SLOWEST_HZ
 from lcr.audio.reader import AudioFile, reason_of
+from lcr.audio.writer import refuse_link
 from lcr.errors import AudioFileError
 from lcr.files import write_whole
 from lcr.remixer import Audio
@@ -75,6 +76,7 @@ def write_audio(path: str | Path, audio: Audio, sample_rate: int) -> None:
         raise AudioFileError(path, f"{problem} ({reason_of(error)})") from error
     if not path.parent.is_dir():
         raise AudioFileError(path, f"cannot be written (no folder {path.parent})")
+    refuse_link(path)
     try:
         # Written by Python, not by libsndfile, which does not report a full disk.
         write_whole(path, encoded.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -65,6 +66,7 @@ def _decoded(path: Path, format: str) -> Iterator[IO[bytes]]:
         except PipeError as error:  # no sound came
             words = str(error)
         told.seek(0)
-        words = told.read(2000).decode(errors="replace").partition("\n")[0] or words
+        said = told.read(2000).decode(errors="replace").partition("\n")[0]
+        words = re.sub(r"^\[[^]]*\] ", "", said) or words
         if process.returncode != 0 or words:
             raise AudioFileError(path, f"cannot be read whole; ffmpeg says: {words}")

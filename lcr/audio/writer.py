@@ -155,6 +155,12 @@ def _room(encoding: Encoding, file: AudioFile, target: Path) -> Encoding:
     return encoding
 
 
+def refuse_link(target: Path) -> None:
+    """Raises AudioFileError for a link, in whose place a file would be: nobody asked for that."""
+    if target.is_symlink():
+        raise AudioFileError(target, f"is a link to {target.readlink()}; name the file itself")
+
+
 class AudioWriter:
     """Writes blocks (channels, any) float32 into an open, seekable file.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.reader import AudioFile, reason_of
 from lcr.audio.streams import Source
-from lcr.audio.writer import AudioWriter, Encoding, encoding_like, is_misnamed
+from lcr.audio.writer import AudioWriter, Encoding, encoding_like, is_misnamed, refuse_link
 from lcr.errors import AudioFileError, LcrError, words_of
 from lcr.files import write_whole
 from lcr.prompts.pointing import PointingError, points
@@ -138,8 +138,7 @@ def remix_file(
     try:
         if target.exists() and target.samefile(source.path):
             raise AudioFileError(target, "is its own source; give another name")
-        if target.is_symlink():
-            raise AudioFileError(target, f"is a link to {target.readlink()}; name the file itself")
+        refuse_link(target)
         write_whole(target, write)
     except OSError as error:
         problem = f"cannot be written ({error.strerror or error})"
