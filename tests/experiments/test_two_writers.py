@@ -114,7 +114,7 @@ def test_forty_rounds(suite: Path, bank: Path, tmp_path: Path) -> None:
         folder = tmp_path / f"{number}"
         (folder / "in").mkdir(parents=True)
         for name in range(6 if kind == "batch" else 1):
-            noise = np.random.default_rng(name).uniform(-0.5, 0.5, 3_000_000 // (1 + 4 * name))
+            noise = np.random.default_rng(name).uniform(-0.5, 0.5, 1_000_000 // (1 + 4 * name))
             soundfile.write(folder / "in" / f"{name}.wav", noise, 16_000, subtype="PCM_16")
         started: list[tuple[BaseProcess, Path]] = []
         chosen = rng.sample(commands(kind, folder, suite, bank), rng.choice((2, 3)))
