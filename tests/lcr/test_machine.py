@@ -51,5 +51,5 @@ def test_a_user_without_a_name_gets_one(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_moves_the_cursor_is_escaped() -> None:
-    assert one_line("a\x1b[2J\n  b\udcff\u202e\r") == "a\\x1b[2J b\\udcff\\u202e"
+    assert one_line("a\x1b[2J\n  b\udcff\u202e") == "a\\x1b[2J b\\udcff\\u202e"
     assert one_line("Straße 日本 \N{DOG FACE}") == "Straße 日本 \N{DOG FACE}"
