@@ -11,12 +11,20 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from lcr.audio.mpeg import find_frames, promised_frames, read_frame
+from lcr.audio.tags import (
+    id3_frames,
+    info_items,
+    lost,
+    named_once,
+    seven_bits,
+    vorbis_comments,
+)
 from lcr.errors import AudioFileError
 
 _SEVERAL = "holds several recordings one behind the other; give them one by one"
@@ -44,13 +52,6 @@ _CARRIED = frozenset(
     b"desc|info|strg|free|pakt|kuki|peak|levl".split(b"|")
 )
 """Chunks that hold sound, how it is stored, tags that are kept, or nothing."""
-_KEPT_TAGS = re.compile(
-    "TITLE|COPYRIGHT|ENCODER|SOFTWARE|ARTIST|COMMENT|DESCRIPTION|DATE|ALBUM|LICENSE|TRACKNUMBER|"
-    "GENRE|TIT2|TCOP|TSSE|TENC|TPE1|COMM|TDRC|TYER|TALB|TRCK|TCON|TLEN|"
-    "INAM|ICOP|ISFT|IART|ICMT|ICRD|IPRD|IGNR|ITRK|IPRT"
-)
-"""Those that libsndfile hands on, by their names in Vorbis comments, ID3 and RIFF."""
-_COVERS = ("METADATA_BLOCK_PICTURE", "COVERART", "APIC")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _PLAIN_AIFC = (b"NONE", b"twos", b"sowt")
 
@@ -127,7 +128,7 @@ class _Examined:
     def _after_id3(self, position: int) -> int:
         """Where the file goes on behind tags of ID3v2."""
         while position + 10 <= self._size and (head := self._at(position, 10))[:3] == b"ID3":
-            position += 10 + _seven_bits(head[6:10]) + (10 if head[5] & 0x10 else 0)
+            position += 10 + seven_bits(head[6:10]) + (10 if head[5] & 0x10 else 0)
         return position
 
     def _check_end(self, end: int, magic: bytes = b"-") -> None:
@@ -219,7 +220,7 @@ class _Examined:
                 if valid not in (0, bits):
                     extras.append(f"that {valid} of {bits} bits are used")
             elif name == b"LIST" and content[:4] == b"INFO":
-                extras += _lost(_info(content))
+                extras += lost(info_items(content))
             elif name == b"LIST":
                 extras.append(content[:4].decode("latin-1"))
             elif name == b"COMM" and (length < 22 or content[18:22] in _PLAIN_AIFC):
@@ -231,7 +232,7 @@ class _Examined:
                 extras.append(name.decode().strip())
         if declared > found:
             raise self._cut(declared - found)
-        return Contents(extras=_named_once(extras), channel_mask=mask)
+        return Contents(extras=named_once(extras), channel_mask=mask)
 
     def _flac(self, position: int) -> Contents:
         extras: list[str] = []
@@ -243,7 +244,7 @@ class _Examined:
             if kind == 0 and any(content[18:34]):
                 md5 = content[18:34]
             elif kind == 4:
-                extras += _lost(_comments(content))
+                extras += lost(vorbis_comments(content))
             elif kind in (2, 5, 6):
                 extras.append({2: "application data", 5: "cue sheet", 6: "cover art"}[kind])
             position += 4 + length
@@ -252,7 +253,7 @@ class _Examined:
             if re.search(rb"fLaC[\x00\x80]\x00\x00\x22", before + block):
                 raise self._problem(_SEVERAL)
             before = block[-7:]
-        return Contents(extras=_named_once(extras), md5=md5)
+        return Contents(extras=named_once(extras), md5=md5)
 
     def _ogg(self) -> Contents:
         """All pages: their checksums and numbers, and that each stream has its end."""
@@ -285,8 +286,8 @@ class _Examined:
         if not all(ended.values()):
             raise self._problem("is cut off: the mark of its end is missing")
         begin = re.search(rb"\x03vorbis|OpusTags", tags)
-        lost = _lost(_comments(tags[begin.end() :])) if begin else ()
-        return Contents(extras=_named_once(lost))
+        names = lost(vorbis_comments(tags[begin.end() :])) if begin else ()
+        return Contents(extras=named_once(names))
 
     def _mp3(self, position: int) -> Contents:
         frame = read_frame(self._at(position, 4))
@@ -314,52 +315,9 @@ class _Examined:
                 raise self._problem(f"is cut off: {count} of {promised} frames are there")
             if count > promised:
                 raise self._problem(_SEVERAL)
-        return Contents(extras=_named_once(_lost(self._id3())), samples=count * kind.samples)
-
-    def _id3(self) -> Iterator[str]:
-        """Names of the frames of ID3v2.3 and 2.4."""
-        head = self._at(0, 10)
-        if head[:3] != b"ID3" or head[3] < 3:
-            return
-        content = self._at(10, min(_seven_bits(head[6:10]), _MOST_TAGS))
-        place = 0
-        while content[place : place + 4].isalnum() and place + 10 <= len(content):
-            yield content[place : place + 4].decode("ascii")
-            size = content[place + 4 : place + 8]
-            place += 10 + (_seven_bits(size) if head[3] == 4 else int.from_bytes(size, "big"))
-
-
-def _named_once(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-def _lost(names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        if not _KEPT_TAGS.fullmatch(name):
-            yield "cover art" if name in _COVERS else name
-
-
-def _info(content: bytes) -> Iterator[str]:
-    """Names in a list of RIFF's tags."""
-    place = 4
-    while place + 8 <= len(content):
-        name, size = struct.unpack_from("<4sI", content, place)
-        yield name.decode("latin-1")
-        place += 8 + size + size % 2
-
-
-def _comments(block: bytes | bytearray) -> Iterator[str]:
-    """Names in a block of Vorbis comments."""
-    try:
-        place = 4 + int.from_bytes(block[:4], "little")
-        (count,) = struct.unpack_from("<I", block, place)
-        for _ in range(count):
-            (length,) = struct.unpack_from("<I", block, place + 4)
-            text = block[place + 8 : place + 8 + min(length, 64)]
-            yield text.partition(b"=")[0].decode("latin-1").upper()
-            place += 4 + length
-    except struct.error:  # it says that there are more than there are
-        return
+        tag = self._at(0, min(self._after_id3(0), _MOST_TAGS))
+        names = named_once(lost(id3_frames(tag))) if tag else ()
+        return Contents(extras=names, samples=count * kind.samples)
 
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -369,11 +327,3 @@ def _ogg_crc(page: bytes) -> int:
     """Ogg's CRC-32: zlib's polynomial, with the bits in the other order and without inversion."""
     crc = zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
     return int(f"{crc:032b}"[::-1], 2)
-
-
-def _seven_bits(content: bytes) -> int:
-    """A number of ID3: seven bits a byte."""
-    value = 0
-    for byte in content:
-        value = value << 7 | byte & 0x7F
-    return value
