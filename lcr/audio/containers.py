@@ -98,7 +98,8 @@ class _Examined:
         if magic[:8] == b"NIST_1A\n":
             return self._nist()
         if magic[:4] == b"0&\xb2u":
-            return self._asf()
+            self._check_asf()
+            return None
         start = self._after_id3(0)
         if self._size > start + 4 and self._at(start, 4) == b"fLaC":
             return self._flac(start + 4)
@@ -147,7 +148,7 @@ class _Examined:
             self._check_end(start + length, b".snd")
         return Contents()
 
-    def _asf(self) -> None:
+    def _check_asf(self) -> None:
         """wma: ffmpeg reads it, and does not tell where it was cut between two packets."""
         head = self._file.read(_LOOKED_AT)
         place = head.find(_ASF_PROPERTIES)
