@@ -25,7 +25,7 @@ from lcr.checkpoints import Checkpoint
 from lcr.data.bank import SAMPLE_RATE, SPLITS, Bank, Entry, Split
 from lcr.data.folder import FolderBank
 from lcr.data.mixtures import MixtureConfig, place, set_level
-from lcr.data.relations import clear_relations, measure_voice
+from lcr.data.relations import begin_later, clear_relations, measure_voice
 from lcr.evaluation.statistics import share_improved
 from lcr.instruction import STYLE_ATTRIBUTES, SpeechDescription
 from lcr.joint.query import QueryModel
@@ -49,7 +49,8 @@ def draw_pairs(
         first, second = (group[int(rng.integers(len(group)))] for group in chosen)
         waves = np.stack([place(bank.load(e), _MIX.samples, rng, _MIX) for e in (first, second)])
         if rng.random() < 0.5:
-            waves[int(rng.integers(2)), : int(rng.uniform(0.5, 2.5) * SAMPLE_RATE)] = 0
+            late = int(rng.integers(2))
+            waves[late] = begin_later(waves[late], int(rng.uniform(0.5, 2.5) * SAMPLE_RATE))
         levels = rng.uniform(-2.5, 2.5, 2)
         yield (
             (first, second),

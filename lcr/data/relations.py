@@ -44,6 +44,13 @@ def measure_voice(wave: Waveform) -> VoiceMeasures | None:
     )
 
 
+def begin_later(wave: Waveform, samples: int) -> Waveform:
+    """The same voice (samples,) `samples` later; as it was where that would lose half of it."""
+    later = np.zeros_like(wave)
+    later[samples:] = wave[: len(wave) - samples]
+    return later if np.square(later).sum() >= 0.5 * np.square(wave).sum() else wave
+
+
 def median_f0(wave: Waveform) -> float | None:
     """Hz, 70 to 400, of (samples,) at 16 kHz: the median over voiced frames of 40 ms of the
     strongest period of the autocorrelation (Boersma 1993, without its path search); None where

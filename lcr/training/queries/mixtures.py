@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lcr.data.bank import Bank, Entry, Waveform
 from lcr.data.mixtures import MixtureConfig, place, set_level
-from lcr.data.relations import clear_relations, measure_voice
+from lcr.data.relations import begin_later, clear_relations, measure_voice
 from lcr.instruction import SpeechDescription
 from lcr.lexicon import Lexicon
 from lcr.nn.query.names import STYLE_COLUMNS
@@ -159,7 +159,8 @@ class QueryMixtures:
         speech = [i for i, (_, e) in enumerate(entries) if e.description.kind == "speech"]
         if len(speech) > 1 and rng.random() < config.staggered:
             start = int(rng.uniform(0.1, 0.5) * self._mix.samples)
-            waves[speech[int(rng.integers(len(speech)))], :start] = 0
+            late = speech[int(rng.integers(len(speech)))]
+            waves[late] = begin_later(waves[late], start)
         self._floor(waves, rng)
         if rng.random() < config.degrade.band_limit:
             waves = limit_band(waves, float(rng.uniform(2000, 7000)))

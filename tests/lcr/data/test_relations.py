@@ -10,7 +10,13 @@ import pytest
 import soundfile
 
 from lcr.data.bank import SAMPLE_RATE
-from lcr.data.relations import VoiceMeasures, clear_relations, measure_voice, median_f0
+from lcr.data.relations import (
+    VoiceMeasures,
+    begin_later,
+    clear_relations,
+    measure_voice,
+    median_f0,
+)
 from lcr.instruction import RELATIONS
 
 
@@ -41,6 +47,15 @@ def test_each_relation_by_what_was_made():
     found = clear_relations([measure_voice(low), measure_voice(high)])
     assert set(found[0]) == {"first", "lower", "louder"}
     assert set(found[1]) == {"second", "last", "higher", "quieter"}
+
+
+def test_a_voice_begins_later_unless_half_of_it_would_be_lost():
+    whole = voice(100)
+    late = begin_later(whole, SAMPLE_RATE // 2)
+    assert measure_voice(late).onset_s == pytest.approx(0.5, abs=0.03)
+    assert np.array_equal(late[SAMPLE_RATE // 2 :], whole[: -SAMPLE_RATE // 2])
+    end = voice(100, start_s=1.5)
+    assert begin_later(end, SAMPLE_RATE) is end
 
 
 def test_what_is_not_clear_is_not_stated():
