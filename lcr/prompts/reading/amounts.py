@@ -144,12 +144,12 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
         (rf"(?<![\w.,])(?P<sign>[-+−]|minus |plus )? ?{_NUMBER} ?(?:db\b|decibels?)", _decibels),
+        (rf"\b(?:to|at) {_ABOUT}{_NUMBER} ?{_PERCENT}", lambda m, _: _number(m["n"]) / 100),
+        (rf"(?<!\w){_NUMBER} ?{_PERCENT}", lambda m, d: _changed_by(_number(m["n"]) / 100, d)),
         (
             r"\b(?:to|at) (?:11|eleven|(?:the )?max(?:imum)?|full (?:volume|blast))\b",
             lambda *_: 2.0,
         ),
-        (rf"\b(?:to|at) {_ABOUT}{_NUMBER} ?{_PERCENT}", lambda m, _: _number(m["n"]) / 100),
-        (rf"(?<!\w){_NUMBER} ?{_PERCENT}", lambda m, d: _changed_by(_number(m["n"]) / 100, d)),
         (rf"\b{_PART}{_OF}", _part),
         (rf"\b(?:to|in) {_ABOUT}{_PART}\b", lambda m, _: _share(m)),
         (rf"\bby {_ABOUT}{_PART}\b", lambda m, d: _changed_by(_share(m), d)),
