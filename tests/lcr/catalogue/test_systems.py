@@ -60,6 +60,14 @@ def absent():
 
 def secretive():
     raise LcrError("no licence key")
+
+
+def exiting():
+    raise SystemExit(0)
+
+
+class Cardless(Opaque):
+    card = "a card"
 '''
 POINTS = {
     "zz-network": "lcr_systems_test_plugin:Network",
@@ -67,6 +75,8 @@ POINTS = {
     "zz-absent": "lcr_systems_test_plugin:absent",
     "zz-secretive": "lcr_systems_test_plugin:secretive",
     "zz-broken": "not_there_at_all:x",
+    "zz-exiting": "lcr_systems_test_plugin:exiting",
+    "zz-cardless": "lcr_systems_test_plugin:Cardless",
 }
 
 
@@ -117,6 +127,8 @@ def test_what_does_not_run_tells_why_and_what_its_factory_knows(
         None,
     )
     assert "ModuleNotFoundError" in (listed["zz-broken"].missing or "")
+    assert "SystemExit" in (listed["zz-exiting"].missing or "")
+    assert "card" in (listed["zz-cardless"].missing or "")
 
 
 def test_the_command_shows_every_one(plugin: Path, capsys: pytest.CaptureFixture[str]) -> None:
