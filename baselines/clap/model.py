@@ -146,7 +146,7 @@ def embed_windows(windows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor
     mean direction of its windows under `encode`, (n, 1, frames, mels) to (n, width). Of those that
     nothing is learnt from, a few at a time: memory does not grow with the clips' length."""
     flat = windows.flatten(0, 1).unsqueeze(1)
-    parts = flat.split(max(1, len(flat)) if torch.is_grad_enabled() else _WINDOWS)
+    parts = torch.split(flat, max(1, len(flat)) if torch.is_grad_enabled() else _WINDOWS)
     each = functional.normalize(torch.cat([encode(part) for part in parts]), dim=-1)
     return functional.normalize(each.view(*windows.shape[:2], -1).mean(1), dim=-1)
 

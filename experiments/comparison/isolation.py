@@ -9,22 +9,16 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from experiments.comparison.answers import Answer, again, ask
-from experiments.comparison.environment import MemoryMeter
-from lcr.errors import LcrError, words_of
+from experiments.comparison.answers import Answer, again
+from lcr.errors import LcrError
 from lcr.remixer import RemixRequest
 
-if TYPE_CHECKING:
-    from experiments.comparison.systems import ReadySystem
-
 _SERVE = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve()"
-_HEARTBEAT_S = 2.0
+_SERVED = "experiments.comparison.served"
 _DYING_S = 2.0
 
 
@@ -44,13 +38,12 @@ class IsolatedSystem:
     @classmethod
     def build(
         cls, name: str, options: Mapping[str, object], *, device: str, front_door: bool
-    ) -> ReadySystem:
-        """Build a registered system in a process of its own. Raises BuildError, with the system's
-        own words, when that fails."""
+    ) -> Any:
+        """Build a registered system in a process of its own and return a ReadySystem of it. Raises
+        BuildError, with the system's own words, when that fails."""
         stand_in = cls(name, dict(options), device, front_door)
         ready, stand_in.batches = stand_in._start()
-        system: ReadySystem = replace(ready, remixer=stand_in)
-        return system
+        return replace(ready, remixer=stand_in)
 
     def wake(self) -> None:
         """Start the process again if it has died: before the clock of the next requests starts."""
@@ -103,7 +96,7 @@ class IsolatedSystem:
         return process.wait()
 
     def _start(self) -> Any:  # noqa: ANN401
-        code = _SERVE.format(path=sys.path, module=__name__)
+        code = _SERVE.format(path=sys.path, module=_SERVED)
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,
@@ -123,7 +116,7 @@ class IsolatedSystem:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        _send(self._process.stdin, message)
+        send(self._process.stdin, message)
         return pickle.load(self._process.stdout)
 
     def _obituary(self) -> str:
@@ -142,55 +135,6 @@ def _error(kind: str, message: str) -> Answer:
     return Answer(status="error", error={"type": kind, "message": message})
 
 
-def _send(file: IO[bytes], message: object) -> None:
+def send(file: IO[bytes], message: object) -> None:
     file.write(pickle.dumps(message))
     file.flush()
-
-
-def serve() -> None:
-    """Be the other process: build the system that is asked for, and answer until there is no more
-    to answer."""
-    from experiments.comparison.systems import build_here
-
-    own = os.getpid()
-    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what a system prints is no answer
-    threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
-    name, options, device, front_door = pickle.load(incoming)
-    try:
-        system = build_here(name, options, device=device, front_door=front_door)
-    except BaseException as error:
-        known = isinstance(error, LcrError)
-        _send(outgoing, words_of(error) if known else f"{type(error).__name__}: {words_of(error)}")
-        return
-    meter = MemoryMeter(system.device)
-    remixer: Any = system.remixer
-    _send(outgoing, (replace(system, remixer=IsolatedSystem()), system.batches))
-    while True:
-        try:
-            requests = pickle.load(incoming)
-        except EOFError:
-            return
-        for request in requests:
-            _freeze(request)
-        meter.start()
-        answers = ask(remixer, requests, front_door=system.front_door, passing=())
-        if os.getpid() != own:  # the system has forked, and this is the copy
-            os._exit(1)
-        _send(outgoing, (answers, (meter.growth_bytes(), meter.device_bytes())))
-
-
-def _freeze(request: RemixRequest) -> None:
-    """What comes out of a pickle can be written to; what a system is given cannot."""
-    truth = request.oracle
-    for array in (request.mixture, *((truth.sources, truth.target) if truth else ())):
-        if array is not None:
-            array.setflags(write=False)
-
-
-def _outlive_nobody(parent: int) -> None:
-    """A system may be busy for ever when the comparison is killed."""
-    while os.getppid() == parent:
-        time.sleep(_HEARTBEAT_S)
-    os._exit(1)

@@ -22,6 +22,7 @@ from experiments.comparison.report.media import (
 )
 from experiments.comparison.report.run import RunFolder, inside
 from experiments.paper.figure_style import figure_command, write_figure
+from lcr import registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,9 +87,7 @@ def _mel(hz: float) -> float:
 def _remix_and_write(run: RunFolder, given: argparse.Namespace) -> list[Path]:
     path, prompts = choose(run)
     clip = read_clip(path)
-    from experiments.comparison.systems import build_system
-
-    remixer = build_system(given.system, {}, device="cpu").remixer
+    remixer = registry.create(given.system)
     audio = np.ascontiguousarray(clip.samples.T)
     answers = {
         prompt: Clip(

@@ -150,7 +150,7 @@ def _separator(recipe: Recipe) -> _Parts:
             f"mixtures have {expected[0]} sources at {expected[1]} Hz, and the separator gives "
             f"{separator.sources} at {separator.sample_rate} Hz"
         )
-    kinds: dict[str, list[str]] = {}
+    kinds: dict[str, Any] = {}
     if recipe.objective.pit_groups == (drawn.n_speech, drawn.n_audio):
         kinds = {"kinds": ["speech"] * drawn.n_speech + ["audio"] * drawn.n_audio}
     return _Parts(

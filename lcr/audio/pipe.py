@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, get_args
+from typing import IO, Literal, get_args
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class WavHeader:
     length: int | None
 
 
-def read_header(stream: BinaryIO) -> WavHeader:
+def read_header(stream: IO[bytes]) -> WavHeader:
     """Read up to where the samples begin. Raises PipeError for what is no WAV of 16 or 32 bits."""
     riff, _, wave = struct.unpack("<4sI4s", _exactly(stream, 12))
     if riff != b"RIFF" or wave != b"WAVE":
@@ -90,7 +90,7 @@ def read_header(stream: BinaryIO) -> WavHeader:
             found = _format(content)
 
 
-def write_header(stream: BinaryIO, format: PipeFormat) -> None:
+def write_header(stream: IO[bytes], format: PipeFormat) -> None:
     """A WAV header of unknown length."""
     bits = 8 * format.frame_bytes // format.channels
     tag = _FLOAT if format.encoding == "f32le" else _PCM
@@ -102,7 +102,7 @@ def write_header(stream: BinaryIO, format: PipeFormat) -> None:
 
 
 def read_chunks(
-    stream: BinaryIO, format: PipeFormat, samples: int, length: int | None = None
+    stream: IO[bytes], format: PipeFormat, samples: int, length: int | None = None
 ) -> Iterator[Audio]:
     """(channels, `samples`) at a time, the last one shorter, up to `length` bytes or the end; what
     is no whole frame at the end is dropped. Raises PipeError where it ends before `length`."""
@@ -136,7 +136,7 @@ def _known(name: str) -> Encoding:
     return next(encoding for encoding in ENCODINGS if encoding == name)
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int) -> bytes:
     content = stream.read(size)
     if len(content) < size:
         raise PipeError("standard input ended before its samples began")

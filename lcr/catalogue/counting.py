@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from lcr.catalogue.listing import DEFAULT, Model, RealTimeFactor, Tell, Timing
+from lcr.catalogue.records import DEFAULT, Model, RealTimeFactor, Tell, Timing
 from lcr.checkpoints import (
     CONFIG_FILE,
     WEIGHTS,

@@ -105,7 +105,11 @@ def _commands() -> dict[str, Command]:
                 command.add_arguments(
                     argparse.ArgumentParser(prog=name, description=_help_of(command))
                 )
-                if name in found or not (callable(command.run) and command.EXTRA):
+                if (
+                    name in found
+                    or not callable(getattr(command, "run", None))
+                    or not command.EXTRA
+                ):
                     raise TypeError(f"{name} is there already, or is no command")
         except KeyboardInterrupt:
             raise

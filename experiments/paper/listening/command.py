@@ -13,13 +13,13 @@ from pathlib import Path
 from experiments.command import command
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import locked, write_json
+from experiments.paper.listening.mean_opinions import table
 from experiments.paper.listening.results import read_key
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import SurveyOptions, write_survey
 from experiments.paper.listening.table import SCORES_FILE, analyse
 from experiments.paper.published import write
 from experiments.paper.runs import Options
-from experiments.paper.table_6 import table
 
 
 def _make(arguments: argparse.Namespace) -> None:

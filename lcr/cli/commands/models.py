@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from lcr.catalogue.listing import Model
     from lcr.catalogue.readers import Reader
+    from lcr.catalogue.records import Model
 
 EXTRA = "model"
 
@@ -42,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lcr.catalogue.listing import SCHEMA, Timing, list_models
+    from lcr.catalogue.listing import SCHEMA, list_models
     from lcr.catalogue.readers import find_reader
+    from lcr.catalogue.records import Timing
     from lcr.nn.reader.config import PRESETS
 
     timing, machine = None, None
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         status.update("looking for language models")
         readers = [find_reader(name) for name in PRESETS]
     if options.json:
-        told = {"schema": SCHEMA, "timing": machine}
+        told: dict[str, Any] = {"schema": SCHEMA, "timing": machine}
         told["models"] = [dataclasses.asdict(model) for model in models]
         told["readers"] = [dataclasses.asdict(reader) for reader in readers]
         print(json.dumps(told, indent=1))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from lcr.catalogue.listing import System
+    from lcr.catalogue.records import System
 
 EXTRA = "all"
 _UNKNOWN = "unknown"
