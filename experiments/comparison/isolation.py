@@ -9,8 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import IO, Any
 
 from experiments.comparison.answers import Answer, again
@@ -35,21 +34,11 @@ class IsolatedSystem:
         self._memory: tuple[int, int | None] = (0, None)
         self.batches = False
 
-    @classmethod
-    def build(
-        cls, name: str, options: Mapping[str, object], *, device: str, front_door: bool
-    ) -> Any:
-        """Build a registered system in a process of its own and return a ReadySystem of it. Raises
-        BuildError, with the system's own words, when that fails."""
-        stand_in = cls(name, dict(options), device, front_door)
-        ready, stand_in.batches = stand_in._start()
-        return replace(ready, remixer=stand_in)
-
     def wake(self) -> None:
         """Start the process again if it has died: before the clock of the next requests starts."""
         if self._process is None:
             with contextlib.suppress(BuildError):  # `ask` meets it, and tells
-                self._start()
+                self.start()
 
     def ask(self, requests: Sequence[RemixRequest]) -> list[Answer]:
         """As `experiments.comparison.answers.ask`. An interruption of this process, by a time limit
@@ -63,7 +52,7 @@ class IsolatedSystem:
     def _ask(self, requests: Sequence[RemixRequest]) -> list[Answer]:
         try:
             if self._process is None:
-                self._start()
+                self.start()
             answers, self._memory = self._exchange(list(requests))
             # Once more: a plug-in may have meddled with what checked it there.
             return [again(a, r.mixture) for a, r in zip(answers, requests, strict=True)]
@@ -95,7 +84,9 @@ class IsolatedSystem:
                 pipe.close()
         return process.wait()
 
-    def _start(self) -> Any:  # noqa: ANN401
+    def start(self) -> Any:  # noqa: ANN401 - a ReadySystem, whose module builds on this one
+        """Build the system in a process of its own: what is ready there, and whether it takes
+        batches. Raises BuildError, with the system's own words, when that fails."""
         code = _SERVE.format(path=sys.path, module=_SERVED)
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
