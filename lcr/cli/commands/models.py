@@ -85,21 +85,12 @@ def show(
     console: Console,
 ) -> None:
     """Two tables and what their numbers mean."""
-    from lcr.cli.tables import print_notes, print_table
+    from lcr.cli.tables import Column, print_notes, print_table
 
-    print_table(
-        console,
-        {
-            "remixer": "fold",
-            "z": "right",
-            "parameters": "right",
-            "in FiLM": "right",
-            "GMAC/s": "right",
-            "causal": "right",
-            **({"RTF": "right"} if machine else {}),
-        },
-        map(_cells, models),
-    )
+    columns: dict[str, Column] = {"remixer": "fold"}
+    for head in ("z", "parameters", "in FiLM", "GMAC/s", "causal", *(["RTF"] if machine else [])):
+        columns[head] = "right"
+    print_table(console, columns, map(_cells, models))
     print_table(
         console,
         {

@@ -125,7 +125,7 @@ def _work(plan: BatchPlan, options: argparse.Namespace, bars: Bars) -> Iterator[
         warnings.showwarning = lambda message, *_, **__: bars.line(f"warning: {message}")
         from lcr.cli.batch import Ledger
 
-        remixer = ledger = weights = None
+        remixer, ledger, weights = None, None, None
         if not options.dry_run:
             from lcr.api import load
 
