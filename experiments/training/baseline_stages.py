@@ -156,7 +156,7 @@ def _separator(recipe: Recipe) -> _Parts:
     return _Parts(
         modules={"separator": separator},
         stage=lambda mixtures: SeparatorStage(separator, mixtures, recipe.objective),
-        save=partial(save_separator, separator, **kinds),
+        save=lambda out, **about: save_separator(separator, out, **kinds, **about),
     )
 
 
