@@ -220,10 +220,11 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
 def _free_port(host: str, port: int) -> int:
     """`port`, or a free one for 0. Raises LcrError where the page cannot be served there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port <= 65_535:
+        raise LcrError(f"--port {port}: ports go from 0 to 65535")
     try:
         with socket.create_server((host, port), family=family) as one:
             return int(one.getsockname()[1])
-    except (OSError, OverflowError) as error:
-        reason = cause_of(error) if isinstance(error, OSError) else "ports go from 0 to 65535"
-        problem = f"cannot serve at {host}, port {port}: {reason}; give another --host or --port"
-        raise LcrError(problem) from error
+    except OSError as error:
+        problem = f"{cause_of(error)}; give another --host or --port"
+        raise LcrError(f"cannot serve at {host}, port {port}: {problem}") from error

@@ -67,7 +67,7 @@ def test_a_folder_with_broken_files(
     assert len(lines) == BROKEN
     for line in lines:
         assert line.startswith(f"lcr remix: {folder}")
-        assert "is cut off" in line
+        assert "cannot be read as audio" in line or "is cut off" in line
     assert told.out == f"{TOTAL} files: {TOTAL - BROKEN} remixed, {BROKEN} failed\n"
     made = sorted(path.relative_to(out) for path in out.rglob("*.wav"))
     assert len(made) == TOTAL - BROKEN
