@@ -16,8 +16,9 @@ from rich.console import Console
 
 from lcr.catalogue import counting, listing, readers
 from lcr.catalogue.__main__ import make_catalogue
-from lcr.catalogue.listing import Model, RealTimeFactor, list_models, read_catalogue
+from lcr.catalogue.listing import list_models, read_catalogue
 from lcr.catalogue.readers import Reader, find_reader
+from lcr.catalogue.records import Model, RealTimeFactor
 from lcr.checkpoints import WEIGHTS, Checkpoint
 from lcr.cli import main
 from lcr.cli.commands import models
