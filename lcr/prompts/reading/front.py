@@ -38,7 +38,9 @@ def plainly(prompt: str) -> Plain:
         for thing in reading.things
         if thing.gain not in {action.gain for action in Action}
     ]
-    return Plain(plain(reading), tuple(lost))
+    said = plain(reading)
+    same = said.rstrip(".").lower() == prompt.rstrip(" .!?").lower()
+    return Plain(prompt if same else said, tuple(lost))
 
 
 def _is_simple(prompt: str) -> bool:
