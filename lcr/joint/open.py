@@ -331,7 +331,10 @@ class OpenRemixer:
         for one, logit in zip(request.asked, logits, strict=True):
             one.logit = max(one.logit, logit)
             if logit >= one.thresholds.absent:
-                items.append((self._factor(one, request, encodings), one.thing.wins, one.vector))
+                gain = one.thing.gain
+                if one.thing.is_stated and gain > 0 and logit >= one.thresholds.heard:
+                    gain = self._further(one, request, encodings)
+                items.append((gain, one.thing.wins, one.vector))
         if len(items) < len(request.asked):
             for sound in (sound for e in encodings for sound in listen_to(self.model, e)):
                 surest = max(request.heard.get(sound.name, -math.inf), sound.logit)
@@ -344,15 +347,13 @@ class OpenRemixer:
         request.energy_out += float(np.square(out, dtype=np.float64).sum())
         return out
 
-    def _factor(self, one: _Asked, request: _Request, encodings: Sequence[Encoding]) -> float:
-        """The gain to put into the filter. Masks hedge: what is unsure is changed in part. So that
-        "by 10 dB" is 10 dB, a gain that the prompt states in numbers goes as much further as its
-        mask is expected to miss."""
-        gain, rest = one.thing.gain, request.reading.rest_gain
-        if not one.thing.is_stated or gain <= 0:
-            return gain
+    def _further(self, one: _Asked, request: _Request, encodings: Sequence[Encoding]) -> float:
+        """The gain to put into the filter so that "by 10 dB" is 10 dB. Masks hedge: what is unsure
+        is changed in part. So the gain goes as much further as the mask is expected to miss."""
+        rest = request.reading.rest_gain
         found = torch.cat([self.model.recall(e, one.vector[None]) for e in encodings])
-        return max(_LEAST_FACTOR, rest + (gain - rest) / max(float(found.mean()), _LEAST_RECALL))
+        further = (one.thing.gain - rest) / max(float(found.mean()), _LEAST_RECALL)
+        return max(_LEAST_FACTOR, rest + further)
 
     def _outcome(self, request: _Request) -> RequestOutcome:
         understood = [

@@ -35,9 +35,9 @@ def label_of(entry: Entry) -> str:
 
 
 def span_of(
-    source: int, waves: NDArray[np.float32], rng: np.random.Generator
+    source: int, waves: NDArray[np.float32], rng: np.random.Generator, least_share: float = 0.5
 ) -> tuple[float, float] | None:
-    """A second or less in which the source has most of the energy, or None."""
+    """A second or less in which the source has more than `least_share` of the energy, or None."""
     step = SAMPLE_RATE // 10
     count = waves.shape[1] // step
     power = np.square(waves[:, : count * step]).reshape(len(waves), count, step).sum(-1)
@@ -46,7 +46,7 @@ def span_of(
     mine = np.convolve(power[source], window, "valid")
     share = mine / (np.convolve(power.sum(0), window, "valid") + 1e-9)
     loud = mine > 0.2 * mine.max()
-    good = np.flatnonzero(loud & (share > 0.5))
+    good = np.flatnonzero(loud & (share > least_share))
     if not len(good):
         return None
     weights = share[good] ** 2

@@ -281,7 +281,8 @@ class QueryMixtures:
         if relations and rng.random() < 0.7:
             relation = relations[int(rng.integers(len(relations)))]
             found.append(Item(STYLE, (source,), styles=("speech", f"relation={relation}")))
-        span = span_of(source, waves, rng) if rng.random() < 0.3 else None
+        # Who points where a sound and a voice are about as loud means the sound.
+        span = span_of(source, waves, rng, least_share=0.8) if rng.random() < 0.2 else None
         if span is not None:
             found.append(Item(SPAN, (source,), span=span))
         bank, entry = sources[source]
