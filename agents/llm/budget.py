@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -64,9 +65,9 @@ class Budget:
     read and written, `answer_tokens` those that one answer may have, `nudges` how often a model
     that answered without a usable call is asked again. `usd` None: money is not limited.
 
-    `retries` are those of a request that failed with 408, 409, 429, 5xx or without an answer, and
-    of a call whose answer is unusable; `timeout_s` is what one request may take from first to last
-    byte.
+    `retries` are those of a request that failed with 408, 409, 429, 5xx or without an answer,
+    unless its server wants to be left alone for longer than two minutes, and of a call whose answer
+    is unusable; `timeout_s` is what one request may take from first to last byte.
     """
 
     steps: _Count = 12
@@ -166,14 +167,37 @@ class Meter:
         self._last_in = usage.tokens_in
 
 
-def call_within(seconds: float, function: Callable[[], T]) -> T:
-    """`function()`, or OutOfTimeError once `seconds` are over.
+@dataclass
+class ModelCall:
+    """A call of a model that is under way and must end in `seconds`; its requests, each with its
+    status and the seconds to it, None where none came."""
+
+    seconds: float = math.inf
+    requests: list[dict[str, object]] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds_left(self) -> float:
+        return self.seconds - (time.monotonic() - self._began)
+
+
+_call: contextvars.ContextVar[ModelCall | None] = contextvars.ContextVar("model call", default=None)
+
+
+def current_call() -> ModelCall:
+    """The call that is under way here; one without an end where nobody limits it."""
+    return _call.get() or ModelCall()
+
+
+def call_within(call: ModelCall, function: Callable[[], T]) -> T:
+    """`function()`, whose `current_call` is `call`, or OutOfTimeError once its seconds are over.
 
     It runs in a thread of its own, which is left behind when it does not return in time: so
     nothing that a server does or leaves undone can hold its caller.
     """
     result: Future[T] = Future()
     context = contextvars.copy_context()
+    context.run(_call.set, call)
 
     def run() -> None:
         try:
@@ -182,6 +206,6 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
             result.set_exception(error)
 
     threading.Thread(target=run, name="language-model-call", daemon=True).start()
-    if not wait([result], max(0.0, seconds)).done:
+    if not wait([result], max(0.0, call.seconds_left)).done:
         raise OutOfTimeError("the budget's seconds were over before the model's answer came")
     return result.result()

@@ -20,7 +20,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from agents.llm.budget import Meter, Usage, call_within
+from agents.llm.budget import Meter, ModelCall, Usage, call_within
 from agents.llm.errors import (
     AgentError,
     BrokenAnswerError,
@@ -31,7 +31,6 @@ from agents.llm.errors import (
 )
 from agents.llm.key import hide
 from agents.llm.protocol import FINISH, MALFORMED, holds_unread_calls, read_message
-from agents.llm.server import limited_call
 from agents.llm.tools import AgentSession
 from agents.plan import PlanError, parse_plan
 from lcr.errors import LcrError
@@ -86,15 +85,14 @@ class Guard(AgentMiddleware):
         sent = count_tokens_approximately([*system, *request.messages], tools=request.tools)
         self._meter.check_call(sent)
         began = time.perf_counter()
-        left = self._meter.seconds_left
-        with limited_call(left) as call:
-            try:
-                written = _last(call_within(left, lambda: handler(request)).result)
-                answer = read_message(written)
-            except Exception as error:
-                failed = _failure_of(error)
-                self._step(str(failed), began, {"error": type(error).__name__}, call.requests)
-                raise failed from None  # what a client raises may hold the key
+        call = ModelCall(self._meter.seconds_left)
+        try:
+            written = _last(call_within(call, lambda: handler(request)).result)
+            answer = read_message(written)
+        except Exception as error:
+            failed = _failure_of(error)
+            self._step(str(failed), began, {"error": type(error).__name__}, call.requests)
+            raise failed from None  # what a client raises may hold the key
         usage, counted = _usage(answer, sent)
         self._meter.count(usage)
         data: dict[str, object] = {

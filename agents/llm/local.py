@@ -12,10 +12,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from pydantic import ConfigDict
 
-from agents.llm.budget import Budget
+from agents.llm.budget import Budget, current_call
 from agents.llm.errors import MissingModelError, ModelFailedError
 from agents.llm.protocol import ToolModel, read_answer, sent_messages
-from agents.llm.server import current_call
 from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
 
 

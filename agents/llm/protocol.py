@@ -17,18 +17,20 @@ from typing import Any
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, convert_to_openai_messages
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
 
+from agents.llm.errors import BrokenAnswerError, ModelFailedError
 from agents.llm.key import hide
 
 MALFORMED = "malformed"
 FINISH = "finish"
 _SHOWN = 2_000
-"""Characters of a malformed call that the model is shown again."""
+"""Characters of a malformed call that the model is shown again, or of an error that is told."""
 
 _BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _FUNCTION = re.compile(r"\s*<function=([^>]+)>(.*)</function>\s*", re.DOTALL)
@@ -120,6 +122,31 @@ def read_message(answer: AIMessage) -> AIMessage:
     )
     if refusal := answer.additional_kwargs.get("refusal"):
         read.additional_kwargs["refusal"] = _well_formed(str(refusal))
+    return read
+
+
+def read_completion(content: bytes) -> AIMessage:
+    """The message of a completion, whole or as a stream of events. Raises BrokenAnswerError,
+    ModelFailedError for an error that calls itself a success."""
+    try:
+        text = content.decode("utf-8-sig").lstrip()
+        data = json.loads(text) if text.startswith("{") else _joined(text)
+        if error := data.get("error"):
+            raise ModelFailedError(f"the model failed: {str(error)[:_SHOWN]}")
+        choice = data["choices"][0]
+        message = choice["message"]
+        read = read_answer(
+            message.get("content"), message.get("tool_calls") or message.get("function_call")
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        begins = content[:80].decode("utf-8", "replace")
+        raise BrokenAnswerError(
+            f"the model's answer is unusable: {type(error).__name__}: {error}; it begins {begins!r}"
+        ) from None
+    read.usage_metadata = _usage(data.get("usage"))
+    read.response_metadata = {"finish_reason": choice.get("finish_reason")}
+    if message.get("refusal"):
+        read.additional_kwargs["refusal"] = message["refusal"]
     return read
 
 
@@ -215,6 +242,64 @@ def _arguments(value: object) -> dict[str, Any]:
         raise ValueError(f"arguments are one JSON object; got {type(value).__name__}")
     json.dumps(value, allow_nan=False)  # raises ValueError for NaN, which no JSON holds
     return value
+
+
+def _joined(text: str) -> dict[str, Any]:
+    """A stream of events as one completion. Raises ValueError for one that breaks off."""
+    calls: list[dict[str, Any]] = []
+    message: dict[str, Any] = {"content": "", "refusal": "", "tool_calls": calls}
+    whole: dict[str, Any] = {}
+    finish, ended = None, False
+    for line in text.split("\n"):
+        event = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+        if event == "[DONE]":
+            ended = True
+        elif event:
+            data = json.loads(event)
+            whole |= {key: data[key] for key in ("usage", "error") if data.get(key)}
+            for choice in data.get("choices") or ():
+                delta = choice.get("delta") or {}
+                for key in ("content", "refusal"):
+                    message[key] += delta.get(key) or ""
+                for part in delta.get("tool_calls") or ():
+                    _add_call(calls, part)
+                finish = choice.get("finish_reason") or finish
+    if not (ended or finish or "error" in whole):
+        raise ValueError("a stream of events broke off")
+    return {**whole, "choices": [{"message": message, "finish_reason": finish}]}
+
+
+def _add_call(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
+    """A piece of a call; one with a name begins a further call, unless it has number and id of one
+    that has begun, as some servers repeat both."""
+    function, number = part.get("function") or {}, part.get("index")
+    same = [call for call in calls if call["index"] == number]
+    again = number is None or not same or part.get("id") != same[-1]["id"]
+    if not same or (function.get("name") and again):
+        begun = {"name": function.get("name"), "arguments": ""}
+        calls.append({"id": part.get("id"), "index": number, "function": begun})
+        same = calls[-1:]
+    written = function.get("arguments") or ""
+    same[-1]["function"]["arguments"] += (
+        written if isinstance(written, str) else json.dumps(written)
+    )
+
+
+def _usage(data: object) -> UsageMetadata | None:
+    """What the server counted; None where that is no count."""
+    try:
+        assert isinstance(data, dict)
+        read, written = (int(float(data[key])) for key in ("prompt_tokens", "completion_tokens"))
+        assert read > 0 <= written
+    except (AssertionError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+    cached = (data.get("prompt_tokens_details") or {}).get("cached_tokens")
+    return UsageMetadata(
+        input_tokens=read,
+        output_tokens=written,
+        total_tokens=read + written,
+        input_token_details={"cache_read": cached if isinstance(cached, int) else 0},
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import openai
 import pytest
 
 from agents.llm.budget import Budget
@@ -287,6 +288,18 @@ def test_a_conversation_is_not_sent_to_where_a_server_points(
         planned(script)
     assert elsewhere.url in str(caught.value)
     assert (len(script.bodies), len(elsewhere.bodies)) == (1, 0)
+
+
+def test_openais_own_client_asks() -> None:
+    asked_by: list[str] = []
+
+    def answer(handler: Any) -> None:
+        asked_by.append(handler.headers["user-agent"])
+        GOOD(handler)
+
+    with served(answer) as script:
+        planned(script)
+    assert asked_by == [f"AsyncOpenAI/Python {openai.__version__}"]
 
 
 def test_short_keys_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
