@@ -13,7 +13,7 @@ from lcr.audio.core import Clip
 from lcr.errors import LcrError, one_line
 from lcr.remixer import Audio, Family, SystemCard
 
-_KEPT = 4
+_KEPT = 2
 """Systems that stay loaded."""
 
 

@@ -114,8 +114,9 @@ class Listener:
         least = rms_db(mixture) + self.config.quiet_db
         kept = [i for i in order if np.isfinite(levels[i]) and levels[i] >= least]
         kinds = [self._kinds[i] for i in kept] if self._kinds else ()
-        inventory = self.describe(stems[kept], sample_rate, kinds=kinds)
         step = Step(name="separate", detail=f"{len(stems)} outputs", seconds=separated - began)
+        stems = stems[kept]  # the others' memory is free from here
+        inventory = self.describe(stems, sample_rate, kinds=kinds)
         return replace(inventory, steps=(step, *inventory.steps))
 
     def describe(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,9 +13,10 @@ from torch import Tensor
 
 from baselines.pit.separation import Separator
 from lcr.audio.core import check_audio, resampled_length
+from lcr.audio.streams import ArraySource
 from lcr.losses.pit import assignment, pairwise_cost
 from lcr.remixer import Audio
-from lcr.running.chunked import AdapterConfig, chunk_starts, run_core
+from lcr.running.chunked import AdapterConfig, chunk_starts, stream_core
 
 CHUNK_S, OVERLAP_S = 20.0, 4.0
 
@@ -33,8 +36,28 @@ def separate_stems(
     starts = chunk_starts(samples, config.chunk, config.overlap)
     core = _Stems(separator, len(mixture), starts, device)
     # To the adapter the stems are channels, each of which begins as the mixture.
-    stems = run_core(core, np.tile(mixture, (separator.sources, 1)), sample_rate, config)
+    source = _Repeated(mixture, sample_rate, separator.sources)
+    stems = np.empty((source.channels, source.samples), np.float32)
+    done = 0
+    for block in stream_core(core, source, config):
+        stems[:, done : done + block.shape[1]] = block
+        done += block.shape[1]
     return stems.reshape(separator.sources, *mixture.shape)
+
+
+@dataclass(frozen=True)
+class _Repeated(ArraySource):
+    """An array's channels several times, without ever being held so."""
+
+    times: int
+
+    @property
+    def channels(self) -> int:
+        return self.times * len(self.audio)
+
+    def blocks(self) -> Iterator[Audio]:
+        for block in super().blocks():
+            yield np.tile(block, (self.times, 1))
 
 
 class _Stems:
@@ -49,7 +72,8 @@ class _Stems:
     @torch.inference_mode()
     def __call__(self, audio: Audio) -> Audio:
         mixture = torch.from_numpy(audio[: self._channels]).to(self._device)
-        stems: Tensor = self._separator(mixture)  # (channels, sources, samples)
+        # (channels, sources, samples), one at a time: many channels need no more memory.
+        stems = torch.cat([self._separator(one[None]) for one in mixture])
         if self._before is None:
             ordered = [one[_order(one, stems[0])] for one in stems]
         else:

@@ -10,6 +10,8 @@ from torch.nn import functional
 
 _FLOOR = 1e-10
 """Power below which a band is silence: -100 dB."""
+_TOGETHER = 64
+"""Windows whose spectra are held at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,16 +91,21 @@ class LogMel(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         windows = self._windows(self._levelled(clips))
+        parts = torch.split(windows.flatten(0, 1), _TOGETHER)
+        decibels = torch.cat([self._decibels(part) for part in parts])
+        return decibels.view(*windows.shape[:2], *decibels.shape[1:])
+
+    def _decibels(self, windows: Tensor) -> Tensor:
+        """(windows, samples) to (windows, frames, mels)."""
         spectrum = torch.stft(
-            windows.flatten(0, 1),
+            windows,
             self.config.n_fft,
             self.config.hop,
             window=self.window,
             return_complex=True,
         )
         power = torch.view_as_real(spectrum).square().sum(-1)
-        decibels = 10 * torch.log10((power.transpose(1, 2) @ self.bands).clamp_min(_FLOOR))
-        return decibels.view(*windows.shape[:2], *decibels.shape[1:])
+        return 10 * torch.log10((power.transpose(1, 2) @ self.bands).clamp_min(_FLOOR))
 
     def _levelled(self, clips: Tensor) -> Tensor:
         if self.config.level_db is None:
