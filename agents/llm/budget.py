@@ -206,6 +206,9 @@ def call_within(call: ModelCall, function: Callable[[], T]) -> T:
             result.set_exception(error)
 
     threading.Thread(target=run, name="language-model-call", daemon=True).start()
-    if not wait([result], max(0.0, call.seconds_left)).done:
-        raise OutOfTimeError("the budget's seconds were over before the model's answer came")
-    return result.result()
+    try:
+        if not wait([result], max(0.0, call.seconds_left)).done:
+            raise OutOfTimeError("the budget's seconds were over before the model's answer came")
+        return result.result()
+    finally:
+        call.seconds = -math.inf  # whatever ended it, no request follows in a thread left behind

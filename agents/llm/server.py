@@ -100,6 +100,8 @@ class _HttpClient(httpx2.AsyncClient):
         self._budget, self._call = budget, call
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:  # noqa: ANN401
+        if self._call.seconds_left <= 0:
+            raise httpx2.ReadTimeout("the call is over", request=request)
         try:
             return await asyncio.wait_for(self._read(request, options), self._budget.timeout_s)
         except asyncio.TimeoutError:

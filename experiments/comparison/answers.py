@@ -125,6 +125,14 @@ def _checked(remix: object, mixture: Audio, passing: tuple[type[BaseException], 
     return Answer(status="ok", remix=Remix(audio=audio, trace=trace), trace=trace)
 
 
+def told_trace(error: BaseException) -> tuple[Step, ...]:
+    """What a system did before it was interrupted, where its `trace` tells that validly."""
+    try:
+        return _plain_steps(getattr(error, "trace", ()))
+    except Exception:
+        return ()
+
+
 def _plain_steps(steps: object) -> tuple[Step, ...]:
     """The steps of a trace, holding nothing but JSON values. Raises InvalidRemixError."""
     if not isinstance(steps, (tuple, list)):

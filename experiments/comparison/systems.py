@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
-from experiments.comparison.answers import Answer, ask, plain
+from experiments.comparison.answers import Answer, ask, plain, told_trace
 from experiments.comparison.config import suggestion
 from experiments.comparison.environment import MemoryMeter, TimeIsUp, environment, time_limit
 from experiments.comparison.errors import ConfigError
@@ -24,7 +24,7 @@ from lcr.data.mixtures import Example
 from lcr.errors import words_of
 from lcr.identity import source_sha256
 from lcr.instruction import Task
-from lcr.remixer import Audio, BatchRemixer, Oracle, Remixer, RemixRequest, SystemCard
+from lcr.remixer import Audio, BatchRemixer, Oracle, Remixer, RemixRequest, Step, SystemCard
 
 OURS = "lcr"
 """The distribution whose systems need no process of their own; a record names its commit."""
@@ -250,18 +250,19 @@ def _attempt(
     meter.start()
     begun = time.perf_counter()
     answers: list[Answer] = []
+    done: tuple[Step, ...] = ()
     try:
         with time_limit(timeout_s):
             if isinstance(remixer, IsolatedSystem):
                 answers = remixer.ask(requests)
             else:
                 answers = ask(remixer, requests, front_door=system.front_door)
-    except TimeIsUp:
-        pass
+    except TimeIsUp as error:
+        done = told_trace(error)  # calls of a language model are paid for
     wall_s = time.perf_counter() - begun
     if not answers or 0 < timeout_s < wall_s:  # a system can swallow the interruption
         late: ErrorRecord = {"type": "TimeIsUp", "message": f"took longer than {timeout_s:g} s"}
-        trace = [answer.trace for answer in answers] or [()] * len(requests)
+        trace = [answer.trace for answer in answers] or [done] * len(requests)
         answers = [Answer(status="timeout", error=late, trace=steps) for steps in trace]
     return [
         Outcome(
