@@ -88,7 +88,8 @@ class ServerModel(ToolModel):
             http_client=_HttpClient(self.budget, call),
         ) as client:
             answer = await client.chat.completions.with_raw_response.create(**body)
-            return answer.http_response.content
+            content: bytes = answer.http_response.content
+            return content
 
 
 class _HttpClient(httpx2.AsyncClient):
