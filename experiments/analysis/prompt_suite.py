@@ -291,7 +291,7 @@ def _show(case: Case, answer: Answer) -> str:
         said = "refused"
     else:
         said = "; ".join(
-            f"{s.description} {gain:+.1f} not {s.gains_db}"
+            f"{' '.join(filter(None, vars(s.description).values()))} {gain:+.1f} not {s.gains_db}"
             for s, gain in zip(case.sources, answer.gains_db, strict=True)
             if not s.fits(gain)
         )

@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 
 from experiments.comparison.errors import OutputError, RecordsError
 from lcr import files
+from lcr.evaluation.effective import MEASURES
 from lcr.instruction import Task, parse_pattern
 from lcr.remixer import Family
 
@@ -144,6 +145,7 @@ class Record(ExampleRecord):
     metrics: dict[str, float | None]
     input_metrics: dict[str, float | None]
     undefined: dict[str, str]
+    effective_gains_db: list[float | None]
     cost: CostRecord
     trace: list[StepRecord]
     audio: SoundRecord | None
@@ -163,7 +165,7 @@ TIMING_KEYS = ("started", "finished")
 TIMING_COSTS = ("wall_s", "real_time_factor", "peak_bytes", "peak_device_bytes")
 
 
-_METRICS = ("snr_db", "snr_improvement_db", "si_sdr_db", "si_sdr_improvement_db")
+_METRICS = ("snr_db", "snr_improvement_db", "si_sdr_db", "si_sdr_improvement_db", *MEASURES)
 _INPUT_METRICS = ("snr_db", "si_sdr_db")
 _ROUNDING_DB = 1e-6
 
@@ -181,6 +183,7 @@ def _consistent(record: Record) -> Record:
     if (
         not len(parse_pattern(record["pattern"]))
         == record["n_speech"] + record["n_audio"]
+        == len(record["effective_gains_db"])
         == sources
     ):
         raise ValueError(f"{sources} sources do not fit the pattern {record['pattern']}")

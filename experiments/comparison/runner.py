@@ -30,6 +30,7 @@ from experiments.comparison.records import (
 from experiments.comparison.suite import SuiteConfig
 from experiments.comparison.systems import BATCH, Outcome, ReadySystem, run_batch
 from lcr.data.mixtures import Example
+from lcr.evaluation.effective import followed
 from lcr.evaluation.metrics import score
 from lcr.identity import differences
 from lcr.instruction import Task
@@ -279,10 +280,15 @@ class _Job:
         # A failure counts as the unprocessed mixture: 0 dB improvement, never a gap.
         estimate = mixture if outcome.remix is None else outcome.remix.audio
         scores = score(estimate=estimate, reference=example.target[None, :], mixture=mixture)
-        metrics, undefined = scores.metrics, dict(scores.undefined)
+        follow = followed(
+            estimate=estimate, sources=example.sources[:, None], gains=example.instruction.gains
+        )
+        metrics = scores.metrics | follow.metrics
+        undefined = {**scores.undefined, **follow.undefined}
+        effective = list(follow.effective_gains_db)
         if outcome.status == NOT_DEFINED:
             assert outcome.error is not None
-            metrics = dict.fromkeys(metrics)
+            metrics, effective = dict.fromkeys(metrics), [None] * len(effective)
             undefined |= {name: f"not defined: {outcome.error['message']}" for name in metrics}
         trace = outcome.trace
         sound = None
@@ -309,6 +315,7 @@ class _Job:
             "metrics": metrics,
             "input_metrics": scores.input_metrics,
             "undefined": undefined,
+            "effective_gains_db": effective,
             "cost": {
                 "wall_s": outcome.wall_s,
                 "real_time_factor": outcome.wall_s * example.sample_rate / mixture.shape[-1],

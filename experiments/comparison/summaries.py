@@ -88,6 +88,7 @@ class SystemSummary(TypedDict):
     average_without_ovc: MeanRecord
     answered_mean_db: float | None
     share_improved: ShareRecord
+    followed: dict[str, MeanRecord]
     real_time_factor: float | None
     wall_s: float
     peak_bytes: int | None

@@ -21,6 +21,7 @@ from experiments.comparison.records import NOT_DEFINED, Record
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import as_table, digest_of
 from experiments.comparison.summaries import SCHEMA, checked, examples_sha256
+from lcr.evaluation.effective import MEASURES
 from lcr.evaluation.statistics import (
     Interval,
     bootstrap_mean,
@@ -141,6 +142,10 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
         "average_without_ovc": interval_json(mean_interval(without_ovc(whole))),
         "answered_mean_db": sum(v.value for v in scored) / len(scored) if scored else None,
         "share_improved": _share(share),
+        "followed": {
+            name: interval_json(mean_interval([] if missing else values_of(records, name)))
+            for name in MEASURES
+        },
         "real_time_factor": median(r["cost"]["real_time_factor"] for r in answered)
         if answered
         else None,

@@ -17,18 +17,26 @@ from experiments.comparison.table import (
     percent_text,
     print_table,
 )
-from lcr.errors import one_line
 
 Summary = Mapping[str, Any]
 
 _NOT_DEFINED = "n/a"
 
+FOLLOWED = {
+    "action_accuracy": "Did what was asked",
+    "gain_error_db": "Gain error (dB)",
+    "harm_db": "Harm (dB)",
+    "leakage_db": "Leakage (dB)",
+    "artefacts_db": "Artefacts (dB)",
+}
+"""Heads of what followed the prompt; `lcr.evaluation.effective.Followed` says what they are."""
 AVERAGES = (("average", "Average"), ("average_without_ovc", "Average without OVC"))
 
 
-def grids(summary: Summary) -> tuple[Table, Table]:
-    """Make the two tables: tasks by systems, then systems by all other figures."""
-    return _tasks_grid(summary), _systems_grid(summary)
+def grids(summary: Summary) -> tuple[Table, Table, Table]:
+    """Make the tables: tasks by systems, systems by all other figures, and by what followed the
+    prompt."""
+    return _tasks_grid(summary), _systems_grid(summary), followed_grid(summary)
 
 
 def _tasks_grid(summary: Summary) -> Table:
@@ -64,6 +72,24 @@ def _systems_grid(summary: Summary) -> Table:
         heads=heads,
         rows=tuple(_system_row(s) for s in summary["systems"]),
     )
+
+
+def followed_grid(summary: Summary) -> Table:
+    """Did each source get the gain that was asked for it?"""
+    return Table(
+        title=f"{summary['suite']}: what followed the prompt",
+        heads=("System", *FOLLOWED.values()),
+        rows=tuple(
+            (_label(s), *(_followed(s["followed"][name], name) for name in FOLLOWED))
+            for s in summary["systems"]
+        ),
+    )
+
+
+def _followed(value: Mapping[str, Any], name: str) -> str:
+    if name.endswith("_db"):
+        return interval_text(value)
+    return interval_text(value, ".0f", scale=100, unit=" %")
 
 
 def _system_row(system: Mapping[str, Any]) -> tuple[str, ...]:
@@ -108,7 +134,7 @@ def remarks(summary: Summary) -> list[str]:
             found.append(
                 f"{system['name']} failed on {system['failed']} of {system['of']} examples, each "
                 f"counted as the unprocessed mixture, 0 dB{_answered(system)}; the first: "
-                f"{error['type']}: {one_line(error['message'])}"
+                f"{error['type']}: {' '.join(error['message'].split())}"
             )
         if system["not_defined"]:
             others = ", ".join(t for t in summary["tasks"] if t not in system["not_defined"])
@@ -167,6 +193,7 @@ CSV_COLUMNS = (
     "n_ok",
     "n_examples",
     "share_improved",
+    *FOLLOWED,
     "win_rate",
     "compared_to",
     "p_holm",
@@ -198,6 +225,7 @@ def _csv_rows(summary: Summary, system: Mapping[str, Any]) -> Iterator[tuple[obj
             system["n"],
             system["of"],
             system["share_improved"]["mean"],
+            *(system["followed"][name]["mean"] for name in FOLLOWED),
             versus["win_rate"]["mean"],
             versus["system"],
             versus["p_holm"],

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.comparison.records import SCHEMA
+from lcr.evaluation.effective import MEASURES
 
 
-def scores(snri_db: float) -> dict[str, float]:
+def scores(snri_db: float) -> dict[str, float | None]:
     """What a record holds of an example whose input SNR is 0 dB."""
     return {
         "snr_db": snri_db,
         "snr_improvement_db": snri_db,
         "si_sdr_db": snri_db,
         "si_sdr_improvement_db": snri_db,
+        **dict.fromkeys(MEASURES),
     }
 
 
@@ -54,6 +56,7 @@ def make_record(index: int = 0, **changes: Any) -> dict[str, Any]:
         "metrics": scores(1.0),
         "input_metrics": {"snr_db": 0.0, "si_sdr_db": 0.0},
         "undefined": {},
+        "effective_gains_db": [0.0] * 4,
         "cost": {
             "wall_s": 1.0,
             "real_time_factor": 0.1,
@@ -83,6 +86,7 @@ def make_summary(files: Mapping[str, str], n: int, **changes: Any) -> dict[str, 
         **{"first_error": None, "undefined": 0, "dropped_lines": 0, "tasks": {}, "average": mean},
         **{"average_without_ovc": mean, "answered_mean_db": 1.0, "rank": 1, "versus": None},
         "share_improved": {"mean": 1.0, "low": None, "high": None, "n": n},
+        "followed": dict.fromkeys(MEASURES, mean),
         **{"real_time_factor": 0.1, "wall_s": 1.0, "peak_bytes": 1, "peak_device_bytes": None},
         **{"llm_calls": 0, "tokens_in": 0, "tokens_out": 0},
     }

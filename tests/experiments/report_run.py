@@ -17,6 +17,7 @@ from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import SuiteConfig
 from experiments.comparison.summary import summarize
 from experiments.comparison.systems import ReadySystem
+from lcr.evaluation.effective import followed
 from lcr.evaluation.metrics import score
 from lcr.instruction import Action, Task, parse_pattern, patterns_by_task
 from lcr.remixer import Remix, SystemCard
@@ -154,6 +155,7 @@ def _record(
             path = sound_path(example, system.stem)
             sound = keep_sound(folder, path, estimate, RATE)
     scores = score(estimate=estimate, reference=target, mixture=mixture)
+    follow = followed(estimate=estimate, sources=sources[:, None], gains=[a.gain for a in actions])
     step = {"name": "listen", "detail": contender.detail, "seconds": 0.012, "data": {"z": [1, 2]}}
     return make_record(
         index,
@@ -165,9 +167,10 @@ def _record(
         prompt=prompt,
         status=status,
         error=error,
-        metrics=scores.metrics,
+        metrics=scores.metrics | follow.metrics,
         input_metrics=scores.input_metrics,
-        undefined=dict(scores.undefined),
+        undefined={**scores.undefined, **follow.undefined},
+        effective_gains_db=list(follow.effective_gains_db),
         cost=make_record()["cost"] | {"real_time_factor": 0.05 / seconds, "peak_bytes": 3 << 20},
         trace=[step] if status == "ok" else [],
         audio=sound,

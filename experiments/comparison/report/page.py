@@ -21,6 +21,7 @@ from experiments.comparison.report.media import RANGE_DB
 from experiments.comparison.report.plots import signed
 from experiments.comparison.report.run import RunFolder
 from experiments.comparison.table import p_value_text, percent_text
+from experiments.comparison.tables import followed_grid
 
 _HERE = Path(__file__).parent
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -60,6 +61,7 @@ def render(run: RunFolder) -> str:
         .render(
             summary=run.summary,
             systems=run.systems,
+            followed=followed_grid(run.summary),
             figures=make_figures(run, lambda text: str(_printable(text))),
             cards=make_cards(run),
             failures=failures[:_MAX_FAILURES],

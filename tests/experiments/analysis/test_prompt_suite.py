@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.analysis.prompt_suite import (
@@ -19,9 +20,13 @@ from experiments.analysis.prompt_suite import (
     open_reading,
     planning,
     read_cases,
+    remixing,
+    score,
+    sources_of,
     table,
 )
 from experiments.comparison.errors import ConfigError
+from lcr.audio.core import write_audio
 from lcr.instruction import AudioDescription, SpeechDescription
 from lcr.prompts.reading import OpenReader
 from lcr.prompts.reading.keywords import KeywordTagger
@@ -161,6 +166,22 @@ def test_readings_are_judged(prompt: str, gains_db: tuple[float, ...], verdict: 
 
 def test_planners_are_judged() -> None:
     assert judge(CASE, planning("keyword")(CASE)) == RIGHT
+
+
+def test_systems_are_judged_by_what_became_of_each_source(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("dog", "man"):
+        write_audio(tmp_path / f"{name}.wav", rng.normal(0, 0.1, (1, 16_000)).astype("f4"), 16_000)
+    man = replace(voice(gender="M", level_db=-6, start_s=3.0), clip="man.wav")
+    case = replace(CASE, sources=(man, replace(CASE.sources[0], clip="dog.wav")))
+    sources = sources_of(case, tmp_path)
+    assert sources.shape == (2, 6 * 16_000)
+    assert not sources[0, : 3 * 16_000].any()
+    assert 20 * np.log10(sources[0, 48_000:64_000].std()) == pytest.approx(-34, abs=0.5)
+    assert np.array_equal(sources, sources_of(case, tmp_path))
+    ((answer, verdict),) = score([case], remixing("mixture", tmp_path))
+    assert answer.gains_db == pytest.approx((0, 0), abs=1e-3)
+    assert verdict == SILENT
 
 
 def test_a_file_that_is_no_suite_is_refused(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from lcr.prompts.generator import Prompt
 
 DESIGN_KEYS = """
     schema suite system family uses_oracle config_digest weights data_digest example_id task
-    pattern n_speech n_audio prompt seed status error metrics input_metrics undefined cost trace
+    pattern n_speech n_audio prompt seed status error metrics input_metrics undefined
+    effective_gains_db cost trace
     audio code env started finished
 """
 COST_KEYS = "wall_s real_time_factor peak_bytes llm_calls tokens_in tokens_out"
@@ -75,7 +76,15 @@ def test_a_record_holds_what_design_promises(
     gain = one["metrics"]["snr_db"] - one["input_metrics"]["snr_db"]
     assert one["metrics"]["snr_improvement_db"] == pytest.approx(gain)
     assert [s["kind"] for s in one["sources"]] == ["speech", "speech", "audio", "audio"]
+    assert one["effective_gains_db"] == pytest.approx([-6.02] * 4, abs=0.01)
+    assert one["metrics"]["action_accuracy"] == 0
+    assert one["metrics"]["harm_db"] == pytest.approx(6.02, abs=0.01)
     bound = lines(tmp_path, "ideal-ratio-mask")
+    better = [
+        b["metrics"]["gain_error_db"] < h["metrics"]["gain_error_db"]
+        for b, h in zip(bound, found, strict=True)
+    ]
+    assert sum(better) > 12
     assert bound[0]["uses_oracle"] == ["instruction", "sources"]
     assert [r["prompt"] for r in bound] == [r["prompt"] for r in found]
 

@@ -18,6 +18,7 @@ from experiments.comparison.suite import SuiteConfig
 from experiments.comparison.summary import summarize
 from experiments.comparison.systems import ReadySystem
 from experiments.comparison.table import fitted
+from lcr.evaluation.effective import MEASURES
 from lcr.remixer import OracleUse, SystemCard
 from tests.experiments.record_factory import make_record
 
@@ -35,7 +36,7 @@ def record(index: int, task: str, value: float | None, *, status: str = "ok") ->
         "sources": [{"clip": f"clip{index}"}, {"clip": f"other{index // 2}"}],
         "status": status,
         "error": None if status == "ok" else {"type": "E|<i>", "message": "a\nb"},
-        "metrics": {"snr_improvement_db": value},
+        "metrics": dict.fromkeys(MEASURES) | {"snr_improvement_db": value},
         "input_metrics": {"snr_db": 1.0},
         "cost": whole["cost"]
         | {
@@ -147,10 +148,11 @@ def test_a_system_that_does_some_tasks_only_has_no_average() -> None:
     assert a["tasks"]["TSE"]["mean"] == pytest.approx(3.0)
     assert a["tasks"]["ME"]["mean"] is a["average"]["mean"] is a["share_improved"]["mean"] is None
     assert (a["rank"], a["versus"], b["rank"]) == (None, None, 1)
-    tasks, systems = tables.grids(summary)
+    tasks, systems, followed = tables.grids(summary)
     assert [row[1] for row in tasks.rows] == ["3.0", "n/a", "7.0", "n/a", "n/a"]
     assert systems.rows[0][1:4] == ("–", "n/a", "n/a")
     assert systems.rows[0][-1] == "2 of 3"
+    assert followed.rows[0][1:] == ("–",) * 5
     assert "a does TSE, OVC only: n/a elsewhere, so it has no average and no rank." in (
         tables.remarks(summary)
     )
@@ -163,6 +165,18 @@ def test_a_system_that_does_none_of_the_tasks_is_summarised() -> None:
     assert (a["n"], a["of"], a["failed"]) == (0, 0, 0)
     assert tables.grids(summary)[1].rows[0][-3:] == ("–", "–", "0 of 0")
     assert tables.to_csv(summary)
+
+
+def test_what_followed_the_prompt_is_averaged_where_it_is_defined() -> None:
+    rows = records(("TSE", 1.0), ("TSE", 1.0), ("ME", 1.0))
+    for row, right, harm in zip(rows, (1.0, 0.0, 1.0), (2.0, None, 4.0), strict=True):
+        row["metrics"] |= {"action_accuracy": right, "harm_db": harm}
+    summary = summary_of({"a": rows, "b": records(("TSE", 0.0), ("TSE", 0.0), ("ME", 0.0))})
+    followed = summary["systems"][0]["followed"]
+    assert (followed["action_accuracy"]["mean"], followed["action_accuracy"]["n"]) == (0.75, 3)
+    assert (followed["harm_db"]["mean"], followed["harm_db"]["n"]) == (3.0, 2)
+    assert tables.grids(summary)[2].rows[0][1].startswith("75 %")
+    assert tables.to_csv(summary).splitlines()[1].split(",")[12:14] == ["0.75", ""]
 
 
 def test_bounds_are_never_ranked_and_the_rest_is_tested_against_one() -> None:
