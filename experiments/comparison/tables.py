@@ -17,6 +17,7 @@ from experiments.comparison.table import (
     percent_text,
     print_table,
 )
+from lcr.errors import one_line
 
 Summary = Mapping[str, Any]
 
@@ -134,7 +135,7 @@ def remarks(summary: Summary) -> list[str]:
             found.append(
                 f"{system['name']} failed on {system['failed']} of {system['of']} examples, each "
                 f"counted as the unprocessed mixture, 0 dB{_answered(system)}; the first: "
-                f"{error['type']}: {' '.join(error['message'].split())}"
+                f"{error['type']}: {one_line(error['message'])}"
             )
         if system["not_defined"]:
             others = ", ".join(t for t in summary["tasks"] if t not in system["not_defined"])

@@ -156,7 +156,7 @@ def test_tables_hold_the_summarys_figures(page: Reader, folder: Path) -> None:
     assert "4 of 6" not in shown
     assert "3 of 6" in shown
     assert all("scope" in cell for cell in page.all("th"))
-    assert len(page.all("caption")) == len(page.all("table")) == 4
+    assert len(page.all("caption")) == len(page.all("table")) == 5
 
 
 def test_levels_within_an_example_stay_comparable(folder: Path) -> None:
