@@ -106,15 +106,15 @@ def build_stage(recipe: Recipe, mixtures: TrainingMixtures | QueryMixtures) -> S
     else:
         stage = _remixing_stage(recipe, vocabulary, mixtures)
     for name in recipe.init:
-        path, tensors = _initial(recipe, name)
-        if name == _EARS:
-            _give_ears(stage.modules, path, tensors)
-        elif name in stage.modules:
-            _initialise(stage.modules[name], name, path, tensors)
-        else:
+        if name not in (_EARS, *stage.modules):
             raise ConfigError(
                 f"[init] {name}: a {recipe.stage} stage trains {', '.join(stage.modules)}"
             )
+        path, tensors = _initial(recipe, name)
+        if name == _EARS:
+            _give_ears(stage.modules, path, tensors)
+        else:
+            _initialise(stage.modules[name], name, path, tensors)
     apart = recipe.init.get("reader") != recipe.init.get("remixer")
     if apart and isinstance(stage, JointStage) and isinstance(stage.remixer, GroundedRemixer):
         # A remixer that never met this reader knows nothing of its embedding.

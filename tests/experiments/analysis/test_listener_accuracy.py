@@ -51,7 +51,6 @@ def example(pattern: str) -> Example:
         sample_rate=16_000,
         clips=tuple(f"clip{i}" for i in range(4)),
         groups=("a", "b", "c", "d"),
-        sha256="0" * 64,
     )
 
 

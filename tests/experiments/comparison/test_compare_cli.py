@@ -74,7 +74,7 @@ def test_it_lists_suites_and_systems(
     out = capsys.readouterr().out
     for name in ("studio", "field", *light, "faulty-systems"):
         assert name in out
-    assert "unbuildable does not run here: its weights are not on this machine" in out
+    assert "its weights are not on this machine" in " ".join(out.split())
 
 
 def test_bad_input_ends_with_2(tmp_path: Path, plugin_folder: Path) -> None:

@@ -126,7 +126,7 @@ def test_what_does_not_run_tells_why_and_what_its_factory_knows(
         "no licence key",
         None,
     )
-    assert "ModuleNotFoundError" in (listed["zz-broken"].missing or "")
+    assert "not_there_at_all" in (listed["zz-broken"].missing or "")
     assert "SystemExit" in (listed["zz-exiting"].missing or "")
     assert "card" in (listed["zz-cardless"].missing or "")
 

@@ -22,7 +22,7 @@ pytest.importorskip("jinja2", reason="the survey's page needs the extra report")
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_atomic
 from experiments.comparison.report.media import Clip
-from experiments.paper.listening import mean_opinions as table_6
+from experiments.paper import table_6
 from experiments.paper.listening.analysis import mean_opinion, screen
 from experiments.paper.listening.command import main
 from experiments.paper.listening.results import (
