@@ -28,7 +28,7 @@ from lcr.running.files import FileRemix, prompt_for, remix_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lcr.joint.remixer import JointRemixer
+    from lcr.joint.hub import JointModel
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Sample: TypeAlias = "str | os.PathLike[str] | Clip | FloatArray | Tensor"
@@ -214,10 +214,10 @@ class LoadedRemixer:
 
         return push_to_hub(self._joint(), repository, token=token, private=private)
 
-    def _joint(self) -> JointRemixer:
-        from lcr.joint.remixer import JointRemixer
+    def _joint(self) -> JointModel:
+        from lcr.joint.hub import JointModel
 
-        if not isinstance(self.remixer, JointRemixer):
+        if not isinstance(self.remixer, JointModel):
             raise LcrError(
                 f"{self.card.name} is no joint model; only those are kept as checkpoints"
             )

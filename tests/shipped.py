@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from lcr.joint.remixer import JointRemixer, load_default
+from lcr.joint.remixer import JointRemixer, load
 
 
 @cache
 def shipped_model() -> JointRemixer:
     """The system `lcr`."""
-    return load_default()
+    return load()

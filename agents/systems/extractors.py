@@ -14,7 +14,7 @@ from baselines.lass.remixer import LassExtractor, load_lass
 from baselines.shipped import find_weights
 from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Kind
-from lcr.joint.remixer import load_default
+from lcr.joint.remixer import load
 from lcr.registry import SystemOptionError
 from lcr.remixer import Audio, Remixer
 
@@ -38,7 +38,7 @@ class PromptExtractor:
 
 
 def _lcr(device: str) -> Extractor:
-    return PromptExtractor(load_default(device=device))
+    return PromptExtractor(load(device=device))
 
 
 def _lass(device: str) -> Extractor:

@@ -3,7 +3,7 @@
 One sound of each mixture is named and changed by each amount; its effective gain, and those of the
 sources that were to stay, are least-squares fits (see `lcr.evaluation.effective`).
 
-    python experiments/analysis/amounts.py --system lcr-q --suite field --bank DIR --per-task 3
+    python experiments/analysis/amounts.py --system lcr --suite field --bank DIR --per-task 3
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def measure(system: Remixer, example: Example, amount_db: float) -> Iterator[tup
 
 @command(
     __doc__,
-    option("--system", default="lcr-q", help="default: lcr-q"),
+    option("--system", default="lcr", help="default: lcr"),
     *mixture_options(per_task=3),
 )
 def main(options: argparse.Namespace) -> None:

@@ -153,7 +153,7 @@ Read = Callable[[Case], Answer]
 
 
 def open_reading(reader: OpenReader) -> Read:
-    """The front door with a reader of free words, as `lcr-q` has it."""
+    """The front door with a reader of free words, as `lcr` has it."""
 
     def read(case: Case) -> Answer:
         reading = reader.read([readable(case.prompt)])[0]

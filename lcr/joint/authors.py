@@ -17,15 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lcr.checkpoints import CONFIG_FILE, WeightsError, must_fit, read_config, read_state
+from lcr.checkpoints import CONFIG_FILE, WeightsError, must_fit, read_state
 from lcr.files import sha256_of
-from lcr.joint.open import OpenRemixer
+from lcr.joint.open import load_checkpoint
 from lcr.joint.remixer import SAMPLE_RATE, JointRemixer
 from lcr.nn.paper.dual_path import DualPathConfig
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig, preset
-from lcr.prompts.reading import OpenReader
 from lcr.remixer import Remixer, SystemCard
 
 MASK_FILE = "masknet.ckpt"
@@ -96,9 +95,7 @@ def load_any(folder: Path, *, base: str | None = None, device: str = "cpu") -> R
         raise MissingWeightsError(
             f"no checkpoint in {folder}: no {CONFIG_FILE} of lcr, no {MASK_FILE} of SpeechBrain"
         )
-    if read_config(folder).get("remixer", {}).get("kind") == "query":
-        return OpenRemixer.from_checkpoint(folder, OpenReader.load(), name=folder.name)
-    return JointRemixer.from_checkpoint(folder, name=folder.name, device=device)
+    return load_checkpoint(folder, name=folder.name, device=device)
 
 
 def load_authors(

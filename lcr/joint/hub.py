@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 
@@ -16,10 +16,12 @@ from lcr.base_weights import MissingWeightsError
 from lcr.checkpoints import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_checkpoint
 from lcr.errors import LcrError
 from lcr.files import write_whole
+from lcr.joint.open import OpenRemixer, load_checkpoint
 from lcr.joint.remixer import JointRemixer
 
 _FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+JointModel: TypeAlias = JointRemixer | OpenRemixer
 T = TypeVar("T")
 
 
@@ -27,7 +29,7 @@ class HubError(LcrError):
     """A hub did not do what it was asked; the message says what and why."""
 
 
-def save_pretrained(model: JointRemixer, folder: str | os.PathLike[str]) -> Path:
+def save_pretrained(model: JointModel, folder: str | os.PathLike[str]) -> Path:
     """Write `model` as it is now to a folder that `from_pretrained` and `lcr.load` read, with its
     card where it has one; the folder. The base of its reader is not in it.
 
@@ -53,7 +55,7 @@ def from_pretrained(
     revision: str | None = None,
     token: str | None = None,
     device: str = "cpu",
-) -> JointRemixer:
+) -> JointModel:
     """A checkpoint from a folder or from a hub's repository "OWNER/NAME", at `revision`.
 
     What has been downloaded before is not asked for again where the hub cannot be reached. Only
@@ -65,11 +67,11 @@ def from_pretrained(
         if not _REPOSITORY.fullmatch(os.fspath(name)):
             raise MissingWeightsError(f"no folder {name}, and no repository is named OWNER/NAME so")
         folder = _fetched(os.fspath(name), revision, token)
-    return JointRemixer.from_checkpoint(folder, name=Path(name).name, device=device)
+    return load_checkpoint(folder, name=Path(name).name, device=device)
 
 
 def push_to_hub(
-    model: JointRemixer,
+    model: JointModel,
     repository: str,
     *,
     token: str | None = None,
@@ -131,7 +133,7 @@ def _packed(value: torch.Tensor) -> torch.Tensor:
     return half if torch.equal(half.to(value.dtype), value) else value
 
 
-def _card_of(model: JointRemixer) -> str:
+def _card_of(model: JointModel) -> str:
     told: dict[str, Any] = {"license": "apache-2.0", "library_name": "lcr"}
     front = "\n".join(f"{key}: {value}" for key, value in told.items())
     card = model.card

@@ -37,8 +37,7 @@ def listen(model: QueryModel, encoding: Encoding, *, most: int = 8) -> list[Hear
     """
     names = [(label, model.of_name(label)) for label in _candidates(model, encoding)]
     names += [(word, model.of_style("speech", style)) for word, style in VOICES]
-    vectors = torch.stack([vector for _, vector in names])
-    row = torch.zeros(len(names), dtype=torch.long)
+    row, vectors = model.rows(torch.stack([vector for _, vector in names]))
     answer = model.remixer.answer(encoding, row, vectors)
     logits = model.remixer.is_present(encoding, row, vectors, answer)[0]
     parts = answer.mask.sigmoid().transpose(1, 2) * encoding.spectrum.abs()

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from lcr.audio.core import check_audio
 from lcr.audio.streams import Queue
-from lcr.joint.remixer import SAMPLE_RATE, JointRemixer, load_default
+from lcr.joint.remixer import SAMPLE_RATE, JointRemixer, load
 from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.grounded.causal_bands import FRAME_HOPS, CausalTransform
 from lcr.nn.grounded.remixer import Encoding
@@ -209,4 +209,4 @@ class StreamingRemixer:
 
 def load_live(weights: str = "lcr-live", *, device: str = "cpu") -> JointRemixer:
     """The shipped live model, or a checkpoint folder of one. Raises as `lcr.joint.remixer` does."""
-    return load_default(weights=weights, device=device, name="lcr-live")
+    return load(weights=weights, device=device, name="lcr-live")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcr.audio.core import check_audio
-from lcr.checkpoints import Checkpoint, find_checkpoint
+from lcr.checkpoints import CARD_FILE, Checkpoint, find_checkpoint, read_config, states_of
 from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import QueryModel, Thresholds
-from lcr.joint.remixer import SAMPLE_RATE
+from lcr.joint.remixer import SAMPLE_RATE, JointRemixer, text_of
 from lcr.nn.query.remixer import Encoding
 from lcr.prompts.pointing import (
     Pointed,
@@ -52,6 +52,7 @@ from lcr.remixer import (
 )
 from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_core
 
+DEFAULT_WEIGHTS = "lcr-q"
 _SILENCE = 1e-5
 """RMS (-100 dBFS) below which a chunk holds nothing to find."""
 _PERSON = re.compile(
@@ -140,13 +141,25 @@ class _Request:
 class OpenRemixer:
     """Reads a prompt once, finds each thing it names, remixes in one pass."""
 
-    def __init__(self, model: QueryModel, reader: Reader, card: SystemCard) -> None:
+    def __init__(
+        self,
+        model: QueryModel,
+        reader: Reader,
+        card: SystemCard,
+        *,
+        config: dict[str, Any] | None = None,
+        model_card: str = "",
+    ) -> None:
         self.model, self.reader = model, reader
         self._card = card
+        self.config, self.model_card = config, model_card
+        """As `JointRemixer` has them: the config.json that describes it, and the card beside it."""
         self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=20.0, overlap_s=2.0)
 
     @classmethod
-    def from_checkpoint(cls, folder: Path, reader: Reader, *, name: str) -> OpenRemixer:
+    def from_checkpoint(
+        cls, folder: Path, reader: Reader, *, name: str, device: str = "cpu"
+    ) -> OpenRemixer:
         """Load a checkpoint folder. Raises MissingWeightsError or WeightsError."""
         checkpoint = Checkpoint.read(folder)
         card = SystemCard(
@@ -158,11 +171,18 @@ class OpenRemixer:
             licence="Apache-2.0",
             weights={folder.name: checkpoint.sha256},
         )
-        return cls(QueryModel.from_checkpoint(checkpoint, folder), reader, card)
+        model = QueryModel.from_checkpoint(checkpoint, folder, device=device)
+        config, text = checkpoint.config, text_of(folder / CARD_FILE)
+        return cls(model, reader, card, config=config, model_card=text)
 
     @property
     def card(self) -> SystemCard:
         return self._card
+
+    def state(self) -> dict[str, Tensor]:
+        """Its weights as a checkpoint names them."""
+        model = self.model
+        return states_of(remixer=model.remixer, names=model.names, styles=model.styles)
 
     def remix(
         self,
@@ -437,7 +457,17 @@ def describe(thing: NamedThing) -> str:
     return f"{action} {thing.words}{by}"
 
 
-def load(*, weights: str = "lcr-q", name: str = "lcr-q") -> OpenRemixer:
-    """The system `lcr-q`: the shipped checkpoint, or any folder given as `weights`. Raises
+def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> OpenRemixer | JointRemixer:
+    """Load a checkpoint folder of lcr, by the kind that its config.json tells. Raises
     MissingWeightsError or WeightsError."""
-    return OpenRemixer.from_checkpoint(find_checkpoint(weights), OpenReader.load(), name=name)
+    if read_config(folder).get("remixer", {}).get("kind") == "query":
+        return OpenRemixer.from_checkpoint(folder, OpenReader.load(), name=name, device=device)
+    return JointRemixer.from_checkpoint(folder, name=name, device=device)
+
+
+def load(
+    *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
+) -> OpenRemixer | JointRemixer:
+    """The system `lcr`: the shipped checkpoint, or any folder of lcr given as `weights`. Raises
+    MissingWeightsError or WeightsError."""
+    return load_checkpoint(find_checkpoint(weights), name=name, device=device)

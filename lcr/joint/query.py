@@ -50,8 +50,12 @@ class QueryModel:
         ridge: float = 1.0,
         thresholds: Mapping[str, Thresholds] | None = None,
         lexicon: Lexicon | None = None,
+        device: str = "cpu",
     ) -> None:
-        self.remixer, self.names, self.styles = remixer.eval(), names.eval(), styles.eval()
+        self.remixer = remixer.to(device).eval()
+        self.names, self.styles = names.eval(), styles.eval()
+        self.device = device
+        """Where the network is; vectors of things are kept in main memory."""
         self.labels = tuple(labels)
         self.thresholds = dict(thresholds or {})
         self.lexicon = lexicon or load_lexicon()
@@ -66,7 +70,9 @@ class QueryModel:
         """Of each recorded name (labels, query_dim), of length one."""
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, folder: Path) -> QueryModel:
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, folder: Path, *, device: str = "cpu"
+    ) -> QueryModel:
         """Raises WeightsError for a checkpoint of another kind."""
         with must_fit(folder, "does not fit this version of lcr"):
             with no_larger_than(below(checkpoint.tensors, "remixer.")):
@@ -90,6 +96,7 @@ class QueryModel:
                 ridge=told["ridge"],
                 thresholds=thresholds,
                 lexicon=lexicon,
+                device=device,
             )
 
     def is_recorded(self, name: str) -> bool:
@@ -137,35 +144,41 @@ class QueryModel:
     def of_sound(self, wave: np.ndarray[Any, np.dtype[np.float32]]) -> Tensor:
         """The vector (query_dim,) of a recording (samples,) at 16 kHz."""
         encoding = self.encode(wave[None])
-        return self.remixer.describe(encoding)[0]
+        return self.remixer.describe(encoding)[0].cpu()
 
     @torch.inference_mode()
     def of_span(self, encoding: Encoding, start_s: float, end_s: float) -> Tensor:
         """The vector (query_dim,) of what sounds from `start_s` to `end_s` of one mixture."""
         where = self.remixer.frames_between(encoding, start_s, end_s)
-        return self.remixer.describe(encoding, where)[0]
+        return self.remixer.describe(encoding, where)[0].cpu()
 
     @torch.inference_mode()
     def encode(self, waves: np.ndarray[Any, np.dtype[np.float32]]) -> Encoding:
         """Listen to (batch, samples) at 16 kHz."""
-        return self.remixer.encode(torch.from_numpy(np.ascontiguousarray(waves)))
+        return self.remixer.encode(torch.from_numpy(np.ascontiguousarray(waves)).to(self.device))
 
     @torch.inference_mode()
     def presence(self, encoding: Encoding, vectors: Tensor) -> Tensor:
         """Logits (queries,) that each of `vectors` (queries, query_dim) is in the one mixture."""
-        row = torch.zeros(len(vectors), dtype=torch.long)
+        row, vectors = self.rows(vectors)
         answer = self.remixer.answer(encoding, row, vectors)
-        return self.remixer.is_present(encoding, row, vectors, answer)[0]
+        return self.remixer.is_present(encoding, row, vectors, answer)[0].cpu()
 
     @torch.inference_mode()
     def recall(self, encoding: Encoding, vectors: Tensor) -> Tensor:
         """Which share (queries,) of each thing's amplitude its mask is expected to find in the one
         mixture: the mask m is the expected share of the energy P at each place, so that share is
         sum m^2 P / sum m P."""
-        row = torch.zeros(len(vectors), dtype=torch.long)
+        row, vectors = self.rows(vectors)
         part = self.remixer.answer(encoding, row, vectors).mask.sigmoid().transpose(1, 2)
         energy = part * encoding.spectrum.abs().square()
-        return (part * energy).sum((1, 2)) / energy.sum((1, 2)).clamp_min(1e-12)
+        return ((part * energy).sum((1, 2)) / energy.sum((1, 2)).clamp_min(1e-12)).cpu()
+
+    def rows(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """For each of `vectors` the row of its mixture, the only one, and the vectors themselves,
+        where the network is."""
+        vectors = vectors.to(self.device)
+        return torch.zeros(len(vectors), dtype=torch.long, device=self.device), vectors
 
     def filter(self, rest_gain: float, items: Sequence[tuple[float, bool, Tensor]]) -> Tensor:
         """z (z_dim,) from the gain of what is not listed and (gain, wins, vector) of each thing.
@@ -186,8 +199,8 @@ class QueryModel:
     @torch.inference_mode()
     def remix(self, encoding: Encoding, z: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
         """One filter (z_dim,) on each mixture of the encoding -> (batch, samples)."""
-        filters = z.expand(len(encoding.level), 1, -1)
+        filters = z.to(self.device).expand(len(encoding.level), 1, -1)
         out: np.ndarray[Any, np.dtype[np.float32]] = (
-            self.remixer.remix(encoding, filters).squeeze(1).numpy()
+            self.remixer.remix(encoding, filters).squeeze(1).cpu().numpy()
         )
         return out

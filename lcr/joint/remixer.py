@@ -98,7 +98,7 @@ class JointRemixer:
             card,
             slot_names=names,
             config={**about, "reader": shared.config["reader"]},
-            model_card=_text_of(folder / CARD_FILE),
+            model_card=text_of(folder / CARD_FILE),
             device=device,
         )
 
@@ -212,7 +212,7 @@ def build_network(settings: dict[str, Any]) -> GroundedRemixer | SoundRemixer:
         return SoundRemixer(SoundRemixerConfig.from_dict(settings))
     kind = settings.get("kind")
     if kind == "query":
-        raise ValueError("it is a query remixer: load it as lcr-q")
+        raise ValueError("it is a query remixer: load it as the system lcr")
     if kind not in ("grounded", "causal"):
         raise ValueError("its remixer has no `block` and is not of the kind 'grounded' or 'causal'")
     sizes = {key: value for key, value in settings.items() if key != "kind"}
@@ -237,7 +237,8 @@ def _reader_of(checkpoint: Checkpoint) -> Checkpoint:
     return found
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A text file's content, "" for none."""
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
@@ -261,18 +262,16 @@ def _check_filter(
         raise ValueError(f"{columns} columns of slots, and its remixer expects others")
 
 
-def load_default(
-    *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
+def load(
+    *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr-g"
 ) -> JointRemixer:
-    """The system `lcr`: the shipped checkpoint, or any folder given as `weights`."""
+    """The system `lcr-g`: the shipped checkpoint, or any folder given as `weights`."""
     return JointRemixer.from_checkpoint(find_checkpoint(weights), name=name, device=device)
 
 
 # The remix blocks under one small budget of training, LCR-G's among them.
-load_lcr_c = partial(load_default, weights="lcr-c", name="lcr-c")
-load_lcr_t = partial(load_default, weights="lcr-t", name="lcr-t")
-load_lcr_m = partial(load_default, weights="lcr-m", name="lcr-m")
-load_lcr_live = partial(load_default, weights="lcr-live", name="lcr-live")
-load_lcr_g_small_budget = partial(
-    load_default, weights="lcr-g-small-budget", name="lcr-g-small-budget"
-)
+load_lcr_c = partial(load, weights="lcr-c", name="lcr-c")
+load_lcr_t = partial(load, weights="lcr-t", name="lcr-t")
+load_lcr_m = partial(load, weights="lcr-m", name="lcr-m")
+load_lcr_live = partial(load, weights="lcr-live", name="lcr-live")
+load_lcr_g_small_budget = partial(load, weights="lcr-g-small-budget", name="lcr-g-small-budget")

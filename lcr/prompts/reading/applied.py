@@ -18,6 +18,8 @@ from lcr.prompts.reading.things import NamedThing, Reading
 Related = Callable[[str, Sequence[int]], Sequence[int]]
 """A relation ("second to speak") and some voices to those of them that it is true of."""
 _LEAST = 0.5
+_ALIKE = 0.55
+"""Likeness of two names from which on they may stand for one sound though the lexicon has both."""
 
 
 class Places(Protocol):
@@ -133,6 +135,8 @@ def sound_score(thing: NamedThing, label: str, likeness: Likeness | None = None)
         score = max(score, 0.9)
     if likeness is not None:
         alike = likeness(" ".join(content_words(thing.words)), label)
+        if alike < _ALIKE and row.whole and look_up(thing.words).whole:
+            alike = 0.0  # the lexicon knows both, and that they are two
         score = max(score, alike) + 0.1 * alike
     return score
 

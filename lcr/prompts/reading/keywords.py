@@ -50,10 +50,13 @@ _BORDER = re.compile(
     r",|;|\.(?:\s|$)|\?|!|\band\b|\bas well as\b|\bplus\b|\balong with\b|\bthen\b|\bwhile\b"
 )
 MALE = re.compile(
-    r"\b(?:m[ae]n|males?|guys?|gentlem[ae]n|masculine|boys?|him|his|he|(?:grand)?fathers?)\b"
+    r"\b(?:m[ae]n|males?|guys?|gentlem[ae]n|masculine|boys?|him|his|he|(?:grand)?fathers?|"
+    r"(?:grand)?sons?|brothers?|husbands?|uncles?|nephews?|(?:grand)?dad(?:dy)?|boyfriends?)\b"
 )
 FEMALE = re.compile(
-    r"\b(?:wom[ae]n|females?|lad(?:y|ies)|feminine|girls?|her|she|(?:grand)?mothers?)\b"
+    r"\b(?:wom[ae]n|females?|lad(?:y|ies)|feminine|girls?|her|she|(?:grand)?mothers?|"
+    r"(?:grand)?daughters?|sisters?|wife|wives|aunt(?:ie|y)?s?|nieces?|m[uo]m(?:my)?|grandma|"
+    r"girlfriends?)\b"
 )
 _PERSON = re.compile(
     r"\b(?:speaker|voice|talker|person|individual|presenter|narrator|speech|teacher|him|her|host)\b"

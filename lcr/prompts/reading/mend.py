@@ -56,6 +56,8 @@ _TRAIL = {
     for a, (_, trail) in _BESIDE.items()
 }
 _BUT_NOT = re.compile(r",? (?:but )?(?:not|never) (?:the |a |an |my |that |any )?")
+_NOT_THE = re.compile(r"(?:^|[,;.] ?)not (?:the |a |my )?$")
+_BUT_THE = re.compile(r", ?(?:but )?(?:only )?(?:the |my )?")
 _UNHEARD = re.compile(
     r"\b(?:can(?:no|'?)t|cannot|(?:barely|hardly|scarcely)|hard to|difficult to|impossible to|"
     r"nobody (?:can|will)|no one (?:can|will))(?: \w+)? (?:hear|understand|make out|follow|catch)\b"
@@ -79,9 +81,18 @@ _TOO_QUIET = re.compile(
     r"^ (?:is|are|sounds?) (?:\w+ )?too (?:quiet|soft|faint|weak|low) "
     r"(?:against|next to|compared (?:to|with)|under|behind|beside|for) "
 )
+_ASIDE = re.compile(
+    r"(?:she|he|they|i|we|you)(?:'s|'re|'m| is| are| am| was| were) (?:(?:just|only|also|trying to|"
+    r"still|not) )*(?!going|getting|being)\w+ing\b"
+)
+_SO_THAT = re.compile(
+    r"\bso (?:that )?(?:i|you|we|they|he|she|one|people|listeners|everyone)(?:'ll)?(?: \w+){0,3}? "
+    r"(?:hear|understand|make out|follow|focus on|enjoy|catch|listen to)\b"
+)
 _ONE = r"(?:(?!and\b|or\b|the\b|a\b|an\b)[a-z]+)"
 _PLAIN_VERB = (
-    r"(?:^|[,;.!?:]|\b(?:and|then|please|to|you|but|also|or|just|now|only))\s*(?:"
+    r"(?:^|[,;.!?:]|\b(?:and|then|please|to|you|but|also|or|just|now|only|hey|okay|ok|so|well))"
+    r"\s*(?:"
     r"(?P<D>lower|reduce|soften|quieten|decrease|attenuate|dip|tame|hush|(?:turn|tone|dial) down)|"
     r"(?P<U>raise|boost|amplify|increase|lift|(?:turn|crank|pump|bring) up|up)|"
     r"(?P<R>remove|delete|mute|silence|eliminate|erase|get rid of|take out|filter out|ditch|"
@@ -92,6 +103,11 @@ _PLAIN_VERB = (
 """A verb right before a thing that says what happens to it, whatever stands behind."""
 _VERB_BEFORE = re.compile(rf"{_PLAIN_VERB}$")
 _ASKED = re.compile(rf"{_PLAIN_VERB}(?P<words>{_ONE}(?: {_ONE}){{0,2}})")
+_ENDING = re.compile(
+    rf"(?:^|[,;.]|\b(?:and|but))\s*(?:(?:the|my|that|this) )?(?P<words>{_ONE}(?: {_ONE})?)"
+    rf"(?=(?: (?:go|goes|is|should be|must be))? (?:{_BESIDE[Action.DOWN][1]}|"
+    rf"{_BESIDE[Action.UP][1]}|{_BESIDE[Action.REMOVE][1]})\s*(?:$|[,;.!?]|and\b|but\b))"
+)
 _WAYS = {"D": Action.DOWN, "U": Action.UP, "R": Action.REMOVE}
 _GLUE = re.compile(
     r"\s*|\s*(?:'s\s*)?(?:(?:with|that|who|which|whose) (?:(?:has|have|is|sounds) )?)(?:an? |the )?"
@@ -112,11 +128,12 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     if len(lower) != len(text):
         return Mended(tuple(spans))
     found = [_trimmed(lower, s) for s in spans if not _is_no_thing(lower, s)]
+    found = _without_asides(lower, found)
     found = _joined(lower, found)
     found = _listed(lower, _with_missed(lower, found))
     found = [replace(s, action=_beside(lower, s)) for s in found]
     found = _likewise(lower, found)
-    found = _masked(lower, found)
+    found = _so_that(lower, _masked(lower, found))
     found = _said_again(lower, found)
     found = corrected(lower, found)
     found, heeded = negated(lower, found)
@@ -147,12 +164,44 @@ def _is_no_thing(text: str, span: Span) -> bool:
 
 
 def _trimmed(text: str, span: Span) -> Span:
-    """Without a cue that was taken for a part of its name: "engine off"."""
+    """Without a cue that was taken for a part of its name: "engine off", "more me"."""
     words = text[span.start : span.stop]
-    cue = re.search(r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes)$", words)
-    if cue is None or look_up(words).whole or span.kind not in ("sound", "voice"):
+    if look_up(words).whole or span.kind not in ("sound", "voice"):
         return span
-    return replace(span, stop=span.start + cue.start())
+    if cue := re.search(r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes)$", words):
+        span = replace(span, stop=span.start + cue.start())
+    if cue := re.match(r"(?:more|less|no|too much) (?=\w)", words):
+        span = replace(span, start=span.start + cue.end())
+    return span
+
+
+def _without_asides(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Without who is only said to be doing something, and what it is: "she's reading a story"."""
+    found = list(spans)
+    for span in spans:
+        aside = _ASIDE.match(text, span.start)
+        if aside is None or span.kind != "voice":
+            continue
+        end = CLAUSE_END.search(text, aside.end())
+        stop = end.start() if end else len(text)
+        if not re.search(rf"\b{CHANGE}", text[span.stop : stop]):
+            found = [s for s in found if not span.start <= s.start < stop]
+    return found
+
+
+def _so_that(text: str, spans: Sequence[Span]) -> list[Span]:
+    """What shall be heard for it is kept: "remove the hum so that I hear her"."""
+    found = list(spans)
+    for match in _SO_THAT.finditer(text):
+        end = CLAUSE_END.search(text, match.end())
+        inside = range(match.end(), end.start() if end else len(text))
+        found = [
+            replace(s, action=Action.KEEP)
+            if s.start in inside and s.action in (Action.REMOVE, Action.DOWN)
+            else s
+            for s in found
+        ]
+    return found
 
 
 def _joined(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -186,7 +235,8 @@ _MEMBER = re.compile(rf"{_ONE}(?:[ -]{_ONE}){{0,2}}")
 
 
 def _with_missed(text: str, spans: Sequence[Span]) -> list[Span]:
-    """With known things that stand right behind a verb and were missed: "get rid of the siren"."""
+    """With known things that stand right behind a verb, or before a trailing one, and were missed:
+    "get rid of the siren", "and moo go quiet"."""
     found = list(spans)
     for match in _ASKED.finditer(text):
         words = match["words"].split(" ")
@@ -201,6 +251,11 @@ def _with_missed(text: str, spans: Sequence[Span]) -> list[Span]:
                 styles = styles_of(name) if kind == "voice" else {}
                 found.append(Span(start, stop, kind, action, styles))
                 break
+    for match in _ENDING.finditer(text):
+        name, (start, stop) = match["words"], match.span("words")
+        taken = any(s.start < stop and s.stop > start for s in found)
+        if not taken and look_up(name).whole:
+            found.append(Span(start, stop, "sound", Action.KEEP))  # what trails it says the rest
     return sorted(found, key=lambda s: s.start)
 
 
@@ -291,6 +346,8 @@ def _likewise(text: str, spans: Sequence[Span]) -> list[Span]:
         if re.match(r",? (?:too|as well)\b", text[other.stop :]) and other.action is Action.KEEP:
             found[i + 1] = replace(other, action=found[i].action)
         between = _BUT_NOT.fullmatch(text[one.stop : other.start])
+        if _NOT_THE.search(text[: one.start]) and _BUT_THE.fullmatch(text[one.stop : other.start]):
+            found[i] = replace(one, action=Action.KEEP)
         if between and one.action is not Action.KEEP and re.search(CHANGE, text[: one.start]):
             found[i + 1] = replace(other, action=Action.KEEP)
         elif between and len(found) == 2 and not re.search(CHANGE, text):

@@ -107,7 +107,7 @@ class _Index:
     def __init__(self, lexicon: Lexicon) -> None:
         self.exact: dict[str, Sound] = {}
         self.kinds: dict[str, str] = dict(lexicon.kind_words)
-        self.stems: dict[tuple[str, ...], Sound] = {}
+        self.stems: dict[tuple[str, ...], tuple[str, Sound]] = {}
         self.kind_stems: dict[tuple[str, ...], str] = {}
         for kind in lexicon.by_hypernym:
             self.kinds.setdefault(kind, kind)
@@ -116,11 +116,11 @@ class _Index:
         for words, sound in lexicon.by_word.items():
             self.exact.setdefault(" ".join(words.lower().replace("-", " ").split()), sound)
         for words, sound in lexicon.by_word.items():
-            self.stems.setdefault(_key(words), sound)
-        self.heads: dict[str, Sound] = {}
+            self.stems.setdefault(_key(words), (words, sound))
+        self.heads: dict[str, tuple[str, Sound]] = {}
         for words, sound in sorted(lexicon.by_word.items(), key=lambda item: len(item[0])):
             if content := content_words(words):
-                self.heads.setdefault(stem(content[-1]), sound)
+                self.heads.setdefault(stem(content[-1]), (content[-1], sound))
         for words, kind in self.kinds.items():
             self.kind_stems.setdefault(_key(words), kind)
 
@@ -150,7 +150,8 @@ class _Index:
 
     def _alike(self, form: str) -> Found | None:
         key = _key(form)
-        if (sound := self.stems.get(key)) is not None:
+        words, sound = self.stems.get(key, ("", None))
+        if sound is not None and _are_forms(form, words):
             return Found(sound, None, True)
         kind = self.kind_stems.get(key)
         return None if kind is None else Found(None, kind, True)
@@ -167,7 +168,23 @@ class _Index:
                 if found := self._exactly(form) or self._alike(form):
                     return Found(found.sound, found.hypernym, False)
         # Of several words that are not there together, the last may be of anything.
-        return Found(self.heads.get(stem(content[0])) if len(content) == 1 else None, None, False)
+        head, sound = self.heads.get(stem(content[0]), ("", None))
+        fits = len(content) == 1 and sound is not None and _are_forms(content[0], head)
+        return Found(sound if fits else None, None, False)
+
+
+def _are_forms(one: str, other: str) -> bool:
+    """Whether words that share their stems may be forms of one word: "barking" and "barks", but not
+    "story" and "store", nor "lady" and "ladder"."""
+    theirs = {stem(word): word for word in content_words(other)}
+    for word in content_words(one):
+        root = stem(word)
+        ends = {word[len(root) :], theirs.get(root, word)[len(root) :]}
+        if any(end.startswith("y") for end in ends) and not all(
+            end in ("", "s", "ies") or end.startswith("y") for end in ends
+        ):
+            return False
+    return True
 
 
 def _bare(text: str) -> str:

@@ -1,10 +1,13 @@
-"""Prompts of a few words that mean one thing: "louder", "turn it down", "karaoke version"."""
+"""Prompts of a few words that mean one thing ("louder", "turn it down", "karaoke version"), and
+complaints, which ask for something without saying so ("why is the rain so loud?")."""
 
 from __future__ import annotations
 
 import re
 
 from lcr.instruction import Action
+from lcr.prompts.reading.keywords import kind_of, styles_of
+from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CHANGE
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
 
@@ -31,6 +34,48 @@ _MEANT: tuple[tuple[str, Kind, Action, Rest], ...] = (
 _PLAIN = tuple(
     (re.compile(rf"{_POLITE}(?P<said>{words}){_HOW}"), kind, action, rest)
     for words, kind, action, rest in _MEANT
+)
+
+
+def _named(group: str) -> str:
+    return (
+        r"(?:(?:all )?(?:the|that|this|those|these|my|your|his|her|our|a|an) )?"
+        rf"(?P<{group}>[\w'-]+(?: [\w'-]+){{0,3}}?)"
+    )
+
+
+_IT_IS = _named("it")
+_WANTED = _named("wanted")
+_END = r"(?:,? (?:sigh|ugh|please|though|so much|here|again|lol))*[\s.!?…]*"
+_UNNERVES = (
+    r"(?:drives?|driving|makes?|making|sends?|sending) (?:me|us|everyone) \w+|"
+    r"(?:does|doing) my head in|gets? on (?:my|our) nerves|getting on (?:my|our) nerves|"
+    r"(?:hurt|bother|annoy|distract|"
+    r"bug|irritate)(?:s|ing)? (?:me|us|my ears|the listeners?|everyone)|"
+    r"(?:is|are) (?:\w+ )?(?:annoying|distracting|irritating|unbearable|too much|a nuisance)"
+)
+_COMPLAINTS: tuple[tuple[str, Action], ...] = (
+    (rf"(?:why|how come) (?:is|are|must|does) {_IT_IS} (?:be )?(?:so|that|this) (?:\w+ )?"
+     r"(?:loud|noisy|strong|prominent)", Action.DOWN),
+    (rf"(?:i (?:just |really |do )?)?(?:hate|dislike|detest|despise|can'?t stand|can'?t bear) "
+     rf"{_IT_IS}", Action.REMOVE),
+    (rf"(?:i )?(?:love|like|adore) {_WANTED},? (?:but )?(?:i )?(?:just )?(?:hate|dislike|detest|"
+     rf"can'?t stand|don'?t like) {_IT_IS}", Action.REMOVE),
+    (rf"{_IT_IS} (?:(?:is|are|keeps?) )?(?:just |really )?(?:{_UNNERVES})", Action.DOWN),
+    (rf"(?:i (?:wish|want|would like|'d like|need)|if only|help me) (?:to )?(?:(?:i|we|you|one) "
+     rf"(?:could|can) )?(?:to )?(?:hear|understand|make out|catch|follow) {_WANTED} "
+     rf"(?:over|through|above|despite|behind|under) {_IT_IS}", Action.DOWN),
+    (rf"{_IT_IS} (?:is|are|keeps?) (?:fighting|competing|clashing|interfering|arguing) "
+     rf"(?:with|against|for attention with) {_WANTED}", Action.DOWN),
+    (rf"{_IT_IS} (?:keeps? )?(?:spoil|ruin|destroy|wreck|disturb)(?:s|ed|ing)? (?:it|(?:the|my|our|"
+     r"this|that|a) \w+)", Action.REMOVE),
+    (rf"{_IT_IS}\s*[:=]?\s*(?:at )?-\s?\d+(?:[.,]\d+)? ?(?:db|decibels?)", Action.DOWN),
+    (rf"{_IT_IS}\s*[:=]?\s*(?:at )?\+\s?\d+(?:[.,]\d+)? ?(?:db|decibels?)", Action.UP),
+    (rf"{_WANTED} (?:can(?:'?t|not) compete|is losing|loses|gets lost) (?:with|against|to|behind|"
+     rf"under|in) {_IT_IS}", Action.DOWN),
+)  # fmt: skip
+_ASKED_BY = tuple(
+    (re.compile(rf"{_POLITE}(?:{words}){_END}"), action) for words, action in _COMPLAINTS
 )
 
 
@@ -62,4 +107,25 @@ def plainly_meant(text: str) -> Tagging | None:
             before = len(lower) - len(lower.lstrip())
             start, stop = (before + at for at in found.span("said"))
             return Tagging((Span(start, stop, kind, action),), rest)
+    return _complained_of(lower)
+
+
+def _complained_of(text: str) -> Tagging | None:
+    """What a complaint asks for, where what it complains of has a known name."""
+    for pattern, action in _ASKED_BY:
+        found = pattern.fullmatch(text)
+        if found is None:
+            continue
+        spans = [_span(found, group, action) for group in found.groupdict() if found[group]]
+        if all(spans):
+            return Tagging(tuple(sorted(filter(None, spans), key=lambda span: span.start)))
     return None
+
+
+def _span(found: re.Match[str], group: str, action: Action) -> Span | None:
+    words, (start, stop) = found[group], found.span(group)
+    kind = kind_of(words)
+    if not (look_up(words).whole or kind in ("voice", "all_speech")):
+        return None
+    styles = styles_of(words) if kind == "voice" else {}
+    return Span(start, stop, kind, action if group == "it" else Action.KEEP, styles)

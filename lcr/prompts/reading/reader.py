@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
+from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.reading.gains import Gain, gains_of
 from lcr.prompts.reading.keywords import KeywordTagger, styles_of
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
-from lcr.prompts.reading.negation import NOTHING_BUT
+from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
 from lcr.prompts.reading.things import (
     REST_GAINS,
@@ -48,7 +49,24 @@ _MEMBER = re.compile(
 )
 _CLEANED = re.compile(r"\bclean(?:ing)?\b(?: \w+)* up\b|\bclean up\b|\bdenois")
 _BALANCED = re.compile(r"\b(?:level|even|balanc)\w* out\b|\bbalanc(?:e|ing) the\b")
+_SET_APART = re.compile(
+    r"\b(?:separat|isolat|extract|singl)\w*\b.* from "
+    r"(?:the rest|everything else|all else|the others?)\b"
+)
+_ADJUSTED = re.compile(
+    r"\b(?:adjust|change|modify|alter|tweak|regulate)\w* (?:the |its |his |her )?"
+    r"(?:(?:sound|audio|volume|noise|decibel|loudness|level|output|intensity)s? )*"
+    r"(?:of |for |from )?(?:the |a |an |that |this |my )*$"
+)
+_A_WAY = re.compile(
+    rf"\b(?:{LESS}|{MORE}|{GONE}|up|down|out|off|higher|lower|half|double|twice|to|by|so|until|max\w*"
+    r"|min\w*)\b"
+)
 _GONE_VERB = re.compile(r"(?:please |can you )*(?:remove|delete|mute|silence|get rid of)\b")
+_NO_SPEAKER = re.compile(
+    r"(?:the |that |my |those )?(?:baby|infant|newborn|vocals|singers?|singing)"
+)
+"""Persons, but what is heard of them is no speech."""
 _SHORT = 5
 """Words."""
 _NO_NAMES = frozenset(
@@ -177,7 +195,11 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     things = [
         _thing(text, span, gain) for span, gain in zip(spans, gains_of(text, spans), strict=True)
     ]
-    things = _said_again(things)
+    things, unclear = _with_a_way(text.lower(), _said_again(things))
+    things, alike = _told_apart(things)
+    if _SET_APART.search(text.lower()):
+        things = [thing for thing in things if thing.kind != "everything_else"]
+        tagging = replace(tagging, rest="goes")
     rest_gain = 1.0 if NOTHING_BUT.search(text.lower()) else REST_GAINS[tagging.rest]
     for kind in ("everything", "everything_else"):
         for thing in things:
@@ -186,7 +208,12 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     things = [_spared(t, things) for t in things]
     things = [replace(t, wins=_wins(t, things, rest_gain)) for t in things]
     odd = tuple(text[start:stop] for start, stop in tagging.odd)
-    odd += (*mend.doubts, *(words for words in _left_out(text, things) if words not in odd))
+    odd += (
+        *unclear,
+        *alike,
+        *mend.doubts,
+        *(words for words in _left_out(text, things) if words not in odd),
+    )
     if tagging.is_request and not things:
         odd = odd or (text,)
     return Reading(
@@ -196,6 +223,30 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         is_request=tagging.is_request and bool(things),
         not_understood=odd,
     )
+
+
+def _with_a_way(text: str, things: list[NamedThing]) -> tuple[list[NamedThing], list[str]]:
+    """Without things whose level shall be "adjusted", which says neither up nor down. Also what is
+    said of them."""
+    kept, unclear = [], []
+    for thing in things:
+        asked = _ADJUSTED.search(text[: thing.start])
+        end = CLAUSE_END.search(text, thing.stop)
+        stop = end.start() if end else len(text)
+        if asked is None or thing.is_stated or _A_WAY.search(text[asked.start() : stop]):
+            kept.append(thing)
+        else:
+            unclear.append(text[asked.start() : thing.stop])
+    return kept, unclear
+
+
+def _told_apart(things: list[NamedThing]) -> tuple[list[NamedThing], list[str]]:
+    """Without persons of whom nothing is said but who they are, where there are several of them
+    ("the interviewer", "the guest"): no voice tells that. Also their words."""
+    alike = [t for t in things if t.kind == "voice" and not t.styles and t.relation is None]
+    if len({thing.gain for thing in alike}) < 2:
+        return things, []
+    return [t for t in things if t not in alike], [thing.words for thing in alike]
 
 
 def _spared(thing: NamedThing, things: Sequence[NamedThing]) -> NamedThing:
@@ -247,6 +298,8 @@ def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
         kind = "all_speech"
     elif words.lower() in ("me", "my voice", "us", "myself", "you"):
         kind = "all_speech" if words.lower() == "us" else "voice"
+    elif kind == "voice" and not span.styles and _NO_SPEAKER.fullmatch(words.lower()):
+        kind = "sound"
     thing = NamedThing(
         words=words,
         start=span.start,
@@ -300,7 +353,8 @@ def _said_again(things: list[NamedThing]) -> list[NamedThing]:
 
 def _identity(thing: NamedThing) -> object:
     if thing.kind == "voice":
-        return (thing.kind, tuple(sorted(thing.styles.items())), thing.relation)
+        styles = tuple(sorted(thing.styles.items()))
+        return (thing.kind, styles, thing.relation, "" if styles else thing.words.lower())
     if thing.kind == "sound":
         words = content_words(thing.words)
         return (thing.kind, thing.hypernym, thing.sound.name if thing.sound else words)

@@ -42,6 +42,13 @@ def test_what_is_none_of_the_sources_is_absent_and_changes_nothing() -> None:
     assert len(plan.warnings) == 1
 
 
+def test_what_the_lexicon_knows_to_be_another_sound_is_absent() -> None:
+    planner = load_offline_planner()
+    plan = planner.plan("okay turn down the cat", (DOG, RAIN))
+    assert plan.absent == ("cat",)
+    assert plan.gains == (1, 1)
+
+
 def test_nothing_is_silenced_for_want_of_what_is_to_be_kept() -> None:
     plan = KEYWORD.plan("isolate the trumpet", SOURCES)
     assert (plan.gains, plan.rest) == ((1, 1, 1, 1), 1)

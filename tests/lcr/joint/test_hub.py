@@ -18,7 +18,7 @@ from lcr.base_weights import MissingWeightsError
 from lcr.checkpoints import WEIGHTS, WeightsError
 from lcr.errors import LcrError
 from lcr.joint.hub import HubError, push_to_hub, save_pretrained
-from lcr.joint.remixer import JointRemixer, load_default
+from lcr.joint.remixer import JointRemixer, load
 from tests.hub_server import COMMIT, TOKEN, serving
 
 pytestmark = pytest.mark.slow
@@ -39,11 +39,14 @@ np.testing.assert_array_equal(
 """
 
 
+SHIPPED = {"lcr": "lcr-q"}
+
+
 def sound() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((1, 8_000)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["lcr-live", "lcr-m"])
+@pytest.mark.parametrize("name", ["lcr-live", "lcr-m", "lcr"])
 def test_what_is_saved_is_the_same(name: str, tmp_path: Path) -> None:
     model = lcr.load(name)
     folder = model.save_pretrained(tmp_path / name)
@@ -54,17 +57,18 @@ def test_what_is_saved_is_the_same(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         model.remix(sound(), 16_000, PROMPT).audio, again.remix(sound(), 16_000, PROMPT).audio
     )
-    kept, shipped = (load_file(p / "model.safetensors") for p in (folder, WEIGHTS / name))
+    shipped_in = WEIGHTS / SHIPPED.get(name, name)
+    kept, shipped = (load_file(p / "model.safetensors") for p in (folder, shipped_in))
     assert set(shipped) <= set(kept)
     for key, value in shipped.items():
         assert kept[key].dtype == value.dtype
         assert torch.equal(kept[key], value)
-    assert (folder / "README.md").read_text() == (WEIGHTS / name / "README.md").read_text()
+    assert (folder / "README.md").read_text() == (shipped_in / "README.md").read_text()
     assert "reader_from" not in json.loads((folder / "config.json").read_text())
 
 
 def test_what_was_trained_further_is_kept_whole(tmp_path: Path) -> None:
-    model = load_default(weights="lcr-live")
+    model = load(weights="lcr-live")
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.mul_(1.0 + 1e-5)
@@ -74,7 +78,7 @@ def test_what_was_trained_further_is_kept_whole(tmp_path: Path) -> None:
 
 
 def test_a_card_that_is_there_stays_and_one_that_is_not_is_written(tmp_path: Path) -> None:
-    model = load_default(weights="lcr-live")
+    model = load(weights="lcr-live")
     (tmp_path / "README.md").write_text("mine")
     save_pretrained(model, tmp_path)
     assert (tmp_path / "README.md").read_text() == "mine"
@@ -87,7 +91,7 @@ def test_a_card_that_is_there_stays_and_one_that_is_not_is_written(tmp_path: Pat
 def test_what_cannot_be_saved_or_pushed_is_told(tmp_path: Path) -> None:
     with pytest.raises(LcrError, match="mixture is no joint model"):
         lcr.load("mixture").save_pretrained(tmp_path / "x")
-    model = load_default(weights="lcr-live")
+    model = load(weights="lcr-live")
     (tmp_path / "file").write_text("")
     with pytest.raises(HubError, match="cannot be written"):
         save_pretrained(model, tmp_path / "file" / "x")

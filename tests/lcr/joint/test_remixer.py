@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lcr.checkpoints import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE, WeightsError
-from lcr.joint.remixer import DEFAULT_WEIGHTS, JointRemixer, load_default
+from lcr.joint.remixer import DEFAULT_WEIGHTS, JointRemixer, load
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig
 from lcr.nn.reader.slots import SlotVocabulary
@@ -65,11 +65,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_keeps_the_contract(checkpoint: Path) -> None:
-    check_remixer(lambda: load_default(weights=str(checkpoint)))
+    check_remixer(lambda: load(weights=str(checkpoint)))
 
 
 def test_a_batch_is_the_same_as_one_by_one(checkpoint: Path) -> None:
-    system = load_default(weights=str(checkpoint))
+    system = load(weights=str(checkpoint))
     rng = np.random.default_rng(0)
     requests = [
         RemixRequest(
@@ -113,7 +113,7 @@ def alone_and_in_threads(system: JointRemixer, seconds: float) -> None:
 
 
 def test_threads_share_a_remixer(checkpoint: Path) -> None:
-    alone_and_in_threads(load_default(weights=str(checkpoint)), 0.5)
+    alone_and_in_threads(load(weights=str(checkpoint)), 0.5)
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_threads_share_the_shipped_model() -> None:
 
 
 def test_the_trace_tells_what_was_read(checkpoint: Path) -> None:
-    system = load_default(weights=str(checkpoint))
+    system = load(weights=str(checkpoint))
     steps = system.remix(np.zeros((1, 800), np.float32), 16000, "mute the rain").trace
     assert [step.name for step in steps] == ["read prompt", "remix"]
     names = SlotVocabulary(LABELS).names
@@ -134,7 +134,7 @@ def test_the_trace_tells_what_was_read(checkpoint: Path) -> None:
 
 
 def test_the_card_names_its_weights(checkpoint: Path) -> None:
-    card = load_default(weights=str(checkpoint)).card
+    card = load(weights=str(checkpoint)).card
     assert (card.family, card.sample_rate, card.uses_oracle) == ("joint", 16000, frozenset())
     assert checkpoint.name in card.weights
     assert all(len(digest) == 64 for digest in card.weights.values())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lcr.instruction import Action
 from lcr.prompts.reading import OpenReader, Span, Tagging
+from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
 from lcr.prompts.reading.things import Kind
@@ -85,6 +86,28 @@ def test_a_voice_in_two_pieces_is_one() -> None:
     assert text[voice.start : voice.stop] == "speaker with the low voice"
 
 
+def test_what_somebody_is_said_to_do_is_no_request() -> None:
+    text = "lower the fan, she's reading a story"
+    spans = [*spans_of(text, [("fan", DOWN)]), *spans_of(text, [("she", DOWN)], kind="voice")]
+    assert [text[s.start : s.stop] for s in mended(text, spans).spans] == ["fan"]
+
+
+def test_what_shall_be_heard_for_it_is_kept() -> None:
+    text = "remove the plumbing so that you can hear the flute"
+    found = actions(text, ("plumbing", REMOVE), ("flute", REMOVE))
+    assert found == [("plumbing", REMOVE), ("flute", KEEP)]
+
+
+def test_what_a_trailing_cue_is_said_of_is_found() -> None:
+    text = "make the horse go louder and cow go quiet"
+    assert actions(text, ("horse", UP)) == [("horse", UP), ("cow", DOWN)]
+
+
+def test_not_one_but_the_other() -> None:
+    text = "not the cat, the dog should go"
+    assert actions(text, ("cat", REMOVE), ("dog", REMOVE)) == [("cat", KEEP), ("dog", REMOVE)]
+
+
 def test_an_unknown_negation_is_told() -> None:
     text = "remove the man nor the whale"
     found = mended(text, spans_of(text, [("man", REMOVE), ("whale", REMOVE)]))
@@ -121,6 +144,50 @@ def test_a_few_words_for_everything(text: str, rest: float) -> None:
 def test_versions(text: str) -> None:
     (thing,) = OpenReader(Silent()).read([text])[0].things
     assert thing.hypernym == "vocals"
+
+
+@pytest.mark.parametrize(
+    ("text", "lowered", "kept"),
+    [
+        ("why is the rain so loud?", {"rain": DOWN}, set()),
+        ("I hate that alarm", {"alarm": REMOVE}, set()),
+        ("the dog is driving me crazy", {"dog": DOWN}, set()),
+        ("I wish I could hear my daughter over that clock", {"clock": DOWN}, {"daughter"}),
+        ("the music is fighting with the narrator", {"music": DOWN}, {"narrator"}),
+        ("love the ocean, hate the snoring", {"snoring": REMOVE}, {"ocean"}),
+        ("the siren ruined my take", {"siren": REMOVE}, set()),
+    ],
+)
+def test_a_complaint_asks_without_saying_so(
+    text: str, lowered: dict[str, Action], kept: set[str]
+) -> None:
+    tagging = plainly_meant(text)
+    assert tagging is not None
+    found = {text[s.start : s.stop]: s.action for s in tagging.spans}
+    assert found == lowered | dict.fromkeys(kept, KEEP)
+
+
+def test_a_complaint_about_nothing_heard_is_left_to_the_reader() -> None:
+    assert plainly_meant("why is the parliament so loud?") is None
+    assert plainly_meant("I hate Mondays") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["adjust the volume of the dog", "remove the interviewer but keep the guest"]
+)
+def test_what_says_neither_up_nor_down_nor_who_is_told(text: str) -> None:
+    (reading,) = OpenReader.load().read([text])
+    assert not reading.things
+    assert reading.not_understood
+
+
+def test_a_baby_is_a_sound_and_what_is_set_apart_is_alone() -> None:
+    baby, apart = OpenReader(KeywordTagger()).read(
+        ["mute the baby", "separate the dog from the rest"]
+    )
+    assert baby.things[0].sound is not None
+    assert apart.rest_gain == 0
+    assert [thing.words for thing in apart.things] == ["dog"]
 
 
 @pytest.mark.parametrize("text", ["turn it down and remove the dog", "louder dog", "volume"])

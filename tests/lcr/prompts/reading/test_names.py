@@ -66,6 +66,11 @@ def test_word_forms_share_a_stem():
     assert content_words("the sound of the Dog's barking") == ("dog", "barking")
 
 
+@pytest.mark.parametrize("words", ["story", "lady", "the story"])
+def test_a_shared_stem_is_not_enough(words: str):
+    assert look_up(words).sound is None
+
+
 @given(st.text(max_size=40))
 def test_any_text_can_be_looked_up(words: str):
     look_up(words)
