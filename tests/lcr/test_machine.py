@@ -30,7 +30,7 @@ def test_a_device_that_is_not_here_is_one_line(
 
 
 def test_a_core_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "lcr.joint.remixer", None)
+    monkeypatch.setitem(sys.modules, "lcr.joint.open", None)
     with pytest.raises(BrokenSystemError, match=r"pip install -e '\.\[all\]'"):
         create("lcr")
 

@@ -136,12 +136,12 @@ def test_a_turn_of_a_system_has_no_faders(actions: Actions, opened: Visit) -> No
     ).items()
     assert "mixture" not in dict(actions.ways).values()
     prompt = "mute the man from 0:00.2 to 0:00.4"
-    values = actions.say(opened, prompt, "lcr", False)
+    values = actions.say(opened, prompt, "lcr-g", False)
     assert rows(values) == [False] * 9
-    assert "lcr, which has no faders to override" in values["nothing"]
+    assert "lcr-g, which has no faders to override" in values["nothing"]
     assert not values["apply"]["interactive"]
     assert "no faders" in actions.faders(opened, False, [3] * 9, [False] * 9)["status"]
-    expected = actions.systems.answer("lcr", mixture(), RATE, prompt).remix
+    expected = actions.systems.answer("lcr-g", mixture(), RATE, prompt).remix
     assert expected is not None
     made = opened.conversation.audio(1)
     np.testing.assert_array_equal(made, expected.audio)
