@@ -133,9 +133,10 @@ def sentence(understood: Sequence[Understood]) -> str:
 
 def _reading_of(remix: FileRemix) -> str:
     """How the prompt was read: what was heard of it, or what its system says of its reading."""
-    if remix.understood:
-        return sentence(remix.understood)
-    return next((step.detail for step in remix.trace if step.name == "read prompt"), "")
+    details = {step.name: step.detail for step in remix.trace}
+    told = sentence(remix.understood) if remix.understood else details.get("read prompt", "")
+    when = details.get("time range", "")
+    return f"{told} When: {when}.".lstrip() if when else told
 
 
 def _step(step: Step) -> str:
