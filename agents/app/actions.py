@@ -23,6 +23,9 @@ BY_FADERS = "faders"
 """In the place of a system's name: by gains on what is heard."""
 _MOST_HISTORY = 2**20
 """Bytes of a conversation that is gone on with."""
+_MOST_TURNS = 200
+_MOST_OPEN = 50
+"""Recordings, however short."""
 
 
 @dataclass
@@ -46,6 +49,8 @@ class Actions:
             return "Give a recording first: drop a file, record, or take an example."
         if not visit.open:
             return "Others needed the room of this recording: give it again."
+        if len(visit.conversation.turns) > _MOST_TURNS:
+            return f"A conversation has at most {_MOST_TURNS} turns here: give the recording again."
         self._open.sort(key=lambda one: one is visit)
         return ""
 
@@ -192,7 +197,10 @@ class Actions:
 
     def _make_room(self, needed: int) -> None:
         self._open = [one for one in self._open if one.open]
-        while self._open and sum(v.audio.nbytes for v in self._open) + needed > self.most_bytes:
+        while self._open and (
+            len(self._open) >= _MOST_OPEN
+            or sum(one.audio.nbytes for one in self._open) + needed > self.most_bytes
+        ):
             self._open.pop(0).close()
 
     def _begin(self, name: str, clip: Clip, matched: bool, folder: Path) -> Values:

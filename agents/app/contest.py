@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from lcr import registry
 from lcr.api import LoadedRemixer, RemixedSound
 from lcr.audio.core import Clip
+from lcr.catalogue.listing import list_systems
 from lcr.errors import LcrError, one_line
-from lcr.remixer import Audio, Family, SystemCard
+from lcr.remixer import Audio
 
 _KEPT = 2
 """Systems that stay loaded."""
@@ -33,16 +34,11 @@ class Systems:
 
     def __init__(self) -> None:
         self._loaded: OrderedDict[str, LoadedRemixer] = OrderedDict()
-        self._missing: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._families: dict[str, Family | None] = {}
-        for one in registry.available():
-            try:
-                card = _card(one.name)
-            except registry.BrokenSystemError:
-                continue  # what it is built on is not installed
-            if card is None or not card.uses_oracle:
-                self._families[one.name] = None if card is None else card.family
+        found = [one for one in list_systems() if not one.uses_oracle]
+        self._families = {one.name: one.family for one in found}
+        # One that is known here by no card cannot even be imported.
+        self._missing = {one.name: one.missing for one in found if one.missing and not one.family}
 
     @property
     def names(self) -> list[str]:
@@ -50,7 +46,7 @@ class Systems:
         return [name for name in self._families if name not in self._missing]
 
     @property
-    def readers(self) -> dict[str, Family | None]:
+    def readers(self) -> dict[str, str | None]:
         """Of those, the ones that do as a prompt asks, joint ones first, and their families, as
         far as these are known."""
         found = {name: self._families[name] for name in self.names}
@@ -97,14 +93,3 @@ def problem_of(name: str, error: Exception) -> str:
     if not isinstance(error, LcrError | ValueError | TimeoutError):
         told = f"{type(error).__name__}: {told}"
     return f"{name} gave no answer: {told}"
-
-
-def _card(name: str) -> SystemCard | None:
-    """None where it lacks something, and says so when it is asked for. Raises BrokenSystemError."""
-    try:
-        # Where its factory tells nothing, what it makes does.
-        return registry.card_of(name) or registry.create(name).card
-    except registry.BrokenSystemError:
-        raise
-    except LcrError:
-        return None

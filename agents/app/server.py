@@ -3,13 +3,23 @@ beyond this machine."""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import socket
+import sys
 import tempfile
 import warnings
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+)
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -31,6 +41,7 @@ FILE_POLICY = "default-src 'none'; sandbox"
 _FILE = "/file="
 _UPLOADS = "uploads"
 _MB = 2**20
+_LARGE = 2**20
 _ROOM = 10
 """Times the largest recording: what all uploads may take on the disk."""
 
@@ -145,6 +156,7 @@ def serve(config: ServerConfig) -> Iterator[str]:
 
     Raises MissingWeightsError where weights are absent, LcrError where the port is taken.
     """
+    _free_at_once()
     with tempfile.TemporaryDirectory(prefix="lcr-app-") as folder:
         root = Path(folder)
         (root / _UPLOADS).mkdir()
@@ -158,6 +170,14 @@ def serve(config: ServerConfig) -> Iterator[str]:
             yield _launch(page.blocks, root, config)
         finally:
             page.blocks.close(verbose=False)
+
+
+def _free_at_once() -> None:
+    """Let blocks of `_LARGE` bytes go back to the system when they are freed; glibc would keep them
+    in pieces, half a gigabyte of them in the end."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another library of C
+            ctypes.CDLL(None).mallopt(-3, _LARGE)  # M_MMAP_THRESHOLD
 
 
 def _page(root: Path, config: ServerConfig) -> Any:  # noqa: ANN401
@@ -180,12 +200,18 @@ def _page(root: Path, config: ServerConfig) -> Any:  # noqa: ANN401
 
 def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN401
     import gradio as gr
-    from starlette.middleware import Middleware
 
     from agents.app.page import SCRIPT, STYLE
 
     look = json.loads(Path(__file__).with_name("theme.json").read_text(encoding="utf-8"))
     theme = gr.themes.Base(**look["base"]).set(**look["set"])
+
+    @asynccontextmanager
+    async def guarded(app: Any) -> AsyncIterator[None]:  # noqa: ANN401 (Starlette's)
+        """Put the guard around all of Gradio, which adds headers for other pages to any answer."""
+        app.middleware_stack = Closed(app.middleware_stack, root=root, config=config)
+        yield
+
     port = _free_port(config.host, config.port)
     # Gradio asks its own address whether it is there, which must not go through a proxy.
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
@@ -207,7 +233,7 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
             ssr_mode=False,
             max_file_size=config.most_bytes,
             allowed_paths=[str(root)],
-            app_kwargs={"middleware": [Middleware(Closed, root=root, config=config)]},
+            app_kwargs={"lifespan": guarded},
             theme=theme,
             css_paths=STYLE,
             js=SCRIPT.read_text(encoding="utf-8"),

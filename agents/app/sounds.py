@@ -3,6 +3,7 @@ cannot be guessed and which goes when the recording does."""
 
 from __future__ import annotations
 
+import gc
 import re
 import secrets
 import shutil
@@ -87,8 +88,9 @@ class Visit:
         """Let go of the files and of the sound; nothing else may be asked of it then."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.open = False
-        self.audio = self.audio[:, :0]
+        self.audio = np.empty((len(self.audio), 0), np.float32)  # a slice would keep the whole
         self.__dict__.pop("conversation", None)
+        gc.collect()  # its turns and the conversation refer to each other
 
     def _forget(self) -> None:
         made = [one for one in self.folder.iterdir() if one.is_dir()]

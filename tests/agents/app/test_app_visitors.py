@@ -22,8 +22,7 @@ pytest.importorskip("gradio", reason="gradio is not installed")
 pytestmark = pytest.mark.rehearsal
 
 RATE = 16_000
-MOST_BYTES = 2_000 * 2**20
-"""The aim is 1,500 MiB; 1,722 were measured, so this holds what there is."""
+MOST_BYTES = 1_500 * 2**20
 
 
 @pytest.fixture(scope="module")
@@ -137,11 +136,13 @@ def test_nothing_is_shown_inline_and_other_pages_are_refused(
         ("/gradio_api/file=/etc/passwd", {}),
         ("/gradio_api/file=http://127.0.0.1:1/a.wav", {}),
     ):
-        status, _, body = visitor.ask("GET", path, **headers)
+        status, told, body = visitor.ask("GET", path, **headers)
         assert len(body) < 200
-        assert status == 403, path  # gradio's own headers stand around it, but no content
+        assert status == 403, path
+        assert not [name for name in told if name.startswith("access-control")]
     status, told, _ = visitor.ask(
         "OPTIONS", "/gradio_api/upload", origin="http://evil.example",
         access_control_request_method="POST",
     )  # fmt: skip
-    assert told.get("access-control-allow-origin") != "http://evil.example"
+    assert status == 403
+    assert not [name for name in told if name.startswith("access-control")]
