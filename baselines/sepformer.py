@@ -12,7 +12,7 @@ import logging
 import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ from torch.nn import functional
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio
 from lcr.base_weights import MissingWeightsError
-from lcr.checkpoints import WeightsError, read_state
+from lcr.checkpoints import WeightsError, no_larger_than, read_state
 from lcr.files import sha256_of
 from lcr.instruction import Task
 from lcr.registry import with_card
@@ -175,11 +175,12 @@ def _nodes(node: Any, seen: set[int]) -> Iterator[Any]:  # noqa: ANN401 (ruamel 
                 yield from _nodes(part, seen)
 
 
-def _check_filled(network: Separation, folder: Path) -> None:
+def _check_filled(
+    network: Separation, folder: Path, states: Mapping[str, Mapping[str, Tensor]]
+) -> None:
     """Raise WeightsError unless the checkpoints fill every tensor: SpeechBrain would keep random
     values and only log it."""
-    for name in CHECKPOINTS:
-        held = read_state(folder / name)
+    for name, held in states.items():
         module = network.mods[name.partition(".")[0]]
         odd = sorted(held.keys() ^ module.state_dict().keys())
         if odd:
@@ -192,6 +193,8 @@ def load_sepformer(folder: Path, *, device: str = "cpu") -> SepformerDenoiser:
     """From a folder in SpeechBrain's format. Raises as `check_folder` does, WeightsError for
     checkpoints that do not fit it, ModuleNotFoundError without SpeechBrain."""
     check_folder(folder)
+    states = {name: read_state(folder / name) for name in CHECKPOINTS}
+    every = {f"{name}/{key}": value for name in states for key, value in states[name].items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what SpeechBrain imports
         from speechbrain.inference.separation import SepformerSeparation
@@ -200,16 +203,17 @@ def load_sepformer(folder: Path, *, device: str = "cpu") -> SepformerDenoiser:
     level = chatter.level
     chatter.setLevel(logging.ERROR)
     try:
-        network = SepformerSeparation.from_hparams(
-            source=str(folder.resolve()),
-            fetch_config=FetchConfig(allow_network=False),
-            run_opts={"device": device},
-        )
+        with no_larger_than(every):
+            network = SepformerSeparation.from_hparams(
+                source=str(folder.resolve()),
+                fetch_config=FetchConfig(allow_network=False),
+                run_opts={"device": device},
+            )
     except Exception as error:  # SpeechBrain, torch and pickle raise types of their own
         raise WeightsError(f"{folder} does not fit SpeechBrain's SepFormer: {error}") from error
     finally:
         chatter.setLevel(level)
-    _check_filled(network, folder)
+    _check_filled(network, folder, states)
     card = replace(
         CARD,
         sample_rate=int(network.hparams.sample_rate),

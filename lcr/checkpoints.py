@@ -26,6 +26,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 _ANY_SIZE = 1 << 20
 _SLACK = 4
+_MOST_OF_BASE = 5_000
+"""Tensors of a language model."""
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
     # Training notes of laion-clap hold numpy's numbers, under the name that numpy 1 gave them.
@@ -131,7 +133,9 @@ def must_fit(place: Path, what: str = "does not fit") -> Iterator[None]:
     """Turn what building and loading a network of `place` raises into a WeightsError."""
     try:
         yield
-    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        AttributeError, LookupError, MemoryError, TypeError, ValueError, RuntimeError
+    ) as error:  # fmt: skip
         problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WeightsError(f"{place} {what}: {problem}") from error
 
@@ -143,12 +147,15 @@ def must_be(found: str, expected: str | None, what: str) -> None:
 
 
 @contextmanager
-def no_larger_than(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """Raise ValueError as soon as what is built holds far more parameters than `tensors`, before
-    memory is spent on their values."""
+def no_larger_than(tensors: Mapping[str, Tensor], base: str | None = None) -> Iterator[None]:
+    """Raise ValueError as soon as what is built holds far more parameters than `tensors` and the
+    language model `base`, before memory is spent on their values."""
     # Some networks make a parameter anew while they are built.
-    values = sum(tensor.numel() for tensor in tensors.values())
-    left = {"tensors": _SLACK * len(tensors), "values": _SLACK * values}
+    count_of, values = len(tensors), sum(tensor.numel() for tensor in tensors.values())
+    if base is not None:
+        count_of += _MOST_OF_BASE
+        values += sum(path.stat().st_size for path in find_base(base).glob("*.safetensors"))
+    left = {"tensors": _SLACK * count_of, "values": _SLACK * values}
 
     def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         if parameter is not None:

@@ -13,7 +13,14 @@ from torch import Tensor
 
 from baselines.clap.wording import relation
 from baselines.composite.planning import Plan, Planner
-from lcr.checkpoints import Checkpoint, base_weights, find_checkpoint, load_tensors, must_fit
+from lcr.checkpoints import (
+    Checkpoint,
+    base_weights,
+    find_checkpoint,
+    load_tensors,
+    must_fit,
+    no_larger_than,
+)
 from lcr.instruction import (
     STYLE_VALUES,
     Action,
@@ -189,7 +196,9 @@ def load_planner(name: str = DEFAULT_READER) -> ReaderPlanner:
     checkpoint = Checkpoint.read(find_checkpoint(name))
     with must_fit(checkpoint.folder, "holds no reader of slots"):
         vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
-        reader = PromptReader(ReaderConfig.from_dict(checkpoint.config["reader"]))
+        reading = ReaderConfig.from_dict(checkpoint.config["reader"])
+        with no_larger_than(checkpoint.tensors, reading.base):
+            reader = PromptReader(reading)
         load_tensors(reader, checkpoint.tensors, "reader.")
         if reader.config.slots != vocabulary.size:
             raise ValueError(

@@ -29,6 +29,7 @@ from lcr.checkpoints import (
     WeightsError,
     below,
     must_fit,
+    no_larger_than,
     read_state,
     states_of,
     write_checkpoint,
@@ -117,7 +118,8 @@ def build_network(state: Mapping[str, Tensor], path: Path) -> ResUNet30:
             ),
             z_dim=state["film.encoder_block1->conv_block1->beta1.weight"].shape[1],
         )
-        network = ResUNet30(config)
+        with no_larger_than(state):
+            network = ResUNet30(config)
         learnt = {k: v for k, v in state.items() if not k.startswith(_TABLES)}
         network.load_state_dict(learnt, strict=True)
     found = {k: v for k, v in state.items() if k.startswith(_TABLES)}

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from baselines.clap.laion import rename, text_settings, tokenizer_folder
 from baselines.clap.public import load_tokenizer
-from lcr.checkpoints import WeightsError
+from lcr.checkpoints import WeightsError, must_fit, no_larger_than
 
 PARTS = ("text_branch.", "text_projection.")
 """What of a CLAP's tensors a query passes through."""
@@ -74,9 +74,10 @@ def build_query(
     if "text_projection.2.bias" not in state:
         raise WeightsError(f"{path} does not fit: its CLAP has no text_projection.2.bias")
     settings = text_settings(state, path)
-    model: Any = ClapTextModelWithProjection(
-        ClapTextConfig(**settings, projection_dim=len(state["text_projection.2.bias"]))
-    )
+    width = len(state["text_projection.2.bias"])
+    with must_fit(path, "holds no CLAP with RoBERTa"), no_larger_than(state):
+        config = ClapTextConfig(**settings, projection_dim=width)
+        model: Any = ClapTextModelWithProjection(config)
     wanted = {name: value for name, value in state.items() if not name.endswith(_COMPUTED)}
     computed = {k: v for k, v in model.state_dict().items() if k.endswith(_COMPUTED)}
     try:

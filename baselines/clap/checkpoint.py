@@ -17,6 +17,7 @@ from lcr.checkpoints import (
     Checkpoint,
     load_tensors,
     must_fit,
+    no_larger_than,
     read_config,
     states_of,
     write_checkpoint,
@@ -88,7 +89,9 @@ def save_clap(
 def _load_ours(path: Path, device: str) -> LoadedClap:
     checkpoint = Checkpoint.read(path)
     with must_fit(path, "is no CLAP of this version of lcr"):
-        clap = Clap(ClapConfig.from_dict(checkpoint.config["clap"]))
+        config = ClapConfig.from_dict(checkpoint.config["clap"])
+        with no_larger_than(checkpoint.tensors, config.base):
+            clap = Clap(config, light=True)
         scores = checkpoint.config.get("scores", {})
         load_clap_tensors(clap, checkpoint.tensors)
     return LoadedClap(

@@ -10,6 +10,8 @@ from torch.nn import functional
 
 _FLOOR = 1e-10
 """Power below which a band is silence: -100 dB."""
+_MOST_BANDS = 2**26
+"""Bands times samples of a window: more would take gigabytes."""
 _TOGETHER = 64
 """Windows whose spectra are held at once."""
 
@@ -37,6 +39,8 @@ class LogMelConfig:
                 f"bands must lie within 0 to {self.sample_rate / 2:g} Hz; got {self.low_hz:g} to "
                 f"{self.high_hz:g}"
             )
+        if not 0 < self.mels * self.n_fft <= _MOST_BANDS:
+            raise ValueError(f"no {self.mels} bands are made of {self.n_fft} samples")
         if self.window <= self.n_fft // 2 or self.hop < 1:
             raise ValueError(
                 f"window_s must be more than {self.n_fft / 2 / self.sample_rate:g} and hop at "

@@ -174,12 +174,13 @@ class ClapConfig:
 
 
 class Clap(nn.Module):
-    """The two towers and the text encoder before one of them; a `TextAudioModel`.
+    """The two towers and the text encoder before one of them; a `TextAudioModel`. `light` is as in
+    `PromptReader`.
 
     Raises MissingWeightsError where the text encoder's weights are not on this machine.
     """
 
-    def __init__(self, config: ClapConfig) -> None:
+    def __init__(self, config: ClapConfig, *, light: bool = False) -> None:
         super().__init__()
         self.config = config
         self.reader = PromptReader(
@@ -189,7 +190,8 @@ class Clap(nn.Module):
                 mode=config.mode,
                 lora=LoraConfig() if config.mode == "lora" else None,
                 max_tokens=config.max_tokens,
-            )
+            ),
+            light=light,
         )
         self.towers = Towers(config.towers, self.reader.z_dim)
 

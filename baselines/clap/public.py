@@ -13,7 +13,14 @@ from torch.nn import functional
 from baselines.clap.features import LogMel, LogMelConfig
 from baselines.clap.model import embed_windows
 from lcr.base_weights import MissingWeightsError
-from lcr.checkpoints import CONFIG_FILE, WEIGHTS_FILE, WeightsError, read_state
+from lcr.checkpoints import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    WeightsError,
+    must_fit,
+    no_larger_than,
+    read_state,
+)
 from lcr.files import sha256_of
 
 REFERENCE = "Wu et al., Large-scale contrastive language-audio pretraining, ICASSP 2023"
@@ -113,7 +120,8 @@ def build(
             f"{path} is a CLAP with feature fusion (-fused), which draws crops at random; take one "
             "without (clap-htsat-unfused, 630k-audioset-best.pt)"
         )
-    model: Any = ClapModel(config)
+    with must_fit(path, "does not fit a ClapModel"), no_larger_than(state):
+        model: Any = ClapModel(config)
     expected = model.state_dict()
     odd = {
         "lacks": [k for k in expected if k not in state and not k.endswith(_COMPUTED)],

@@ -25,7 +25,14 @@ from baselines.lass.network import SAMPLE_RATE, Extractor, build_extractor
 from baselines.lass.remixer import CHUNK_S, OVERLAP_S, run_extractor
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio, read_audio, resample
-from lcr.checkpoints import Checkpoint, load_tensors, must_fit, states_of, write_checkpoint
+from lcr.checkpoints import (
+    Checkpoint,
+    load_tensors,
+    must_fit,
+    no_larger_than,
+    states_of,
+    write_checkpoint,
+)
 from lcr.instruction import Task
 from lcr.nn.grounded.bands import BandBlock, BandConfig, BandFeatures, BandTransform
 from lcr.nn.reader.config import ReaderConfig
@@ -196,12 +203,15 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
     checkpoint = Checkpoint.read(folder)
     settings = checkpoint.section("llm-tse", "LLM-TSE")
     with must_fit(folder):
-        reader = PromptReader(ReaderConfig.from_dict(settings["reader"]))
+        reading = ReaderConfig.from_dict(settings["reader"])
         bands = tuple(settings["clues"]["band_bins"])
-        clues = Clues(CluesConfig(**{**settings["clues"], "band_bins": bands}))
-        extractor = build_extractor(settings["extractor"])
-        check_parts(reader, clues, extractor)
         ears = read_stem(settings["ears"]) if settings.get("ears") else None
+        lent = {} if ears is None else ears.tensors
+        with no_larger_than({**checkpoint.tensors, **lent}, reading.base):
+            reader = PromptReader(reading)
+            clues = Clues(CluesConfig(**{**settings["clues"], "band_bins": bands}))
+            extractor = build_extractor(settings["extractor"])
+        check_parts(reader, clues, extractor)
         if ears is not None:
             borrow(clues, extractor, ears)
         modules = dict(zip(MODULES, (reader, clues, extractor), strict=True))

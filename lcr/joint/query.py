@@ -83,7 +83,8 @@ class QueryModel:
             attributes = torch.zeros(len(labels), len(lexicon.attribute_names))
             names = NameVectors(attributes, dim)
             columns = checkpoint.tensors["styles.layers.0.weight"].shape[1]
-            styles = StyleVectors(columns, checkpoint.config["style_hidden"], dim)
+            with no_larger_than(below(checkpoint.tensors, "styles.")):
+                styles = StyleVectors(columns, checkpoint.config["style_hidden"], dim)
             for prefix, module in (("remixer.", remixer), ("names.", names), ("styles.", styles)):
                 load_tensors(module, checkpoint.tensors, prefix)
             thresholds = {k: Thresholds(**v) for k, v in told.get("thresholds", {}).items()}

@@ -74,7 +74,9 @@ class JointRemixer:
         with must_fit(folder, "does not fit this version of lcr"):
             vocabulary = SlotVocabulary(tuple(checkpoint.config["labels"]))
             shared = _reader_of(checkpoint)
-            reader = PromptReader(ReaderConfig.from_dict(shared.config["reader"]), light=True)
+            reading = ReaderConfig.from_dict(shared.config["reader"])
+            with no_larger_than(shared.tensors, reading.base):
+                reader = PromptReader(reading, light=True)
             with no_larger_than(below(checkpoint.tensors, "remixer.")):
                 remixer = build_network(checkpoint.config["remixer"])
             load_tensors(reader, shared.tensors, "reader.")

@@ -21,7 +21,13 @@ from agents.planners.generative.text import description_of, inventory_of, reques
 from agents.planners.generative.tokenizer import PLAN, USER
 from baselines.composite.planning import Plan
 from lcr.base_weights import MissingWeightsError, weights_sha256
-from lcr.checkpoints import WeightsError, find_checkpoint
+from lcr.checkpoints import (
+    WEIGHTS_FILE,
+    WeightsError,
+    find_checkpoint,
+    no_larger_than,
+    read_state,
+)
 from lcr.instruction import Description
 from lcr.remixer import Oracle, OracleUse, Step
 
@@ -165,7 +171,10 @@ def load_planner(*, weights: str | Path = DEFAULT_WEIGHTS) -> GenerativePlanner:
         )
     try:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-        model = GPT2LMHeadModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        with no_larger_than(read_state(folder / WEIGHTS_FILE)):
+            model = GPT2LMHeadModel.from_pretrained(
+                folder, local_files_only=True, dtype=torch.float32
+            )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise WeightsError(f"{folder} holds no generative planner: {error}") from error
     return GenerativePlanner(model, tokenizer, weights={folder.name: weights_sha256(folder)})

@@ -9,16 +9,19 @@ state fits either.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import no_larger_than
 from lcr.nn.reader.config import LoraConfig, ReaderConfig
 
 WEIGHTS, TOKENIZER, CONFIG = "model.safetensors", "tokenizer.json", "config.json"
@@ -91,14 +94,21 @@ class LightBert(nn.Module):
         super().__init__()
         config = _config(folder)
         self.width = int(config["hidden_size"])
+        path = folder / WEIGHTS
+        try:
+            told = path.stat()
+            tensors = _read(path, told.st_mtime_ns, told.st_size)
+        except Exception as error:  # safetensors raises its own type for a damaged file
+            raise MissingWeightsError(f"{folder} cannot be loaded: {error}") from error
         model = nn.Module()
-        model.embeddings = _Embeddings(config)
-        model.encoder = nn.Module()
-        model.encoder.layer = nn.ModuleList(
-            _Layer(config, lora if i >= adapted_from else None)
-            for i in range(int(config["num_hidden_layers"]))
-        )
-        self._load(model, folder)
+        with no_larger_than(tensors):
+            model.embeddings = _Embeddings(config)
+            model.encoder = nn.Module()
+            model.encoder.layer = nn.ModuleList(
+                _Layer(config, lora if i >= adapted_from else None)
+                for i in range(int(config["num_hidden_layers"]))
+            )
+        self._load(model, folder, tensors)
         model.requires_grad_(False)
         if lora is None:
             self.embeddings, self.encoder = model.embeddings, model.encoder
@@ -120,13 +130,7 @@ class LightBert(nn.Module):
             if isinstance(module, _Adapted):
                 module.adapted = adapted
 
-    def _load(self, model: nn.Module, folder: Path) -> None:
-        from safetensors.torch import load_file
-
-        try:
-            tensors = load_file(folder / WEIGHTS)
-        except Exception as error:  # safetensors raises its own type for a damaged file
-            raise MissingWeightsError(f"{folder} cannot be loaded: {error}") from error
+    def _load(self, model: nn.Module, folder: Path, tensors: Mapping[str, Tensor]) -> None:
         own = {}
         for name, value in tensors.items():
             name = name.removeprefix("bert.")
@@ -140,9 +144,16 @@ class LightBert(nn.Module):
                 f"{folder} lacks {len(lacking)} weights of a bert, such as {lacking[0]}"
             )
         try:
-            model.load_state_dict(own, strict=False)
+            model.load_state_dict(own, strict=False, assign=True)
         except RuntimeError as error:
             raise MissingWeightsError(f"{folder} cannot be loaded: {error}") from error
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, changed_ns: int, size: int) -> Mapping[str, Tensor]:
+    """The tensors of a file, which nothing changes: all that read by one language model share
+    them."""
+    return load_file(path)
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lcr.base_weights import MINILM, find_base
-from lcr.checkpoints import Checkpoint, load_tensors, must_fit
+from lcr.checkpoints import Checkpoint, load_tensors, must_fit, no_larger_than
 from lcr.instruction import STYLE_VALUES, Action
 from lcr.nn.reader.config import LoraConfig
 from lcr.nn.reader.light_bert import TOKENIZER, LightBert
@@ -208,7 +208,9 @@ def load_tagger(folder: Path) -> SpanTagger:
     checkpoint = Checkpoint.read(folder)
     config = checkpoint.section("tagger", "open reader")
     with must_fit(folder):
-        tagger = SpanTagger(TaggerConfig(**config))
+        settings = TaggerConfig(**config)
+        with no_larger_than(checkpoint.tensors, settings.base):
+            tagger = SpanTagger(settings)
         load_tensors(tagger, checkpoint.tensors)
     return tagger.requires_grad_(False).eval()
 
