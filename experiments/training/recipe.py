@@ -68,10 +68,17 @@ def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split
 def about(recipe: Recipe) -> dict[str, Any]:
     """What a run's weights depend on beside its banks, as plain values: the recipe, but for how
     long it trains and how often it tells."""
-    told: dict[str, Any] = json.loads(json.dumps(asdict(recipe)))
+    told = settings(**asdict(recipe))
+    del told["validation"]
+    return told
+
+
+def settings(**parts: object) -> dict[str, Any]:
+    """A run's settings as plain values for its state; of `loop` those that must stay as they
+    were."""
+    told: dict[str, Any] = json.loads(json.dumps(parts))
     for key in _FREE:
         told["loop"].pop(key)
-    del told["validation"]
     return told
 
 

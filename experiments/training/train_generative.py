@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ from agents.planners.generative.training import (
     start_from_words,
 )
 from experiments.command import command, option
+from experiments.comparison.records import locked
+from experiments.training.recipe import settings
 from experiments.training.text_models import RUN_OPTIONS, train
 from lcr.base_weights import minilm_folder
 from lcr.training.config import LoopConfig
@@ -102,8 +105,15 @@ def main(options: argparse.Namespace) -> None:
     """Train on; write the planner when its time is over."""
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
-    stage = open_stage(options.run, GenerativeConfig(batch=options.batch))
-    loop = Loop(stage, loop_config(options), options.run, {"held-out": ()})
+    with locked(options.run):
+        _train(options)
+
+
+def _train(options: argparse.Namespace) -> None:
+    config, looping = GenerativeConfig(batch=options.batch), loop_config(options)
+    stage = open_stage(options.run, config)
+    about = settings(loop=asdict(looping), planner=asdict(config))
+    loop = Loop(stage, looping, options.run, {"held-out": ()}, about=about)
     for name, value in train(loop, options.minutes).items():
         print(f"{name:24} {value:.4f}")
     if options.out and loop.done < 1:

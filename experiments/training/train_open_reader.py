@@ -20,6 +20,8 @@ from agents.planners.sentences.noise import roughen
 from agents.planners.sentences.prompts import draw_prompt as draw_planner_prompt
 from experiments.command import command, option
 from experiments.comparison.errors import ConfigError
+from experiments.comparison.records import locked
+from experiments.training.recipe import settings
 from experiments.training.text_models import RUN_OPTIONS, train
 from lcr.base_weights import MINILM
 from lcr.checkpoints import write_checkpoint
@@ -108,14 +110,20 @@ def main(options: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     config = TaggerConfig(base=options.base)
-    stage = OpenReaderStage(
-        SpanTagger(config), draw, OpenReaderConfig(cpu_bfloat16=options.bfloat16)
-    )
-    loop = Loop(stage, loop_config(options.steps, options.processor_minutes), options.run, {})
-    if options.ship is None:
-        train(loop, options.minutes)
-    else:
-        ship(loop, config, options.ship)
+    learning = OpenReaderConfig(cpu_bfloat16=options.bfloat16)
+    looping = loop_config(options.steps, options.processor_minutes)
+    with locked(options.run):
+        loop = Loop(
+            OpenReaderStage(SpanTagger(config), draw, learning),
+            looping,
+            options.run,
+            {},
+            about=settings(loop=asdict(looping), tagger=asdict(config), learning=asdict(learning)),
+        )
+        if options.ship is None:
+            train(loop, options.minutes)
+        else:
+            ship(loop, config, options.ship)
 
 
 if __name__ == "__main__":

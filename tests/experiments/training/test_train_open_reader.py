@@ -19,6 +19,8 @@ def test_train_and_ship(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main([*run, "--ship", str(out)]) == 2
     assert "train first" in capsys.readouterr().err
     assert main([*run, "--minutes", "0"]) == 0
+    assert main([*run, "--bfloat16"]) == 2
+    assert "learning.cpu_bfloat16" in capsys.readouterr().err
     assert main(run) == 0
     assert "resumed at step 1" in capsys.readouterr().out
     assert main([*run, "--ship", str(out)]) == 0
