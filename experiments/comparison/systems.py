@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
+from experiments.comparison import shared_state
 from experiments.comparison.answers import Answer, ask, plain, told_trace
 from experiments.comparison.config import suggestion
 from experiments.comparison.environment import MemoryMeter, TimeIsUp, environment, time_limit
@@ -144,7 +145,8 @@ def build_system(
         ready = replace(ready, remixer=stand_in)
         assert isinstance(ready, ReadySystem)
         return ready
-    return build_here(name, options, device=device, front_door=front_door)
+    with shared_state.kept():
+        return build_here(name, options, device=device, front_door=front_door)
 
 
 def build_here(
@@ -252,10 +254,11 @@ def _attempt(
     answers: list[Answer] = []
     done: tuple[Step, ...] = ()
     try:
-        with time_limit(timeout_s):
-            if isinstance(remixer, IsolatedSystem):
+        if isinstance(remixer, IsolatedSystem):
+            with time_limit(timeout_s):
                 answers = remixer.ask(requests)
-            else:
+        else:
+            with shared_state.kept(), time_limit(timeout_s):
                 answers = ask(remixer, requests, front_door=system.front_door)
     except TimeIsUp as error:
         done = told_trace(error)  # calls of a language model are paid for

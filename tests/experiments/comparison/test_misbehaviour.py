@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import locale
 import os
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 
+from experiments.comparison import shared_state
 from experiments.comparison.records import comparable, read_records
 from tests.experiments.comparison.plugin.misbehaving import WAYS
 
@@ -95,3 +100,39 @@ def test_a_death_an_exit_and_a_mess_are_errors_of_their_own(
         "half_an_emoji": "InvalidRemix",
     }
     assert "SIGKILL" in errors["is_killed"]["message"]
+
+
+def test_what_systems_share_is_put_back(tmp_path: Path) -> None:
+    torch = importlib.import_module("torch")
+
+    def state() -> tuple[object, ...]:
+        return (
+            os.getcwd(), dict(os.environ), locale.setlocale(locale.LC_ALL), sys.stdout, sys.stderr,
+            random.getstate(), repr(np.random.get_state()), np.geterr(), torch.get_num_threads(),
+            torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(),
+            torch.get_deterministic_debug_mode(), torch.get_rng_state().tolist(),
+        )  # fmt: skip
+
+    def change() -> NoReturn:
+        os.chdir(tmp_path)
+        os.environ["OMP_NUM_THREADS"] = "99"
+        locale.setlocale(locale.LC_ALL, "C.UTF-8")
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        random.seed(0)
+        np.random.seed(0)
+        np.seterr(all="raise")
+        torch.manual_seed(1)
+        torch.set_num_threads(3)
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        torch.set_grad_enabled(False)
+        torch.use_deterministic_algorithms(True)
+        changed.extend(state())
+        sys.exit(3)
+
+    changed: list[object] = []
+    before = state()
+    with pytest.raises(SystemExit), shared_state.kept():
+        change()
+    assert [a == b for a, b in zip(before, changed, strict=True)] == [False] * len(before)
+    assert state() == before
