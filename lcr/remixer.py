@@ -52,6 +52,8 @@ class SystemCard:
     `lcr.catalogue.counting`)."""
     macs_per_s: int | None = None
     """Multiply-accumulates a second of mono audio, likewise."""
+    limits: str = ""
+    """What was measured of its weaknesses, in words for its users."""
 
     def defines(self, task: Task) -> bool:
         return self.tasks is None or task in self.tasks

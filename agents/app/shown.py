@@ -104,7 +104,7 @@ def _desk(talk: Conversation | None) -> Values:
 
 def _label(talk: Conversation, id_: str) -> str:
     found = [one for one in talk.sources if one.id == id_]
-    told = [f"{id_}: {name_of(one.description)} ({one.confidence:.0%} sure)" for one in found]
+    told = [f"{id_}: {name_of(one.description)} (a guess)" for one in found]
     return told[0] if told else "the rest"
 
 

@@ -87,8 +87,10 @@ class Conversation:
             sample_rate=sample_rate,
         )
         self._turns: list[Turn] = []
-        there = "; ".join(self._names.values()) or "nothing that I can tell apart"
-        self._add("", f"I hear: {there}.")
+        there = "; ".join(self._names.values())
+        unsure = "These names are guesses, and often wrong: listen before you go by them."
+        told = f"{there}. {unsure}" if there else "nothing that I can tell apart."
+        self._add("", f"I hear: {told}")
 
     @classmethod
     def open(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from agents.listening.listener import load_listener
+from agents.listening.listener import LIMITS, load_listener
 from agents.llm.budget import Budget, price_of
 from agents.llm.chat_models import chat_model, weights_of
 from agents.llm.client import LlmAgent, Planned
@@ -44,6 +44,7 @@ CARD = SystemCard(
     sample_rate=16_000,
     reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; LangChain's create_agent",
     licence="Apache-2.0; the language model's own",
+    limits=LIMITS,
 )
 
 

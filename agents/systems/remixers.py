@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from agents.listening.listener import Inventory, Listener, load_listener
+from agents.listening.listener import LIMITS, Inventory, Listener, load_listener
 from agents.planners.choose import DEFAULT_PLANNER, load_planner
 from agents.systems.execute import queries_for
 from agents.systems.extractors import load_extractor
@@ -32,8 +32,8 @@ _CARD = SystemCard(
     reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; trained here",
     licence="Apache-2.0",
 )
-OFFLINE_CARD = _CARD
-GENERATIVE_CARD = replace(_CARD, name="agent-generative")
+OFFLINE_CARD = replace(_CARD, limits=LIMITS)
+GENERATIVE_CARD = replace(_CARD, name="agent-generative", limits=LIMITS)
 QUERY_CARD = replace(_CARD, name="agent-query")
 ORACLE_PLAN_CARD = replace(_CARD, name="agent-oracle-plan", uses_oracle=OraclePlanner.uses_oracle)
 

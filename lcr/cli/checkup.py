@@ -8,6 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal
@@ -16,6 +17,7 @@ import numpy as np
 
 from lcr.catalogue.machine import cpu_model
 from lcr.errors import one_line
+from lcr.registry import RegistryError, available, card_of
 
 SCHEMA = 1
 DEFAULT_SYSTEM = "lcr"
@@ -47,6 +49,7 @@ def examine() -> Iterator[Check]:
     yield _accelerator()
     yield from _weights()
     yield _cache()
+    yield from _limits()
     yield _end_to_end()
 
 
@@ -144,6 +147,18 @@ def _cache() -> Check:
         return Check(name="cache", status="good", found=str(path))
     advice = "set LCR_CACHE to a folder that can be written, or to nothing"
     return Check(name="cache", status="missing", found=f"{there} is read-only", advice=advice)
+
+
+def _limits() -> Iterator[Check]:
+    """What is known of the weaknesses of the systems that can be imported here."""
+    found: dict[str, list[str]] = {}
+    for one in available():
+        with suppress(RegistryError):
+            card = card_of(one.name)
+            if card is not None and card.limits:
+                found.setdefault(card.limits, []).append(one.name)
+    for limits, names in found.items():
+        yield Check(name=f"limits of {', '.join(names)}", status="good", found=limits)
 
 
 def _end_to_end() -> Check:

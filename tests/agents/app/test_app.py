@@ -92,7 +92,7 @@ def test_faders_show_the_plan_and_override_it(actions: Actions, opened: Visit) -
     values = actions.say(opened, "remove the dog", BY_FADERS, False)
     assert rows(values) == [True] * 4 + [False] * 5
     assert [values[f"mute{n}"]["value"] for n in range(4)] == [True, False, False, False]
-    assert values["fader0"]["label"] == "s1: dog barking (100% sure)"
+    assert values["fader0"]["label"] == "s1: dog barking (a guess)"
     assert values["fader3"]["label"] == "the rest"
     assert (
         "No fader was moved"

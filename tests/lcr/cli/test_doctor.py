@@ -19,6 +19,7 @@ def test_here_it_works_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     found = {check["name"]: check["status"] for check in told["checks"]}
     for name in ("lcr", "torch", "soundfile", "weights lcr-g", "system lcr", "extra model"):
         assert found[name] == "good", name
+    assert any("agent-offline" in name for name in found if name.startswith("limits of "))
     for check in told["checks"]:
         assert check["found"]
         assert check["status"] == "good" or check["advice"], check["name"]
