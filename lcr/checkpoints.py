@@ -99,7 +99,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     the format's own loader to say."""
     try:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return config if isinstance(config, dict) else {}
 

@@ -74,14 +74,17 @@ class History:
                 last=last,
                 at=data["at"],
             )
-            if not (0 <= made.at < len(states) == len(data["last"]) and made.turns):
+            whole = isinstance(made.at, int) and len(states) == len(data["last"])
+            if not (whole and 0 <= made.at < len(states) and made.turns):
                 raise ValueError("its states do not fit together")
             if [turn.number for turn in made.turns] != list(range(len(made.turns))):
                 raise ValueError("its turns are not numbered from 0")
             for state in (*states, *(turn.state for turn in made.turns)):
                 if any(one.gains.keys() != made.sources.keys() for one in state.mixes):
                     raise ValueError("a mix has not a gain for each source")
-        except (ValueError, KeyError, TypeError, AttributeError, TimeRangeError) as error:
+        except (
+            ValueError, KeyError, TypeError, AttributeError, RecursionError, TimeRangeError
+        ) as error:  # fmt: skip
             raise ConversationError(f"no history of a conversation: {error}") from error
         return made
 

@@ -149,6 +149,12 @@ def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resu
     if resume == "never":
         return _Plan(system=system, path=path, missing=tuple(examples.indices))
     read = read_records(path)
+    for number, record in enumerate(read.records, start=1):
+        if (record["system"], record["config_digest"]) != (system.name, system.config_digest):
+            raise RecordsError(
+                f"{path} line {number} is a record of {record['system']} in the form "
+                f"{record['config_digest'][:12]}; take it out, or use --resume never"
+            )
     latest = read.latest
     stale: dict[str, int] = {}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -119,9 +120,14 @@ def _names_folder(output: str | None) -> bool:
 def _found(text: str, root: Path) -> Iterator[_Input]:
     path = Path(text)
     if path.is_dir():
-        inside = list(_audio_below(path, root))
+        closed: list[OSError] = []
+        inside = list(_audio_below(path, root, closed.append))
         yield from (_Input(source=each, below=each.relative_to(path)) for each in inside)
-        if not inside:
+        for error in closed:
+            folder = Path(error.filename)
+            below, why = folder.relative_to(path.parent), error.strerror
+            yield _Input(source=folder, below=below, problem=f"is not looked into: {why}")
+        if not inside and not closed:
             yield _Input(source=path, below=Path(path.name), problem="holds no audio files")
     elif _means_several(text):
         matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
@@ -133,15 +139,19 @@ def _found(text: str, root: Path) -> Iterator[_Input]:
         yield _Input(source=path, below=Path(path.name))
 
 
-def _audio_below(folder: Path, root: Path) -> Iterator[Path]:
-    """Audio files by their suffix, sorted; nothing hidden and nothing of the output folder."""
+def _audio_below(folder: Path, root: Path, tell: Callable[[OSError], object]) -> Iterator[Path]:
+    """Audio files by their suffix, sorted; nothing hidden and nothing of the output folder. `tell`
+    hears of folders that are not looked into."""
     suffixes = audio_suffixes() | ffmpeg.SUFFIXES
-    for here, folders, files in os.walk(folder):
+    for here, folders, files in os.walk(folder, onerror=tell):
         folders[:] = sorted(
             name
             for name in folders
             if not name.startswith(".") and (Path(here) / name).resolve() != root.resolve()
         )
+        for name in folders:
+            if (link := Path(here) / name).is_symlink():
+                tell(OSError(errno.ELOOP, "it is a link to a folder", str(link)))
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 yield Path(here) / name
@@ -171,7 +181,7 @@ class Ledger:
             record = json.loads(line)
             if record["schema"] == _SCHEMA:
                 self._lines[record["target"]] = record
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             pass  # a line that a kill cut off: its file is made again
 
     def has(self, job: Job) -> bool:
@@ -190,7 +200,12 @@ class Ledger:
         except (OSError, KeyError):
             return False
 
-    def add(self, job: Job, source: os.stat_result, written: IO[bytes]) -> None:
+    def misses(self, job: Job) -> bool:
+        """Whether the target that `has` found lacks something that the prompt names."""
+        assert job.target is not None
+        return bool(self._lines[job.target.relative_to(self._root).as_posix()].get("misses"))
+
+    def add(self, job: Job, source: os.stat_result, written: IO[bytes], *, misses: bool) -> None:
         """`written` holds all of the target and is renamed next: no kill comes in between the two
         that would leave a target without its line. Raises OSError on a full disk."""
         assert job.target is not None
@@ -202,6 +217,7 @@ class Ledger:
             "weights": self._weights,
             "source_state": _state(source),
             "target_state": _state(os.fstat(written.fileno())),
+            "misses": misses,
         }
         with (self._root / LEDGER).open("ab") as file:
             # A line that a kill cut off ends here.

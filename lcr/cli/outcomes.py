@@ -40,11 +40,8 @@ class Outcome:
     sample_rate: int | None = None
     channels: int | None = None
     remix: FileRemix | None = None
-
-    @property
-    def misses(self) -> bool:
-        """Something that its prompt names is not there, or was not understood."""
-        return self.remix is not None and any(one.is_missing for one in self.remix.understood)
+    misses: bool = False
+    """Something that its prompt names is not there, or was not understood."""
 
     def as_json(self) -> dict[str, Any]:
         fields = dataclasses.asdict(self)
@@ -90,7 +87,8 @@ class Reporter:
     def _told(self, outcome: Outcome) -> str:
         text = f"{outcome.source} -> {outcome.target}"
         if outcome.status == "kept":
-            return f"{text}: there already"
+            missing = ", without something that the prompt names" if outcome.misses else ""
+            return f"{text}: there already{missing}"
         if outcome.duration_s is not None:
             text += f": {outcome.duration_s:.1f} s of audio"
         if outcome.remix is not None:

@@ -98,7 +98,7 @@ def remix_file(
     end_s: float | None = None,
     like: NDArray[np.float32] | None = None,
     tell: Callable[[int], object] = lambda samples: None,
-    before_rename: Callable[[IO[bytes]], object] = lambda file: None,
+    before_rename: Callable[[IO[bytes], FileRemix], object] = lambda file, done: None,
 ) -> FileRemix:
     """Remix `source` into `target`: sample for sample, in the source's format (or the one that the
     suffix of `target` names), with its tags, whole or not at all; its folder is made if need be.
@@ -109,7 +109,7 @@ def remix_file(
     prompt, or from `start_s` to `end_s` seconds (below 0: from the end), limits the change to a
     part of the recording, all of which the system hears; see `lcr.prompts.time_range`. `tell` hears
     of every number of samples that are read, `before_rename` gets the written file when all is in
-    it.
+    it, and what is returned.
 
     Raises AudioFileError for the source as `AudioFile` does and for a target that cannot be
     written, TimeRangeError for a range that is none or not in the recording; what the system raises
@@ -133,7 +133,7 @@ def remix_file(
         )
         report.append(done)
         file.flush()
-        before_rename(file)
+        before_rename(file, done)
 
     try:
         if target.exists() and target.samefile(source.path):

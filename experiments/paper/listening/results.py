@@ -63,7 +63,7 @@ def read_key(path: Path) -> Mapping[str, Any]:
         stimuli_of(key)
     except OSError as error:
         raise ConfigError(f"cannot read the key {path}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path} is not a survey's key ({type(error).__name__})") from error
     return key
 

@@ -115,9 +115,9 @@ def run(options: argparse.Namespace) -> int:
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     if failed == len(outcomes):
         return EXIT_BAD_INPUT
-    if any(outcome.misses for outcome in outcomes):
-        return EXIT_MISSING
-    return EXIT_PARTIAL if failed else 0
+    if failed:
+        return EXIT_PARTIAL
+    return EXIT_MISSING if any(outcome.misses for outcome in outcomes) else 0
 
 
 def _work(plan: BatchPlan, options: argparse.Namespace, bars: Bars) -> Iterator[Outcome]:
@@ -151,7 +151,7 @@ def _attempt(
 
     try:
         if ledger is not None and not options.force and ledger.has(job):
-            return _outcome(job, "kept")
+            return _outcome(job, "kept", misses=ledger.misses(job))
         if job.problem is not None:
             return _outcome(job, "failed", error=job.problem)
         assert job.source is not None
@@ -160,7 +160,7 @@ def _attempt(
             encoding_like(file, job.target or Path("standard output.wav"))
             return _outcome(job, "to do", file=file)
         done = _remix(job, file, remixer, ledger, options, tell)
-        return _outcome(job, "done", file=file, remix=done)
+        return _outcome(job, "done", file=file, remix=done, misses=_misses(done))
     except BrokenPipeError:
         raise
     except Exception as error:  # one bad file, or a system's fault with it, must not stop a batch
@@ -195,9 +195,9 @@ def _remix(
         return done
     state = os.stat(file.path)
 
-    def note(written: IO[bytes]) -> None:
+    def note(written: IO[bytes], done: FileRemix) -> None:
         if ledger is not None:
-            ledger.add(job, state, written)
+            ledger.add(job, state, written, misses=_misses(done))
 
     return remix_file(remixer, file, job.target, options.prompt, before_rename=note, **given)
 
@@ -220,6 +220,7 @@ def _outcome(
     error: str | None = None,
     file: AudioFile | None = None,
     remix: FileRemix | None = None,
+    misses: bool = False,
 ) -> Outcome:
     from lcr.cli.outcomes import Outcome
 
@@ -232,7 +233,12 @@ def _outcome(
         sample_rate=None if file is None else file.sample_rate,
         channels=None if file is None else file.channels,
         remix=remix,
+        misses=misses,
     )
+
+
+def _misses(done: FileRemix) -> bool:
+    return any(one.is_missing for one in done.understood)
 
 
 def _words(job: Job, error: Exception) -> str:

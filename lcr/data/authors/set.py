@@ -89,7 +89,7 @@ def read_paper_set(path: Path) -> Iterator[PaperMixture]:
 def _records(text: str, name: str) -> Iterator[PaperMixture]:
     try:
         records = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PaperSetError(f"{name}: {error}") from error
     if not isinstance(records, list):
         raise PaperSetError(f"{name}: expected a list of records; got {type(records).__name__}")
@@ -112,7 +112,12 @@ def _mixture(read: Callable[[], Mapping[str, Any]], where: str) -> PaperMixture:
         return PaperMixture(
             id=str(row["id"]), instruction=instruction, sources=sources, prompts=prompts
         )
-    except (KeyError, TypeError, ValueError) as error:  # json's error is a ValueError
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:  # json's error is a ValueError
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise PaperSetError(f"{where}: {what}") from error
 

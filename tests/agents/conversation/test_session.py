@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.conversation.history import ConversationError
+from agents.conversation.history import ConversationError, History
 from agents.conversation.mentions import find_mentions, without_preamble
 from agents.conversation.session import Conversation
 from agents.plan import HeardSource
@@ -295,6 +295,12 @@ def test_faders() -> None:
     for wrong in ({"s3": 0.0}, {"s1": 30.0}, {"s1": float("nan")}):
         with pytest.raises(ConversationError):
             conversation.set_gains(wrong)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "3", "{}", '{"schema": 2}', "nonsense"])
+def test_what_is_no_history_is_refused(text: str) -> None:
+    with pytest.raises(ConversationError):
+        History.from_json(text, lambda state: np.zeros((1, 1), np.float32))
 
 
 def test_the_history_goes_on_where_it_was_saved() -> None:

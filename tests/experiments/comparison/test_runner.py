@@ -275,6 +275,19 @@ def test_a_record_of_another_example_is_made_again(
     assert any(f"{named} of the example differs" in note for note in second["notes"])
 
 
+@pytest.mark.parametrize("change", [{"system": "mixture"}, {"config_digest": "0" * 64}])
+def test_a_record_of_another_system_is_refused(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, change: dict[str, str]
+) -> None:
+    run("--systems", "half", "--examples", 0)
+    (path,) = (tmp_path / "out" / "tiny").glob("half@*.jsonl")
+    last = json.loads(path.read_text().splitlines()[-1])
+    path.write_text(path.read_text() + json.dumps(last | change) + "\n")
+    before = path.read_bytes()
+    run("--systems", "half", "--examples", 0, status=2)
+    assert path.read_bytes() == before
+
+
 def test_an_edited_plugin_is_another_system(
     run: Callable[..., dict[str, Any]], tmp_path: Path, plugins: Path, monkeypatch: Any
 ) -> None:

@@ -23,6 +23,7 @@ from baselines.mixture import MixtureRemixer
 from lcr.audio.core import read_audio
 from lcr.cli import main
 from lcr.cli.batch import LEDGER, BatchError, plan_batch
+from lcr.cli.status import EXIT_MISSING, EXIT_PARTIAL
 from lcr.files import locked
 from tests.lcr.audio.test_containers import wav_with
 from tests.lcr.running.test_files import recording
@@ -379,3 +380,28 @@ def test_what_was_read_of_a_misspelt_prompt_is_told(
     assert remix(tiny(tmp_path / "a.wav"), "remvoe teh dogg") == 0
     told = capsys.readouterr()
     assert 'read as "remove the dog"' in told.out + told.err
+
+
+def test_folders_that_are_not_looked_into_are_told(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    tiny(tmp_path / "in" / "a.wav")
+    (tmp_path / "elsewhere").mkdir()
+    tiny(tmp_path / "elsewhere" / "b.wav")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    jobs = plan_batch([str(tmp_path / "in")], str(tmp_path / "out")).jobs
+    assert [(Path(job.name).name, job.problem is None) for job in jobs] == [
+        ("a.wav", True),
+        ("linked", False),
+    ]
+
+
+def test_what_a_file_misses_is_told_again_when_it_is_there_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny(tmp_path / "a.wav")
+    arguments = (tmp_path / "a.wav", PROMPT, "-o", f"{tmp_path / 'out'}{os.sep}")
+    monkeypatch.setattr("lcr.cli.commands.remix._misses", lambda done: True)
+    assert [remix(*arguments) for _ in range(2)] == [EXIT_MISSING] * 2
+    assert len((tmp_path / "out" / LEDGER).read_text().splitlines()) == 1
+    (tmp_path / "b.wav").write_bytes(b"")
+    assert remix(tmp_path / "b.wav", *arguments) == EXIT_PARTIAL  # which is worse
