@@ -30,7 +30,6 @@ from lcr.errors import LcrError
 from lcr.runtime import FOLDER, VARIABLE
 
 ROOT = Path(__file__).parents[2]
-SYSTEM = "lcr-q"
 SECONDS, RATE = 5, 16_000
 UNWANTED = ("torch", "transformers", "scipy", "gradio", "onnx")
 """Packages that must not come with `run`."""
@@ -79,7 +78,7 @@ def examine(python: Path, folder: Path, rounds: int) -> dict[str, object]:
     noise = np.random.default_rng(0).normal(0, 0.1, (1, SECONDS * RATE)).astype(np.float32)
     write_audio(source, noise, RATE)
     lcr = str(python.parent / "lcr")
-    remix = [lcr, "remix", str(source), "turn the rain down", "--system", SYSTEM, "-o", str(target)]
+    remix = [lcr, "remix", str(source), "turn the rain down", "-o", str(target)]
     times: dict[str, list[float]] = {"remix": [], "help": [], "import torch": []}
     _timed(remix)  # writes the bytecode, as the first use does
     for _ in range(rounds):

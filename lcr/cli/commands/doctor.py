@@ -15,7 +15,7 @@ from lcr.cli.status import EXIT_BAD_INPUT
 if TYPE_CHECKING:
     from lcr.cli.checkup import Check
 
-EXTRA = "model"
+EXTRA = "run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

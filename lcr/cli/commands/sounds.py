@@ -15,7 +15,7 @@ from rich.table import Table
 
 from lcr.cli.status import EXIT_MISSING
 
-EXTRA = "model"
+EXTRA = "run"
 _WEIGHTS = "lcr-q"
 
 

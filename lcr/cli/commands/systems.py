@@ -14,7 +14,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from lcr.catalogue.records import System
 
-EXTRA = "all"
+EXTRA = "model"
 _UNKNOWN = "unknown"
 
 
