@@ -11,7 +11,7 @@ from importlib.metadata import requires
 
 _MARK = re.compile(r"""extra == ['"]([\w-]+)['"]""")
 _NAME = re.compile(r"[\w.-]+")
-_NOT_FOR_USERS = {"all", "test", "dev"}
+_NOT_FOR_USERS = {"all", "docs", "test", "dev"}
 
 
 def extras() -> dict[str, list[str]]:
