@@ -10,7 +10,8 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 # A test process a core, eight at most; the last ones take over what others have left.
 WORKERS := -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: help setup compare tables figures test test-all lint check format lock clean distclean
+.PHONY: help setup compare tables figures test test-all lint check export wheel docs format lock
+.PHONY: clean distclean
 
 help:
 	@echo "make compare  run every system on the same mixtures and prompts; table and HTML report"
@@ -19,6 +20,7 @@ help:
 	@echo "make test     run the tests, one process a core; ARGS=\"-m 'not slow'\" for the quick ones"
 	@echo "make test-all also those that install, kill processes or rehearse a whole run"
 	@echo "make check    ruff, mypy --strict, import-linter, tests with warnings as errors"
+	@echo "make wheel    dist/*.whl, tried in an empty environment; make docs: the pages, in site/"
 	@echo "make format   let ruff rewrite the code"
 	@echo "make lock     make requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean    remove caches and build products; distclean removes .venv as well"
@@ -51,6 +53,17 @@ lint: setup
 
 # Warnings are errors by pyproject.toml, here and in `make test`.
 check: lint test-all
+
+# The default model as `lcr` runs it without torch; `make setup` does it the first time.
+export: setup
+	@$(BIN)/python experiments/export.py
+
+# With the default model in it; sizes and times of an empty environment are printed.
+wheel: setup
+	@$(BIN)/python -m experiments.benchmarks.install --wheel-dir dist
+
+docs: setup
+	@$(BIN)/python -m mkdocs build --strict --quiet
 
 format: setup
 	$(BIN)/python -m ruff check --fix .

@@ -47,6 +47,7 @@ from experiments.comparison.systems import (
 from lcr.catalogue.listing import list_systems
 from lcr.cli.commands.systems import show
 from lcr.errors import LcrError
+from lcr.extras import mending
 
 
 @command(
@@ -176,7 +177,7 @@ def _report_writer() -> Callable[[Run, Mapping[str, Any]], Path]:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the report needs {error.name}, which is not installed; "
-            "run: pip install -e '.[all]' in the project's folder"
+            f"run: {mending(error.name or '', 'report')}"
         ) from error
     return lambda run, summary: write_report(run_just_made(run, summary))
 

@@ -7,19 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from lcr.base_weights import MissingWeightsError, find_base, weights_sha256
 from lcr.errors import LcrError
 from lcr.files import sha256_of, write_whole
 from lcr.identity import leaves
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the joint models lie that ship with the program."""
@@ -29,17 +27,6 @@ _SLACK = 4
 _MOST_OF_BASE = 5_000
 """Tensors of a language model."""
 _SCALAR = np.float64(0).__reduce__()[0]
-_HARMLESS: list[Any] = [
-    # Training notes of laion-clap hold numpy's numbers, under the name that numpy 1 gave them.
-    (_SCALAR, "numpy.core.multiarray.scalar"),
-    (_SCALAR, "numpy._core.multiarray.scalar"),
-    np.dtype,
-    type(np.dtype(np.float64)),
-    type(np.dtype(np.float32)),
-    type(np.dtype(np.int64)),
-    # Text with a class of its own: asteroid notes the version of torch that wrote a file.
-    torch.torch_version.TorchVersion,
-]
 
 
 class WeightsError(LcrError):
@@ -58,6 +45,8 @@ class Checkpoint:
     @classmethod
     def read(cls, folder: Path) -> Checkpoint:
         """Raises MissingWeightsError when files are absent, WeightsError when they are broken."""
+        from safetensors.torch import load_file
+
         config_path, weights_path = folder / CONFIG_FILE, folder / WEIGHTS_FILE
         for path in (config_path, weights_path):
             if not path.is_file():
@@ -104,6 +93,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
+def text_of(path: Path) -> str:
+    """A text file's content, "" for none."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
 def base_weights(base: str) -> dict[str, str]:
     """Name and SHA-256 of the language model `base`. Raises MissingWeightsError."""
     return {Path(base).name: weights_sha256(find_base(base))}
@@ -123,6 +117,8 @@ def write_checkpoint(
     folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, object]
 ) -> None:
     """Write what `Checkpoint.read` reads, each file whole. Raises OSError."""
+    from safetensors.torch import save
+
     weights = save({name: value.contiguous() for name, value in tensors.items()})
     write_whole(folder / WEIGHTS_FILE, weights)
     write_whole(folder / CONFIG_FILE, json.dumps(config, indent=1) + "\n")
@@ -150,6 +146,8 @@ def must_be(found: str, expected: str | None, what: str) -> None:
 def no_larger_than(tensors: Mapping[str, Tensor], base: str | None = None) -> Iterator[None]:
     """Raise ValueError as soon as what is built holds far more parameters than `tensors` and the
     language model `base`, before memory is spent on their values."""
+    from torch.nn.modules.module import register_module_parameter_registration_hook
+
     # Some networks make a parameter anew while they are built.
     count_of, values = len(tensors), sum(tensor.numel() for tensor in tensors.values())
     if base is not None:
@@ -205,14 +203,18 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors by name of a file of safetensors or torch.save, there also below "state_dict" as
     Lightning and laion-clap write them. Raises WeightsError."""
+    import torch
+
     if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
         try:
             return load_file(path)
         except Exception as error:  # safetensors raises its own type
             raise WeightsError(f"{path} is damaged or cut short: {error}") from error
     content = read_pickled(path)
     state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path} holds other things than tensors by name")
     return {str(name): value for name, value in state.items()}
 
@@ -222,8 +224,11 @@ def read_pickled(path: Path) -> Any:  # noqa: ANN401
 
     No code in it is run. Raises WeightsError for anything else and for a damaged file.
     """
+    import torch
+    from torch.serialization import safe_globals
+
     try:
-        with safe_globals(_HARMLESS):
+        with safe_globals(_harmless()):
             # Mapped: laion-clap's files hold twice as much for the optimiser as for the model.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises a dozen types for broken files
@@ -239,8 +244,27 @@ def read_pickled(path: Path) -> Any:  # noqa: ANN401
 
 def _code_in(path: Path) -> list[str]:
     """What a file would import beyond tensors and numbers, looked up without running it."""
+    from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
     try:
-        with safe_globals(_HARMLESS):
+        with safe_globals(_harmless()):
             return sorted(get_unsafe_globals_in_checkpoint(path))
     except Exception:  # an older format or no checkpoint at all: nothing can be said
         return []
+
+
+def _harmless() -> list[Any]:
+    """Types that checkpoints may hold beyond tensors and plain values."""
+    import torch
+
+    return [
+        # Training notes of laion-clap hold numpy's numbers, under the name that numpy 1 gave them.
+        (_SCALAR, "numpy.core.multiarray.scalar"),
+        (_SCALAR, "numpy._core.multiarray.scalar"),
+        np.dtype,
+        type(np.dtype(np.float64)),
+        type(np.dtype(np.float32)),
+        type(np.dtype(np.int64)),
+        # Text with a class of its own: asteroid notes the version of torch that wrote a file.
+        torch.torch_version.TorchVersion,
+    ]

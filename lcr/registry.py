@@ -21,6 +21,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from lcr.errors import LcrError, words_of
+from lcr.extras import mending
 from lcr.remixer import Remixer, SystemCard
 
 GROUP = "lcr.remixers"
@@ -138,9 +139,7 @@ def _breaking(system: RegisteredSystem, done: str) -> Iterator[None]:
     except BaseException as error:  # SystemExit too: no plug-in ends another's run
         words = f"{type(error).__name__}: {words_of(error)}"
         if isinstance(error, ModuleNotFoundError) and error.name:
-            ours = system.distribution == "lcr"
-            missing = "-e '.[all]' in the project's folder" if ours else error.name.split(".")[0]
-            words = f"{error.name} is not installed; run: pip install {missing}"
+            words = f"{error.name} is not installed; run: {mending(error.name)}"
         raise BrokenSystemError(f"{system} cannot be {done}: {words}") from error
 
 

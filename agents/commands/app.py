@@ -8,7 +8,7 @@ import argparse
 import signal
 import threading
 
-EXTRA = "all"
+EXTRA = "app,model,agents"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agents.conversation.session import Conversation
     from agents.conversation.turn import Turn
 
-EXTRA = "model"
+EXTRA = "model,agents"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lcr.instruction import Description
     from lcr.prompts.time_words import TimedPrompt
 
-EXTRA = "model"
+EXTRA = "run"
 SCHEMA = 1
 _EXAMPLE = "man;woman;dog barking;rain"
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.errors import ConfigError
@@ -30,8 +29,8 @@ from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet, place, set_level
 from lcr.evaluation.statistics import bootstrap_mean
 from lcr.instruction import AudioDescription, SpeechDescription
-from lcr.joint.query import QueryModel, Thresholds
-from lcr.nn.query.remixer import Encoding
+from lcr.joint.query import Encoding, Floats, QueryModel, Thresholds
+from lcr.joint.torch_network import read_query_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ def measure(model: QueryModel, mixtures: MixtureSet, count: int) -> list[Found]:
         example = mixtures.example(index)
         rng = np.random.default_rng([index, 17])
         asked = _queries(model, example, mixtures.bank, by_label, rng)
-        encoding = model.encode(example.mixture[None])
+        encoding = model.encode(example.mixture)
         for query, logit in zip(asked, _presence(model, encoding, asked), strict=True):
             found.append(_score(model, encoding, example, query, logit))
         found += _without(model, example)
@@ -71,7 +70,7 @@ class _Query:
     label: str
     source: int | None
     """Of the example; None where it is not there."""
-    vector: Tensor | tuple[float, float]
+    vector: Floats | tuple[float, float]
     """A span in s is made a vector by the mixture."""
 
 
@@ -85,7 +84,7 @@ def _queries(
     asked: list[_Query] = []
     here = set()
 
-    def ask(way: str, label: str, source: int | None, vector: Tensor | tuple[float, float]) -> None:
+    def ask(way: str, label: str, source: int | None, vector: Floats | tuple[float, float]) -> None:
         asked.append(_Query(way=way, label=label, source=source, vector=vector))
 
     for i, description in enumerate(example.instruction.descriptions):
@@ -128,8 +127,8 @@ def _without(model: QueryModel, example: Example) -> list[Found]:
         left = example.sources[rows]
         if len(left) in (0, len(example.sources)):
             continue
-        vector = model.of_style(scope)[None]
-        logit = float(model.presence(model.encode(left.sum(0)[None]), vector)[0])
+        answer = model.answer(model.encode(left.sum(0)), [model.of_style(scope)])
+        logit = float(answer.presence[0])
         found.append(
             Found(way="scope", label="", group="", snr_db=None, input_snr_db=None, presence=logit)
         )
@@ -137,12 +136,12 @@ def _without(model: QueryModel, example: Example) -> list[Found]:
 
 
 def _presence(model: QueryModel, encoding: Encoding, asked: Sequence[_Query]) -> list[float]:
-    vectors = torch.stack([_vector(model, encoding, query) for query in asked])
-    logits: list[float] = model.presence(encoding, vectors).tolist()
+    vectors = [_vector(model, encoding, query) for query in asked]
+    logits: list[float] = model.answer(encoding, vectors).presence.tolist()
     return logits
 
 
-def _vector(model: QueryModel, encoding: Encoding, query: _Query) -> Tensor:
+def _vector(model: QueryModel, encoding: Encoding, query: _Query) -> Floats:
     if isinstance(query.vector, tuple):
         return model.of_span(encoding, *query.vector)
     return query.vector
@@ -157,7 +156,7 @@ def _score(
         group = example.groups[query.source]
         if query.way not in ("scope", "gender"):
             vector = _vector(model, encoding, query)
-            out = model.remix(encoding, model.filter(0.0, [(1.0, False, vector)]))[0]
+            out = model.remix(encoding, 0.0, [(1.0, False, vector)])
             source = example.sources[query.source]
             after, before = snr(out, source), snr(example.mixture, source)
         else:
@@ -315,7 +314,7 @@ def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     config = suite_of(options)
-    model = QueryModel.from_checkpoint(Checkpoint.read(options.checkpoint), options.checkpoint)
+    model = read_query_model(Checkpoint.read(options.checkpoint))
     bank = build_bank(config.bank)
     if isinstance(bank, PaperBank):
         raise ConfigError("the authors' mixtures are not asked in this way")

@@ -29,6 +29,7 @@ from lcr.data.relations import begin_later, clear_relations, measure_voice
 from lcr.evaluation.statistics import share_improved
 from lcr.instruction import STYLE_ATTRIBUTES, SpeechDescription
 from lcr.joint.query import QueryModel
+from lcr.joint.torch_network import read_query_model
 
 _MIX = MixtureConfig(duration_s=5.0)
 
@@ -78,12 +79,11 @@ def measure(model: QueryModel, bank: Bank, split: Split, count: int) -> dict[str
     the other."""
     margins: dict[str, list[float]] = defaultdict(list)
     for entries, waves in draw_pairs(bank, split, count):
-        encoding = model.encode(waves.sum(0)[None])
+        encoding = model.encode(waves.sum(0))
         for voice, kind, column in what_tells(entries, waves):
             if not model.knows_style(column):
                 continue
-            z = model.filter(0.0, [(1.0, False, model.of_style("speech", column))])
-            out = model.remix(encoding, z)[0]
+            out = model.remix(encoding, 0.0, [(1.0, False, model.of_style("speech", column))])
             margins[kind].append(snr(out, waves[voice]) - snr(out, waves[1 - voice]))
     return margins
 
@@ -98,7 +98,7 @@ def measure(model: QueryModel, bank: Bank, split: Split, count: int) -> dict[str
 def main(options: argparse.Namespace) -> None:
     """Print the share of right choices with its 95 % interval (Wilson), for each way to ask."""
     torch.set_num_threads(1)
-    model = QueryModel.from_checkpoint(Checkpoint.read(options.checkpoint), options.checkpoint)
+    model = read_query_model(Checkpoint.read(options.checkpoint))
     margins = measure(model, FolderBank(options.bank), options.split, options.mixtures)
     table = {}
     for kind, found in margins.items():

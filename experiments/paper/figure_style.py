@@ -12,6 +12,7 @@ from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import Record, write_atomic
 from experiments.comparison.report.media import ClipError
 from experiments.comparison.report.run import RunFolder, read_run
+from lcr.extras import install_command
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +28,7 @@ def write_figure(
     try:
         from experiments.comparison.drawing import draw_figure
     except ModuleNotFoundError as error:
-        raise ConfigError("figures need matplotlib: pip install -e '.[figures]'") from error
+        raise ConfigError(f"figures need matplotlib: {install_command('figures')}") from error
     paths = []
     for kind, content in draw_figure(draw, size=size, kinds=("png", "svg")).items():
         paths.append(out / f"{name}.{kind}")

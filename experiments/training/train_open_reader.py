@@ -89,7 +89,7 @@ def ship(loop: Loop, config: TaggerConfig, out: Path) -> None:
     told = {"schema": 1, "steps": loop.step, "seconds": round(loop.seconds)}
     write_checkpoint(out, tensors, {**told, "tagger": asdict(config)})
     lexicon = load_lexicon()
-    vectors, basis = embed_names(lexicon, lambda texts: tagger.embed(texts).numpy())
+    vectors, basis = embed_names(lexicon, tagger.reader().embed)
     save_names(out / NAMES_FILE, lexicon, vectors, basis)
     print(f"{out}: weights after {loop.step} steps, {loop.seconds:.0f} s")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,8 @@ class AudioFile:
     contents: Contents = field(default_factory=Contents)
     through_ffmpeg: str | None = None
     """ffmpeg's name of its format, where libsndfile cannot read it."""
+    is_part: bool = False
+    """Whether only its first `samples` are meant, and the rest is not looked at."""
 
     @property
     def duration_s(self) -> float:
@@ -71,6 +73,14 @@ class AudioFile:
             raise AudioFileError(path, problem)
         return found
 
+    def beginning(self, seconds: float) -> AudioFile:
+        """Its first `seconds`, or all of it where it is shorter."""
+        samples = max(1, round(seconds * self.sample_rate))
+        if samples >= self.samples:
+            return self
+        whole = replace(self.contents, md5=None)  # the checksum is of all samples
+        return replace(self, samples=samples, contents=whole, is_part=True)
+
     def blocks(self, length: int = BLOCK) -> Iterator[Audio]:
         """All samples in order, (channels, `length` or what is left).
 
@@ -80,10 +90,13 @@ class AudioFile:
         length = min(length, max(1, 2 * BLOCK // self.channels))
         done = 0
         try:
-            for block in _decoded(self, length):
+            for decoded in _decoded(self, length):
+                block = decoded[:, : self.samples - done] if self.is_part else decoded
                 _check_finite(self.path, block, done / self.sample_rate)
                 done += block.shape[1]
                 yield block
+                if self.is_part and done == self.samples:
+                    return
         except OSError as error:
             raise _unreadable(self.path, error.strerror or error) from error
         if done < self.samples:

@@ -16,6 +16,7 @@ from typing import Any
 from lcr import registry
 from lcr.catalogue.records import DEFAULT, Model, System, Tell, Timing
 from lcr.errors import LcrError, words_of
+from lcr.extras import mending
 from lcr.instruction import Task
 from lcr.remixer import SystemCard
 
@@ -35,7 +36,7 @@ def list_systems(*, check: bool = False, tell: Tell = lambda doing: None) -> tup
         if system is None:
             system = _examine(one, tell)
         elif system.parameters != 0 and system.runs and find_spec("torch") is None:
-            system = replace(system, missing="torch is not installed: pip install -e '.[all]'")
+            system = replace(system, missing=f"torch is not installed: {mending('torch')}")
         found.append(system)
     return tuple(found)
 

@@ -60,11 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missing = (error.name or "").partition(".")[0]
         if not missing or missing in _OURS:
             raise
-        extra = known[options.command].EXTRA
-        return _fail(
-            options.command,
-            f"{missing} is not installed; run: pip install -e '.[{extra}]' in the project's folder",
-        )
+        from lcr.extras import mending
+
+        command = mending(missing, known[options.command].EXTRA)
+        return _fail(options.command, f"{missing} is not installed; run: {command}")
     except KeyboardInterrupt as error:
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
             print(f"lcr {options.command}: interrupted", file=sys.stderr)

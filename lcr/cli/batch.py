@@ -52,10 +52,10 @@ class _Input:
     problem: str | None = None
 
 
-def plan_batch(inputs: Sequence[str], output: str | None) -> BatchPlan:
+def plan_batch(inputs: Sequence[str], output: str | None, *, mark: str = "remixed") -> BatchPlan:
     """Files, folders (searched to the bottom) and glob patterns to jobs.
 
-    One file goes to `output`, by default beside itself as NAME.remixed.SUFFIX; several files, a
+    One file goes to `output`, by default beside itself as NAME.`mark`.SUFFIX; several files, a
     folder or a pattern go into the folder `output`, a folder's files in its own order.
 
     Raises BatchError when several files have no folder to go into, or would overwrite one another
@@ -65,7 +65,7 @@ def plan_batch(inputs: Sequence[str], output: str | None) -> BatchPlan:
         return _from_pipe(inputs, output)
     batch = len(inputs) > 1 or _means_several(inputs[0]) or _names_folder(output)
     if not batch:
-        return _single(Path(inputs[0]), output)
+        return _single(Path(inputs[0]), output, mark)
     if output is None or output == PIPE:
         raise BatchError("several files need a folder to go into: -o FOLDER")
     root = Path(output)
@@ -94,8 +94,8 @@ def _from_pipe(inputs: Sequence[str], output: str | None) -> BatchPlan:
     return BatchPlan(jobs=(Job(name="standard input", source=None, target=target),), root=None)
 
 
-def _single(source: Path, output: str | None) -> BatchPlan:
-    target: Path | None = source.with_name(_written(f"{source.stem}.remixed{source.suffix}"))
+def _single(source: Path, output: str | None, mark: str) -> BatchPlan:
+    target: Path | None = source.with_name(_written(f"{source.stem}.{mark}{source.suffix}"))
     if output is not None:
         target = None if output == PIPE else Path(output)
     return BatchPlan(jobs=(Job(name=str(source), source=source, target=target),), root=None)

@@ -5,27 +5,31 @@ from __future__ import annotations
 import importlib
 import os
 import platform
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from lcr.catalogue.machine import cpu_model
-from lcr.errors import one_line
+from lcr.catalogue.readers import find_reader
+from lcr.checkpoints import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE
+from lcr.errors import LcrError, one_line
+from lcr.extras import extras, install_command, mending, name_of
+from lcr.nn.reader.config import PRESETS
+from lcr.nn.reader.embedding_cache import default_cache_path
 from lcr.registry import RegistryError, available, card_of
+from lcr.runtime import exported
 
 SCHEMA = 1
 DEFAULT_SYSTEM = "lcr"
-_HEAVY = ("soundfile", "soxr", "scipy", "torch", "transformers", "peft", "safetensors")
-"""Imported for real: a package may be there and not load (torchaudio of another build, say)."""
-_MARK = re.compile(r"""extra == ['"]([\w-]+)['"]""")
-_NAME = re.compile(r"[\w.-]+")
-_NOT_FOR_USERS = {"all", "test", "dev"}
+_NEEDED = ("numpy", "soundfile", "soxr")
+_USEFUL = ("onnxruntime", "tokenizers", "torch", "transformers", "peft", "scipy", "sounddevice")
+"""Imported for real: a package may be there and not load (sounddevice without PortAudio, say)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +47,7 @@ def examine() -> Iterator[Check]:
     machine = f"{platform.system()} {platform.machine()}, {cpu_model()}"
     python = f"Python {platform.python_version()}"
     yield Check(name="lcr", status="good", found=f"{version('lcr')}, {python}, {machine}")
-    for name in _HEAVY:
+    for name in (*_NEEDED, *_USEFUL):
         yield _library(name)
     yield from _extras()
     yield _accelerator()
@@ -54,34 +58,27 @@ def examine() -> Iterator[Check]:
 
 
 def _library(name: str) -> Check:
-    install = f"pip install {name}, or pip install -e '.[model]' in the project's folder"
+    status: Literal["missing", "bad"] = "bad" if name in _NEEDED else "missing"
     try:
         module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        return Check(name=name, status="bad", found=f"not installed ({error})", advice=install)
+    except ModuleNotFoundError:
+        return Check(name=name, status=status, found="not installed", advice=mending(name))
     except Exception as error:  # a broken build raises anything at all
-        found = f"installed, but does not load: {type(error).__name__}: {error}"
-        advice = "its version or build does not fit the others; make setup gives those that do"
-        return Check(name=name, status="bad", found=found, advice=advice)
+        found = f"installed, but does not load: {type(error).__name__}: {one_line(error)}"
+        advice = "install the library that it names, or a build that fits the other packages"
+        return Check(name=name, status=status, found=found, advice=advice)
     return Check(name=name, status="good", found=str(getattr(module, "__version__", "here")))
 
 
 def _extras() -> Iterator[Check]:
     """The extras of this package and which of their packages are missing."""
-    wanted: dict[str, list[str]] = {}
-    for line in requires("lcr") or ():
-        requirement, _, marker = line.partition(";")
-        package = _NAME.match(requirement.strip())
-        mark = _MARK.search(marker)
-        if package and mark and package[0] != "lcr" and mark[1] not in _NOT_FOR_USERS:
-            wanted.setdefault(mark[1], []).append(package[0])
-    for extra, names in sorted(wanted.items()):
-        absent = [name for name in names if not _is_installed(name)]
+    for extra, requirements in sorted(extras().items()):
+        absent = [name for name in map(name_of, requirements) if not _is_installed(name)]
         yield Check(
             name=f"extra {extra}",
             status="missing" if absent else "good",
-            found=f"lacks {', '.join(absent)}" if absent else f"{len(names)} packages",
-            advice=f"pip install -e '.[{extra}]' in the project's folder" if absent else "",
+            found=f"lacks {', '.join(absent)}" if absent else f"{len(requirements)} packages",
+            advice=install_command(extra) if absent else "",
         )
 
 
@@ -107,23 +104,8 @@ def _accelerator() -> Check:
 
 
 def _weights() -> Iterator[Check]:
-    try:
-        from lcr.catalogue.readers import find_reader
-        from lcr.checkpoints import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE
-        from lcr.joint.remixer import DEFAULT_WEIGHTS
-        from lcr.nn.reader.config import PRESETS
-    except ImportError as error:  # told above, library by library
-        yield Check(name="weights", status="bad", found=f"cannot be looked at: {error}")
-        return
     for folder in sorted(path for path in WEIGHTS.iterdir() if path.is_dir()):
-        lacking = [n for n in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / n).is_file()]
-        needed = folder.name == DEFAULT_WEIGHTS
-        yield Check(
-            name=f"weights {folder.name}",
-            status="good" if not lacking else "bad" if needed else "missing",
-            found=str(folder) if not lacking else f"{folder} lacks {', '.join(lacking)}",
-            advice="" if not lacking else "check out or install the package again",
-        )
+        yield _checkpoint(folder)
     for name in PRESETS:
         reader = find_reader(name)
         yield Check(
@@ -134,11 +116,21 @@ def _weights() -> Iterator[Check]:
         )
 
 
-def _cache() -> Check:
+def _checkpoint(folder: Path) -> Check:
+    name = f"weights {folder.name}"
+    lacking = [n for n in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / n).is_file()]
+    if lacking:
+        found = f"{folder} lacks {', '.join(lacking)}"
+        advice = "check out or install the package again"
+        return Check(name=name, status="missing", found=found, advice=advice)
     try:
-        from lcr.nn.reader.embedding_cache import default_cache_path
-    except ImportError as error:
-        return Check(name="cache", status="missing", found=f"cannot be looked at: {error}")
+        by = "torch" if exported(folder) is None else "onnxruntime"
+    except LcrError as error:
+        return Check(name=name, status="missing", found=str(error), advice=mending("torch"))
+    return Check(name=name, status="good", found=f"{folder}, run by {by}")
+
+
+def _cache() -> Check:
     path = default_cache_path()
     if path is None:
         return Check(name="cache", status="good", found="off (LCR_CACHE is empty)")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from lcr.joint.query import QueryModel, Thresholds
-from lcr.nn.query.remixer import Encoding
+from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds, unit_length
 
 WINDOW_S, HOP_S = 1.0, 0.5
 NAMES_A_WINDOW = 3
@@ -28,7 +26,6 @@ class Heard:
     others: tuple[str, ...] = ()
 
 
-@torch.inference_mode()
 def listen(model: QueryModel, encoding: Encoding, *, most: int = 8) -> list[Heard]:
     """The sounds of one mixture, the surest first, at most `most`.
 
@@ -37,15 +34,14 @@ def listen(model: QueryModel, encoding: Encoding, *, most: int = 8) -> list[Hear
     """
     names = [(label, model.of_name(label)) for label in _candidates(model, encoding)]
     names += [(word, model.of_style("speech", style)) for word, style in VOICES]
-    row, vectors = model.rows(torch.stack([vector for _, vector in names]))
-    answer = model.remixer.answer(encoding, row, vectors)
-    logits = model.remixer.is_present(encoding, row, vectors, answer)[0]
-    parts = answer.mask.sigmoid().transpose(1, 2) * encoding.spectrum.abs()
-    parts = torch.nn.functional.normalize(parts.flatten(1), dim=1)
+    answer = model.answer(encoding, [vector for _, vector in names])
+    logits = answer.presence
+    parts = answer.parts * np.sqrt(encoding.energy).T
+    parts = unit_length(parts.reshape(len(names), -1))
     overlap = parts @ parts.T
     kept: list[int] = []
     beside: dict[int, list[str]] = {}
-    for i in logits.argsort(descending=True).tolist():
+    for i in np.argsort(-logits).tolist():
         same = next((k for k in kept if overlap[i, k] > SAME_SOUND), None)
         if same is not None:
             beside[same].append(names[i][0])
@@ -58,20 +54,20 @@ def listen(model: QueryModel, encoding: Encoding, *, most: int = 8) -> list[Hear
     ]
 
 
-def nearest_names(model: QueryModel, vector: Tensor, count: int = _NEAREST) -> list[str]:
+def nearest_names(model: QueryModel, vector: Floats, count: int = _NEAREST) -> list[str]:
     """The recorded names whose vectors (query_dim,) point nearest to a sound's."""
-    return [model.labels[i] for i in (model.label_vectors @ _unit(vector)).topk(count).indices]
+    return [model.labels[i] for i in np.argsort(-(model.label_vectors @ vector))[:count]]
 
 
 def _candidates(model: QueryModel, encoding: Encoding) -> list[str]:
-    seconds = encoding.samples / 16_000
+    seconds = encoding.samples / SAMPLE_RATE
     starts = [i * HOP_S for i in range(max(1, int((seconds - WINDOW_S) / HOP_S) + 1))]
     best: dict[int, float] = {}
     for start in starts:
         vector = model.of_span(encoding, start, min(start + WINDOW_S, seconds))
-        likeness, found = (model.label_vectors @ _unit(vector)).topk(NAMES_A_WINDOW)
-        for value, i in zip(likeness.tolist(), found.tolist(), strict=True):
-            best[i] = max(best.get(i, -1.0), value)
+        likeness = model.label_vectors @ unit_length(vector)
+        for i in np.argsort(-likeness)[:NAMES_A_WINDOW].tolist():
+            best[i] = max(best.get(i, -1.0), float(likeness[i]))
     order = sorted(best, key=best.__getitem__, reverse=True)[:CANDIDATES]
     return [model.labels[i] for i in order]
 
@@ -79,7 +75,3 @@ def _candidates(model: QueryModel, encoding: Encoding) -> list[str]:
 def _threshold(model: QueryModel, name: str) -> Thresholds:
     way = "style" if name in dict(VOICES) else "recorded"
     return model.thresholds.get(way, Thresholds())
-
-
-def _unit(vector: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(vector, dim=-1)

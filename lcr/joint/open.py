@@ -14,19 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lcr.audio.core import check_audio
-from lcr.checkpoints import CARD_FILE, Checkpoint, find_checkpoint, read_config, states_of
+from lcr.checkpoints import CARD_FILE, Checkpoint, find_checkpoint, read_config, text_of
 from lcr.joint.listening import listen as listen_to
-from lcr.joint.query import QueryModel, Thresholds
-from lcr.joint.remixer import SAMPLE_RATE, JointRemixer, text_of
-from lcr.nn.query.remixer import Encoding
+from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds
 from lcr.prompts.pointing import (
     Pointed,
     PointingError,
@@ -51,6 +47,12 @@ from lcr.remixer import (
     Understood,
 )
 from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_core
+from lcr.runtime import exported, read_made_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lcr.joint.remixer import JointRemixer
 
 DEFAULT_WEIGHTS = "lcr-q"
 _SILENCE = 1e-5
@@ -86,8 +88,8 @@ class _Asked:
     """One thing a prompt lists, and how surely it was heard in what has been remixed so far."""
 
     thing: NamedThing
-    vector: Tensor
-    evidence: Tensor
+    vector: Floats
+    evidence: Floats
     """The vector by which its presence is told."""
     thresholds: Thresholds
     logit: float = -math.inf
@@ -156,33 +158,13 @@ class OpenRemixer:
         """As `JointRemixer` has them: the config.json that describes it, and the card beside it."""
         self._adapter = AdapterConfig(native_rate=SAMPLE_RATE, chunk_s=20.0, overlap_s=2.0)
 
-    @classmethod
-    def from_checkpoint(
-        cls, folder: Path, reader: Reader, *, name: str, device: str = "cpu"
-    ) -> OpenRemixer:
-        """Load a checkpoint folder. Raises MissingWeightsError or WeightsError."""
-        checkpoint = Checkpoint.read(folder)
-        card = SystemCard(
-            name=name,
-            family="joint",
-            points=True,
-            sample_rate=SAMPLE_RATE,
-            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
-            licence="Apache-2.0",
-            weights={folder.name: checkpoint.sha256},
-        )
-        model = QueryModel.from_checkpoint(checkpoint, folder, device=device)
-        config, text = checkpoint.config, text_of(folder / CARD_FILE)
-        return cls(model, reader, card, config=config, model_card=text)
-
     @property
     def card(self) -> SystemCard:
         return self._card
 
     def state(self) -> dict[str, Tensor]:
         """Its weights as a checkpoint names them."""
-        model = self.model
-        return states_of(remixer=model.remixer, names=model.names, styles=model.styles)
+        return self.model.network.state()
 
     def remix(
         self,
@@ -258,7 +240,7 @@ class OpenRemixer:
             pointed = (example, *pointed)
         reading = checked(self.reader.read([text])[0])
         things = [thing for thing in reading.listed if self._has_vector(thing)]
-        things = things[: self.model.remixer.config.items]
+        things = things[: self.model.network.items]
         unread = [thing.words for thing in reading.listed if thing not in things]
         left = list(pointed)
         asked = []
@@ -276,7 +258,7 @@ class OpenRemixer:
 
     def _pointed_vector(
         self, pointed: Pointed, listen: Listen | None, like: NDArray[np.float32] | None
-    ) -> Tensor:
+    ) -> Floats:
         """The query vector of a stretch of the recording, or of an example."""
         if pointed.start_s is None or pointed.end_s is None:
             assert like is not None
@@ -288,7 +270,7 @@ class OpenRemixer:
         wave = listen(pointed.start_s - before, end + _CONTEXT_S)
         if len(wave) <= before * SAMPLE_RATE:
             raise PointingError(f'"{pointed.words}" lies behind the end of the recording')
-        encoding = self.model.encode(wave[None])
+        encoding = self.model.encode(wave)
         span = (before, before + end - pointed.start_s)
         heard = wave[round(before * SAMPLE_RATE) : round(span[1] * SAMPLE_RATE)]
         if float(np.sqrt(np.mean(np.square(heard, dtype=np.float64)))) < _SILENCE:
@@ -305,7 +287,7 @@ class OpenRemixer:
         known = (thing.sound, thing.hypernym, thing.attributes)
         return thing.kind != "sound" or any(one is not None for one in known)
 
-    def _vector(self, thing: NamedThing) -> tuple[Tensor, Thresholds]:
+    def _vector(self, thing: NamedThing) -> tuple[Floats, Thresholds]:
         """The query vector of a thing, and from which logit on it counts as there."""
         model, sure = self.model, self.model.thresholds
         stated = [f"{name}={value}" for name, value in thing.styles.items()]
@@ -327,7 +309,7 @@ class OpenRemixer:
         assert thing.attributes is not None
         return model.of_attributes(thing.attributes), sure.get("unrecorded", Thresholds())
 
-    def _evidence(self, thing: NamedThing, vector: Tensor) -> Tensor:
+    def _evidence(self, thing: NamedThing, vector: Floats) -> Floats:
         """What tells that a thing is there: of a voice its gender alone, or that there is speech at
         all, for every further style makes any voice seem likelier."""
         if thing.kind != "voice":
@@ -344,9 +326,9 @@ class OpenRemixer:
             return (audio * np.float32(request.reading.rest_gain)).astype(np.float32)
         if not request.asked or float(np.sqrt(np.mean(np.square(audio)))) < _SILENCE:
             return audio
-        encodings = [self.model.encode(channel[None]) for channel in audio]
-        vectors = torch.stack([one.evidence for one in request.asked])
-        logits = torch.stack([self.model.presence(e, vectors) for e in encodings]).amax(0).tolist()
+        encodings = [self.model.encode(channel) for channel in audio]
+        evidence = [one.evidence for one in request.asked]
+        logits = np.max([self.model.answer(e, evidence).presence for e in encodings], 0).tolist()
         items = []
         for one, logit in zip(request.asked, logits, strict=True):
             one.logit = max(one.logit, logit)
@@ -361,8 +343,8 @@ class OpenRemixer:
                 request.heard[sound.name] = surest
         if not items and request.reading.rest_gain == 1:
             return audio
-        z = self.model.filter(request.reading.rest_gain, items)
-        out = np.concatenate([self.model.remix(e, z) for e in encodings])
+        rest = request.reading.rest_gain
+        out = np.stack([self.model.remix(e, rest, items) for e in encodings])
         request.energy_in += float(np.square(audio, dtype=np.float64).sum())
         request.energy_out += float(np.square(out, dtype=np.float64).sum())
         return out
@@ -371,8 +353,8 @@ class OpenRemixer:
         """The gain to put into the filter so that "by 10 dB" is 10 dB. Masks hedge: what is unsure
         is changed in part. So the gain goes as much further as the mask is expected to miss."""
         rest = request.reading.rest_gain
-        found = torch.cat([self.model.recall(e, one.vector[None]) for e in encodings])
-        further = (one.thing.gain - rest) / max(float(found.mean()), _LEAST_RECALL)
+        found = np.mean([self.model.recall(e, one.vector) for e in encodings])
+        further = (one.thing.gain - rest) / max(float(found), _LEAST_RECALL)
         return max(_LEAST_FACTOR, rest + further)
 
     def _outcome(self, request: _Request) -> RequestOutcome:
@@ -458,16 +440,40 @@ def describe(thing: NamedThing) -> str:
 
 
 def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> OpenRemixer | JointRemixer:
-    """Load a checkpoint folder of lcr, by the kind that its config.json tells. Raises
-    MissingWeightsError or WeightsError."""
-    if read_config(folder).get("remixer", {}).get("kind") == "query":
-        return OpenRemixer.from_checkpoint(folder, OpenReader.load(), name=name, device=device)
-    return JointRemixer.from_checkpoint(folder, name=name, device=device)
+    """Load a checkpoint folder of lcr, by the kind that its config.json tells; an open model is run
+    by onnxruntime where it is exported (see `lcr.runtime`), else by torch. Raises
+    MissingWeightsError, WeightsError or RuntimeChoiceError."""
+    config = read_config(folder)
+    if config.get("remixer", {}).get("kind") != "query":
+        from lcr.joint.remixer import JointRemixer  # with torch
+
+        return JointRemixer.from_checkpoint(folder, name=name, device=device)
+    found = exported(folder) if device == "cpu" else None
+    if found is not None:
+        from lcr.joint.onnx_network import read_query_model
+
+        model, sha256 = read_query_model(folder, found), read_made_of(found)["weights"][folder.name]
+    else:
+        from lcr.joint.torch_network import read_query_model as read_in_torch
+
+        checkpoint = Checkpoint.read(folder)
+        model, sha256 = read_in_torch(checkpoint, device=device), checkpoint.sha256
+    card = SystemCard(
+        name=name,
+        family="joint",
+        points=True,
+        sample_rate=SAMPLE_RATE,
+        reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
+        licence="Apache-2.0",
+        weights={folder.name: sha256},
+    )
+    text = text_of(folder / CARD_FILE)
+    return OpenRemixer(model, OpenReader.load(), card, config=config, model_card=text)
 
 
 def load(
     *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
 ) -> OpenRemixer | JointRemixer:
-    """The system `lcr`: the shipped checkpoint, or any folder of lcr given as `weights`. Raises
-    MissingWeightsError or WeightsError."""
+    """The system `lcr`: the shipped checkpoint, or any folder of lcr given as `weights`. Raises as
+    `load_checkpoint` does."""
     return load_checkpoint(find_checkpoint(weights), name=name, device=device)

@@ -1,27 +1,27 @@
-"""LCR-Q as a Remixer: a prompt's things become query vectors, and each is heard, or said absent."""
+"""LCR-Q for inference, in numpy but for its network: a prompt's things become query vectors, and
+each is heard, or said absent.
+
+The network runs in torch (`lcr.joint.torch_network`) or in onnxruntime (`lcr.runtime`); all else,
+from the STFT to the remixing mask, is here once for both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
+from numpy.typing import NDArray
 
-from lcr.checkpoints import Checkpoint, below, load_tensors, must_fit, no_larger_than
+from lcr.audio.stft import istft, stft
 from lcr.lexicon import Lexicon, load_lexicon
-from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
-from lcr.nn.query.remixer import (
-    ITEM_HEAD,
-    Encoding,
-    QueryConfig,
-    QueryRemixer,
-    unit_variance,
-)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAMPLE_RATE = 16_000
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,176 +32,217 @@ class Thresholds:
     heard: float = 0.0
 
 
-class QueryModel:
-    """The network of LCR-Q with the vectors of names and styles, for inference.
+@dataclass(frozen=True)
+class Answer:
+    """What fits some queries: which `parts` (queries, frames, bins) of the mixture's energy, 0 to
+    1, and the `presence` logits (queries,) that such a thing is there at all."""
 
-    `recordings` counts the original recordings of each recorded name in training: a name's vector
-    is their mean and what its attributes predict, mixed n : 1.
+    parts: Floats
+    presence: Floats
+
+
+class Network(Protocol):
+    """The trained half of LCR-Q, one mixture at a time.
+
+    `n_fft` samples an STFT frame at a hop of half of it, `band_bins` bins a band, `items` things
+    that one remix may list.
     """
 
-    def __init__(
-        self,
-        remixer: QueryRemixer,
-        names: NameVectors,
-        styles: StyleVectors,
-        labels: Sequence[str],
-        recordings: Sequence[int],
-        *,
-        ridge: float = 1.0,
-        thresholds: Mapping[str, Thresholds] | None = None,
-        lexicon: Lexicon | None = None,
-        device: str = "cpu",
-    ) -> None:
-        self.remixer = remixer.to(device).eval()
-        self.names, self.styles = names.eval(), styles.eval()
-        self.device = device
-        """Where the network is; vectors of things are kept in main memory."""
-        self.labels = tuple(labels)
-        self.thresholds = dict(thresholds or {})
-        self.lexicon = lexicon or load_lexicon()
-        self._index = {label: i for i, label in enumerate(labels)}
-        self._regression = names.regression(ridge)
-        share = torch.tensor(recordings, dtype=torch.float32).unsqueeze(-1)
-        share = share / (share + 1)
-        every = torch.arange(len(labels))
-        own, predicted = names.recorded(every), self._regression(names.attributes)
-        self._named = unit_variance(share * own + (1 - share) * predicted)
-        self.label_vectors = functional.normalize(self._named, dim=-1)
-        """Of each recorded name (labels, query_dim), of length one."""
+    n_fft: int
+    band_bins: tuple[int, ...]
+    items: int
 
-    @classmethod
-    def from_checkpoint(
-        cls, checkpoint: Checkpoint, folder: Path, *, device: str = "cpu"
-    ) -> QueryModel:
-        """Raises WeightsError for a checkpoint of another kind."""
-        with must_fit(folder, "does not fit this version of lcr"):
-            with no_larger_than(below(checkpoint.tensors, "remixer.")):
-                remixer = QueryRemixer(QueryConfig.from_dict(checkpoint.config["remixer"]))
-            told = checkpoint.config["names"]
-            labels, dim = told["labels"], remixer.config.query_dim
-            lexicon = load_lexicon()
-            attributes = torch.zeros(len(labels), len(lexicon.attribute_names))
-            names = NameVectors(attributes, dim)
-            columns = checkpoint.tensors["styles.layers.0.weight"].shape[1]
-            with no_larger_than(below(checkpoint.tensors, "styles.")):
-                styles = StyleVectors(columns, checkpoint.config["style_hidden"], dim)
-            for prefix, module in (("remixer.", remixer), ("names.", names), ("styles.", styles)):
-                load_tensors(module, checkpoint.tensors, prefix)
-            thresholds = {k: Thresholds(**v) for k, v in told.get("thresholds", {}).items()}
-            return cls(
-                remixer,
-                names,
-                styles,
-                labels,
-                told["recordings"],
-                ridge=told["ridge"],
-                thresholds=thresholds,
-                lexicon=lexicon,
-                device=device,
-            )
+    def hear(self, spectrum: Floats) -> Floats:
+        """Real and imaginary parts (bins, frames, 2) -> features (bands, frames, channels)."""
+        ...
+
+    def describe(self, features: Floats, power: Floats) -> Floats:
+        """The vector (query_dim,) of what sounds with that `power` (bands, frames)."""
+        ...
+
+    def answer(
+        self, features: Floats, energy: Floats, queries: Floats, others: Floats | None
+    ) -> Answer:
+        """The parts that fit `queries` (queries, query_dim), where |x|^2 is `energy` (bins,
+        frames); `others` is the mean of what else the prompt names, None where it does not
+        matter."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Its weights, and those of names and styles, as a checkpoint names them."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The vectors that names and styles have.
+
+    `named` (labels, query_dim) of the recorded names `labels`, `alone` the same had nobody recorded
+    the name. What nobody recorded is `attributes @ weight + bias`. A style is a row of `columns`
+    through a perceptron of one hidden layer, `styles`: weight, bias, weight, bias.
+    """
+
+    labels: tuple[str, ...]
+    named: Floats
+    alone: Floats
+    weight: Floats
+    bias: Floats
+    columns: tuple[str, ...]
+    styles: tuple[Floats, Floats, Floats, Floats]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One mixture as the network heard it: the RMS `level` it was divided by, `spectrum` (bins,
+    frames), `energy` its |x|^2, `features`, and `samples` of the input."""
+
+    level: float
+    spectrum: NDArray[np.complex64]
+    energy: Floats
+    features: Floats
+    samples: int
+
+
+@dataclass
+class QueryModel:
+    """LCR-Q, ready to listen and to remix."""
+
+    network: Network
+    tables: Tables
+    thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
+    lexicon: Lexicon = field(default_factory=load_lexicon)
+
+    def __post_init__(self) -> None:
+        self.labels = self.tables.labels
+        self._index = {label: i for i, label in enumerate(self.labels)}
+        self.label_vectors = unit_length(self.tables.named)
+        """Of each recorded name (labels, query_dim), of length one."""
 
     def is_recorded(self, name: str) -> bool:
         return name in self._index
 
-    def of_name(self, name: str) -> Tensor:
+    def of_name(self, name: str) -> Floats:
         """The vector (query_dim,) of a name of the lexicon. Raises LexiconError for another."""
         if name in self._index:
-            return self._named[self._index[name]]
+            found: Floats = self.tables.named[self._index[name]]
+            return found
         return self.of_attributes(self.lexicon.attributes([name])[0])
 
-    def of_name_alone(self, name: str) -> Tensor:
+    def of_name_alone(self, name: str) -> Floats:
         """The vector (query_dim,) that a recorded name would have had nobody recorded it. Raises
         KeyError for a name that nobody did."""
-        return self.names.unheard(torch.tensor([self._index[name]]))[0]
+        found: Floats = self.tables.alone[self._index[name]]
+        return found
 
-    def of_attributes(self, attributes: np.ndarray[Any, np.dtype[np.float32]]) -> Tensor:
+    def of_attributes(self, attributes: Floats) -> Floats:
         """The vector (query_dim,) of acoustic attributes (attributes,), 0 to 3."""
-        return self._regression(torch.from_numpy(attributes).float())
+        return unit_variance(attributes @ self.tables.weight + self.tables.bias)
 
-    def of_kind(self, hypernym: str) -> Tensor:
+    def of_kind(self, hypernym: str) -> Floats:
         """The vector (query_dim,) of all sounds under a hypernym: the mean over those recorded, or
         over all where none is. Raises LexiconError for a hypernym that the lexicon lacks."""
         sounds = [sound.name for sound in self.lexicon.by_hypernym.get(hypernym, ())]
         known = [name for name in sounds if name in self._index] or sounds
         if not known:
             raise self.lexicon.unknown(hypernym)
-        return unit_variance(torch.stack([self.of_name(name) for name in known]).mean(0))
+        return unit_variance(np.mean([self.of_name(name) for name in known], 0))
 
     def knows_style(self, stated: str) -> bool:
-        """Whether these weights were trained with a column of `STYLE_COLUMNS` for it."""
-        return stated in STYLE_COLUMNS[: self.styles.columns]
+        """Whether these weights were trained on it."""
+        return stated in self.tables.columns
 
-    @torch.inference_mode()
-    def of_style(self, *stated: str) -> Tensor:
+    def of_style(self, *stated: str) -> Floats:
         """The vector (query_dim,) of a voice ("speech", "gender=F") or a scope ("all_audio").
-        Raises IndexError for a style that these weights were not trained on."""
-        row = torch.zeros(1, self.styles.columns)
-        for one in stated:
-            row[0, STYLE_COLUMNS.index(one)] = 1
-        vector: Tensor = self.styles(row)[0]
-        return vector
+        Raises ValueError for a style that these weights were not trained on."""
+        row = np.zeros(len(self.tables.columns), np.float32)
+        row[[self.tables.columns.index(one) for one in stated]] = 1
+        weight, bias, weight_out, bias_out = self.tables.styles
+        hidden = weight @ row + bias
+        hidden = hidden / (1 + np.exp(-hidden))
+        return unit_variance(weight_out @ hidden + bias_out)
 
-    @torch.inference_mode()
-    def of_sound(self, wave: np.ndarray[Any, np.dtype[np.float32]]) -> Tensor:
+    def of_sound(self, wave: Floats) -> Floats:
         """The vector (query_dim,) of a recording (samples,) at 16 kHz."""
-        encoding = self.encode(wave[None])
-        return self.remixer.describe(encoding)[0].cpu()
+        encoding = self.encode(wave)
+        return self.network.describe(encoding.features, self._power(encoding))
 
-    @torch.inference_mode()
-    def of_span(self, encoding: Encoding, start_s: float, end_s: float) -> Tensor:
-        """The vector (query_dim,) of what sounds from `start_s` to `end_s` of one mixture."""
-        where = self.remixer.frames_between(encoding, start_s, end_s)
-        return self.remixer.describe(encoding, where)[0].cpu()
+    def of_span(self, encoding: Encoding, start_s: float, end_s: float) -> Floats:
+        """The vector (query_dim,) of what sounds from `start_s` to `end_s`."""
+        n = self.network.n_fft
+        # A full window of zeros stands before the sound.
+        middle = (np.arange(encoding.energy.shape[1]) * (n // 2) - n / 2) / SAMPLE_RATE
+        where = (middle >= start_s) & (middle < end_s)
+        return self.network.describe(encoding.features, self._power(encoding) * where)
 
-    @torch.inference_mode()
-    def encode(self, waves: np.ndarray[Any, np.dtype[np.float32]]) -> Encoding:
-        """Listen to (batch, samples) at 16 kHz."""
-        return self.remixer.encode(torch.from_numpy(np.ascontiguousarray(waves)).to(self.device))
+    def _power(self, encoding: Encoding) -> Floats:
+        """(bands, frames)"""
+        starts = np.cumsum((0, *self.network.band_bins[:-1]))
+        return np.add.reduceat(encoding.energy, starts, 0)
 
-    @torch.inference_mode()
-    def presence(self, encoding: Encoding, vectors: Tensor) -> Tensor:
-        """Logits (queries,) that each of `vectors` (queries, query_dim) is in the one mixture."""
-        row, vectors = self.rows(vectors)
-        answer = self.remixer.answer(encoding, row, vectors)
-        return self.remixer.is_present(encoding, row, vectors, answer)[0].cpu()
+    def encode(self, wave: Floats) -> Encoding:
+        """Listen to (samples,) at 16 kHz."""
+        level = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)) + 1e-12))
+        n = self.network.n_fft
+        hop = n // 2
+        # A whole number of hops, and a full window of zeros each side: half of it by `stft`.
+        padded = np.pad(wave / np.float32(level), (hop, hop + -len(wave) % hop))
+        spectrum = np.ascontiguousarray(stft(padded, n).T.astype(np.complex64))
+        parts = spectrum.view(np.float32).reshape(*spectrum.shape, 2)
+        energy = np.square(parts).sum(-1)
+        return Encoding(level, spectrum, energy, self.network.hear(parts), len(wave))
 
-    @torch.inference_mode()
-    def recall(self, encoding: Encoding, vectors: Tensor) -> Tensor:
-        """Which share (queries,) of each thing's amplitude its mask is expected to find in the one
-        mixture: the mask m is the expected share of the energy P at each place, so that share is
-        sum m^2 P / sum m P."""
-        row, vectors = self.rows(vectors)
-        part = self.remixer.answer(encoding, row, vectors).mask.sigmoid().transpose(1, 2)
-        energy = part * encoding.spectrum.abs().square()
-        return ((part * energy).sum((1, 2)) / energy.sum((1, 2)).clamp_min(1e-12)).cpu()
+    def answer(self, encoding: Encoding, vectors: Sequence[Floats] | Floats) -> Answer:
+        """What fits each of `vectors` (queries, query_dim) alone."""
+        queries = np.stack(tuple(vectors))
+        return self.network.answer(encoding.features, encoding.energy, queries, None)
 
-    def rows(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """For each of `vectors` the row of its mixture, the only one, and the vectors themselves,
-        where the network is."""
-        vectors = vectors.to(self.device)
-        return torch.zeros(len(vectors), dtype=torch.long, device=self.device), vectors
+    def recall(self, encoding: Encoding, vector: Floats) -> float:
+        """Which share of a thing's amplitude its mask is expected to find: the mask m is the
+        expected share of the energy P at each place, so that share is sum m^2 P / sum m P."""
+        (part,) = self.answer(encoding, [vector]).parts
+        energy = part.T * encoding.energy
+        return float((part.T * energy).sum() / max(energy.sum(), 1e-12))
 
-    def filter(self, rest_gain: float, items: Sequence[tuple[float, bool, Tensor]]) -> Tensor:
-        """z (z_dim,) from the gain of what is not listed and (gain, wins, vector) of each thing.
+    def remix(
+        self, encoding: Encoding, rest_gain: float, items: Sequence[tuple[float, bool, Floats]]
+    ) -> Floats:
+        """(samples,) with `rest_gain` on what is not listed and the gain of each listed thing
+        (gain, wins, vector) on that; the mask is `lcr.nn.query.remixer.QueryRemixer.mask`.
 
         Raises ValueError for more things than a filter holds.
         """
-        config = self.remixer.config
-        if len(items) > config.items:
-            raise ValueError(f"a filter holds {config.items} things; got {len(items)}")
-        z = torch.zeros(config.z_dim)
-        z[0] = rest_gain
-        table = z[1:].view(config.items, -1)
-        for i, (gain, wins, vector) in enumerate(items):
-            table[i, :ITEM_HEAD] = torch.tensor([1.0, gain, float(wins)])
-            table[i, ITEM_HEAD:] = vector
-        return z
+        if len(items) > self.network.items:
+            raise ValueError(f"a filter holds {self.network.items} things; got {len(items)}")
+        mask: Floats | np.float32 = np.float32(rest_gain)
+        if items:
+            queries = np.stack([vector for *_, vector in items])
+            others = (queries.sum(0) - queries) / max(len(items) - 1, 1)
+            parts = self.network.answer(encoding.features, encoding.energy, queries, others).parts
+            wins = np.array([one for _, one, _ in items])
+            # What wins is taken out of the others: "the animals, but not the dog".
+            won = parts[wins].sum(0).clip(max=1)
+            parts = np.where(wins[:, None, None], parts, parts * (1 - won))
+            gains = np.array([gain - rest_gain for gain, *_ in items], np.float32)
+            mask = mask + np.tensordot(gains, parts, 1)
+        hop = self.network.n_fft // 2
+        wave = istft((encoding.spectrum.T * mask), 2 * hop, encoding.samples + hop)[hop:]
+        return (wave * encoding.level).astype(np.float32)
 
-    @torch.inference_mode()
-    def remix(self, encoding: Encoding, z: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """One filter (z_dim,) on each mixture of the encoding -> (batch, samples)."""
-        filters = z.to(self.device).expand(len(encoding.level), 1, -1)
-        out: np.ndarray[Any, np.dtype[np.float32]] = (
-            self.remixer.remix(encoding, filters).squeeze(1).cpu().numpy()
-        )
-        return out
+
+def thresholds_in(names: Mapping[str, Any]) -> dict[str, Thresholds]:
+    """Those of the table `names` of a checkpoint's config.json."""
+    return {sort: Thresholds(**values) for sort, values in names.get("thresholds", {}).items()}
+
+
+def unit_variance(vector: NDArray[np.floating]) -> Floats:
+    """(dim,) with mean 0 and variance 1, as all query vectors are."""
+    centred = vector - vector.mean()
+    found: Floats = (centred / np.sqrt(np.mean(np.square(centred)) + 1e-5)).astype(np.float32)
+    return found
+
+
+def unit_length(vectors: Floats) -> Floats:
+    """(..., dim) of length 1."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    found: Floats = vectors / np.maximum(lengths, 1e-12)
+    return found

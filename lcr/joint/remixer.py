@@ -23,6 +23,7 @@ from lcr.checkpoints import (
     must_fit,
     no_larger_than,
     states_of,
+    text_of,
 )
 from lcr.nn.grounded.causal import CausalConfig, CausalRemixer
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
@@ -237,11 +238,6 @@ def _reader_of(checkpoint: Checkpoint) -> Checkpoint:
         f"{checkpoint.folder} was made for another reader {shared['weights']}; ship it again",
     )
     return found
-
-
-def text_of(path: Path) -> str:
-    """A text file's content, "" for none."""
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _is_causal(remixer: GroundedRemixer | SoundRemixer) -> bool:

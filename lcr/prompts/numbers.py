@@ -25,5 +25,11 @@ NUMBERS |= {
     "a hundred": 100.0,
 }
 NUMBERS |= {"one hundred": 100.0, "hundred": 100.0, "a thousand": 1000.0}
-NUMBER_WORDS = "|".join(sorted(NUMBERS, key=len, reverse=True))
+_PLAIN = sorted((word for word in NUMBERS if word.partition("-")[0] == word), key=len, reverse=True)
+NUMBER_WORDS = "|".join(
+    (
+        rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[:9])}))?",
+        *(word for word in _PLAIN if word.partition(" ")[0] not in _TENS),
+    )
+)
 """A pattern of them."""

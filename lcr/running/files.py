@@ -39,6 +39,8 @@ _PART_S = 300.0
 _PART_VALUES = 2**25
 """Most samples of all channels in a part: 128 MiB."""
 _PART_OVERLAP = 1 / 30
+_MOST_IN_WAV = 2**28
+"""Samples of two channels of floats: 2 GiB."""
 
 
 class SystemFailedError(LcrError):
@@ -144,6 +146,25 @@ def remix_file(
         problem = f"cannot be written ({error.strerror or error})"
         raise AudioFileError(target, problem) from error
     return report[0]
+
+
+def write_side_by_side(before: AudioFile, after: AudioFile, target: Path) -> None:
+    """A stereo WAV to compare two recordings of one length and rate: `before` left, `after` right,
+    each mixed down. Raises AudioFileError."""
+    form = "WAV" if before.samples < _MOST_IN_WAV else "RF64"
+
+    def write(file: IO[bytes]) -> None:
+        with soundfile.SoundFile(
+            file, "w", before.sample_rate, 2, subtype="FLOAT", format=form
+        ) as out:
+            for left, right in zip(before.blocks(), after.blocks(), strict=True):
+                out.write(np.stack([left.mean(0), right.mean(0)], axis=1))
+
+    try:
+        refuse_link(target)
+        write_whole(target, write)
+    except OSError as error:
+        raise AudioFileError(target, f"cannot be written ({error.strerror or error})") from error
 
 
 def write_remix(

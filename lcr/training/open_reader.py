@@ -14,7 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lcr.data.mixtures import Example
 from lcr.instruction import STYLE_VALUES
-from lcr.nn.reader.tagger import (
+from lcr.nn.reader.tagger import Logits, SpanTagger
+from lcr.prompts.open_generator import TaggedPrompt
+from lcr.prompts.reading.pieces import (
     ACTIONS,
     BEGIN,
     INSIDE,
@@ -22,11 +24,8 @@ from lcr.nn.reader.tagger import (
     STYLE_NAMES,
     STYLE_SIZES,
     TAGS,
-    Logits,
     Pieces,
-    SpanTagger,
 )
-from lcr.prompts.open_generator import TaggedPrompt
 from lcr.prompts.reading.things import RESTS, Tagging
 from lcr.training.precision import cpu_products, has_bfloat16
 from lcr.training.stages import Scores

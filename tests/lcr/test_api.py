@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 import lcr
@@ -22,8 +20,6 @@ from lcr.registry import SystemOptionError, UnknownSystemError
 from lcr.remixer import Audio, InvalidRemixError, Remix
 from lcr.running.chunked import PreparedRemixer
 from tests.lcr.running.test_files import Scaling, recording
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -155,16 +151,3 @@ def test_lcr_gives_a_file_what_it_gives_an_array(tmp_path: Path) -> None:
     loaded.remix_file(source.path, tmp_path / "b.wav", "turn the rain down")
     expected = loaded.remix(source.path, "turn the rain down").audio
     np.testing.assert_allclose(read_audio(tmp_path / "b.wav").audio, expected, rtol=0, atol=1e-5)
-
-
-def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.S)
-    examples = [block for block in blocks if "lcr.load(" in block]
-    if not examples:
-        pytest.skip("the README shows no example of lcr.load")
-    (example,) = examples
-    monkeypatch.chdir(tmp_path)
-    tone = 0.1 * np.sin(np.arange(8_000) / 3)
-    soundfile.write("street.wav", tone, 16_000)
-    exec(example, {})
-    assert read_audio("quieter.wav").audio.shape == (1, 8_000)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 
-EXTRA = "model"
+EXTRA = "run"
 SHELLS = ("bash", "zsh", "fish")
 
 

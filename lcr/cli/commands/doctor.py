@@ -7,10 +7,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lcr.cli.status import EXIT_BAD_INPUT
 
-EXTRA = "model"
+if TYPE_CHECKING:
+    from lcr.cli.checkup import Check
+
+EXTRA = "run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,5 +38,13 @@ def run(options: argparse.Namespace) -> int:
             print(f"{marks[check.status]}  {check.name}: {check.found}")
             if check.advice:
                 print(f"         -> {check.advice}")
-        print("lcr works" if not failed else f"lcr does not work: {len(failed)} broken")
+        print(_verdict(checks))
     return EXIT_BAD_INPUT if failed else 0
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    bad = [check.name for check in checks if check.status == "bad"]
+    if bad:
+        return f"lcr does not work: {', '.join(bad)} broken"
+    absent = [check.name for check in checks if check.status == "missing"]
+    return f"lcr works; not here: {', '.join(absent)}" if absent else "lcr works"

@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.devices:
         print(_sounddevice().query_devices())
         return 0
+    import_module("lcr.joint.live")  # what is missing is said before any sound is waited for
     options.prompt = _prompt(options.prompt)
     if options.chunk_ms <= 0 or options.rate < 1 or options.channels < 1:
         raise LcrError("--chunk-ms, --rate and --channels must be more than 0")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lcr.catalogue.readers import Reader
     from lcr.catalogue.records import Model
 
@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from lcr.catalogue.listing import SCHEMA, list_models
     from lcr.catalogue.readers import find_reader
     from lcr.catalogue.records import Timing

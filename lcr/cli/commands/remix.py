@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from lcr.remixer import Remixer
     from lcr.running.files import FileRemix
 
-EXTRA = "model"
+EXTRA = "run"
+_PREVIEW_S = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='an example of what the prompt calls "it" or "this sound", for systems that can take '
         "one",
     )
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help=f"only the first {_PREVIEW_S:.0f} s, as NAME.preview.SUFFIX",
+    )
+    parser.add_argument(
+        "--ab",
+        action="store_true",
+        help="also write OUT.ab.wav to compare: the recording left, the remix right",
+    )
     parser.add_argument("--explain", action="store_true", help="tell what the system did and why")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the system's choice)")
     parser.add_argument("--force", action="store_true", help="make again what a batch has made")
@@ -93,7 +104,8 @@ def run(options: argparse.Namespace) -> int:
 
     _check_prompt(options)
     _check_range(options)
-    plan = plan_batch(options.inputs, options.output)
+    mark = "preview" if options.preview else "remixed"
+    plan = plan_batch(options.inputs, options.output, mark=mark)
     _check_standard_output(plan, options)
     outcomes: list[Outcome] = []
     with contextlib.ExitStack() as stack:
@@ -156,6 +168,8 @@ def _attempt(
             return _outcome(job, "failed", error=job.problem)
         assert job.source is not None
         file = AudioFile.open(job.source)
+        if options.preview:
+            file = file.beginning(_PREVIEW_S)
         if remixer is None:
             encoding_like(file, job.target or Path("standard output.wav"))
             return _outcome(job, "to do", file=file)
@@ -175,8 +189,9 @@ def _remix(
     options: argparse.Namespace,
     tell: Callable[[float], object],
 ) -> FileRemix:
+    from lcr.audio.reader import AudioFile
     from lcr.audio.writer import encoding_like
-    from lcr.running.files import remix_file, write_remix
+    from lcr.running.files import remix_file, write_remix, write_side_by_side
 
     given: dict[str, Any] = {
         "gain_db": options.gain_db,
@@ -199,7 +214,10 @@ def _remix(
         if ledger is not None:
             ledger.add(job, state, written, misses=_misses(done))
 
-    return remix_file(remixer, file, job.target, options.prompt, before_rename=note, **given)
+    done = remix_file(remixer, file, job.target, options.prompt, before_rename=note, **given)
+    if options.ab:
+        write_side_by_side(file, AudioFile.open(job.target), job.target.with_suffix(".ab.wav"))
+    return done
 
 
 def _example(options: argparse.Namespace) -> NDArray[np.float32] | None:
@@ -255,6 +273,7 @@ def _settings(options: argparse.Namespace) -> str:
     from lcr.cli.batch import settings_digest
 
     given = {"start_s": options.start_s, "end_s": options.end_s, "like": _digest(options.like)}
+    given["preview"] = options.preview or None
     return settings_digest(
         system=options.system,
         prompt=options.prompt,
@@ -293,6 +312,8 @@ def _check_range(options: argparse.Namespace) -> None:
 def _check_standard_output(plan: BatchPlan, options: argparse.Namespace) -> None:
     if all(job.target is not None for job in plan.jobs) or options.dry_run:
         return
+    if options.ab:
+        raise LcrError("--ab goes with a file: give -o FILE")
     if options.json:
         raise LcrError("--json and the audio both want standard output; give -o FILE")
     if sys.stdout.isatty():

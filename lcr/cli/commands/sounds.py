@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict, dataclass
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from lcr.cli.status import EXIT_MISSING
 
-EXTRA = "model"
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXTRA = "run"
 _WEIGHTS = "lcr-q"
 
 
@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from lcr.lexicon import load_lexicon
 
     heard = set(_recorded_names())
@@ -90,6 +92,9 @@ def _recorded_names() -> list[str]:
 
 
 def _show_kinds(kinds: dict[str, list[str]], heard: set[str], console: Console) -> None:
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("kind", no_wrap=True)
     table.add_column("names", justify="right")

@@ -9,12 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lcr.catalogue.records import System
 
-EXTRA = "all"
+EXTRA = "model"
 _UNKNOWN = "unknown"
 
 
@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from lcr.catalogue.listing import SCHEMA, list_systems  # numpy, which --help must not wait for
 
     with Console(stderr=True).status("") as status:

@@ -77,8 +77,11 @@ class BandTransform(nn.Module):
 
     def band_power(self, spectrum: Tensor) -> Tensor:
         """(..., bins, frames) -> (..., bands, frames): energy a band and frame."""
-        power = torch.view_as_real(spectrum).square().sum(-1)
-        return (power.transpose(-1, -2) @ self.bands).transpose(-1, -2)
+        return self.in_bands(energy_of(spectrum))
+
+    def in_bands(self, energy: Tensor) -> Tensor:
+        """(..., bins, frames) -> (..., bands, frames), summed."""
+        return (energy.transpose(-1, -2) @ self.bands).transpose(-1, -2)
 
 
 class BandFeatures(nn.Module):
@@ -96,13 +99,14 @@ class BandFeatures(nn.Module):
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """(batch, bins, frames) complex -> (batch, bands, frames, channels)."""
-        magnitude = spectrum.abs().clamp_min(1e-5)
-        phase = spectrum / magnitude
-        compressed = magnitude.pow(0.3)
-        parts = torch.stack(
-            [phase.real * compressed, phase.imag * compressed, magnitude.log() * 0.3], 1
-        )
-        bands = torch.split(parts.transpose(2, 3), list(self.band_bins), -1)
+        return self.of_parts(torch.view_as_real(spectrum))
+
+    def of_parts(self, spectrum: Tensor) -> Tensor:
+        """The same of real and imaginary parts (batch, bins, frames, 2)."""
+        magnitude = spectrum.square().sum(-1).sqrt().clamp_min(1e-5)
+        compressed = spectrum * magnitude.pow(-0.7).unsqueeze(-1)
+        parts = torch.cat([compressed, 0.3 * magnitude.log().unsqueeze(-1)], -1)
+        bands = torch.split(parts.permute(0, 3, 2, 1), list(self.band_bins), -1)
         h = torch.stack(
             [
                 shape(band.transpose(1, 2).flatten(2)) + loudness(band[:, 2])
@@ -202,6 +206,11 @@ class MaskHead(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         logits: Tensor = self.out(functional.silu(self.hidden(h)))
         return logits
+
+
+def energy_of(spectrum: Tensor) -> Tensor:
+    """|x|^2 of complex numbers of any shape."""
+    return torch.view_as_real(spectrum).square().sum(-1)
 
 
 def zero_linear(inputs: int, outputs: int) -> nn.Linear:

@@ -29,6 +29,7 @@ from lcr.nn.grounded.bands import (
     BandGate,
     BandTransform,
     MaskHead,
+    energy_of,
 )
 
 SAMPLE_RATE = 16_000
@@ -72,12 +73,13 @@ class Encoding:
     """What the stem makes of some mixtures, whatever the query.
 
     `level` (batch, 1) is the RMS the input was divided by, `spectrum` (batch, bins, frames),
-    `power` (batch, bands, frames) of the spectrum, `features` (batch, bands, frames, channels),
-    `samples` of the input.
+    `energy` its squared magnitude and `power` (batch, bands, frames) that in bands, `features`
+    (batch, bands, frames, channels), `samples` of the input.
     """
 
     level: Tensor
     spectrum: Tensor
+    energy: Tensor
     power: Tensor
     features: Tensor
     samples: int
@@ -131,11 +133,19 @@ class QueryRemixer(nn.Module):
         """Listen to (batch, samples), once for all queries."""
         level = mixture.square().mean(-1, keepdim=True).add(1e-12).sqrt()
         spectrum = self.transform(mixture / level)
-        h = self.features(spectrum)
+        features = self.hear(torch.view_as_real(spectrum))
+        energy = energy_of(spectrum)
+        power = self.transform.in_bands(energy)
+        return Encoding(level, spectrum, energy, power, features, mixture.shape[-1])
+
+    def hear(self, spectrum: Tensor) -> Tensor:
+        """Real and imaginary parts (batch, bins, frames, 2) -> features (batch, bands, frames,
+        channels)."""
+        h = self.features.of_parts(spectrum)
         for block in self.stem:
             h = block(h)
-        power = self.transform.band_power(spectrum)
-        return Encoding(level, spectrum, power, self.norm(h), mixture.shape[-1])
+        features: Tensor = self.norm(h)
+        return features
 
     def describe(self, encoding: Encoding, where: Tensor | None = None) -> Tensor:
         """The query vectors of what sounds: (batch, query_dim).
@@ -177,9 +187,9 @@ class QueryRemixer(nn.Module):
         seen = torch.cat([local, h], -1).flatten(1, 2)
         bands, frames = h.shape[1:3]
         x = torch.baddbmm(self.enter(beta).unsqueeze(1), seen[mixture], matrix)
-        x = x.view(len(mixture), bands, frames, -1)
+        x = x.view(mixture.shape[0], bands, frames, -1)
         # The products of place and query, summed: how well each place fits by itself.
-        match = (local[mixture].flatten(1, 2) @ key.unsqueeze(-1)).view(len(mixture), bands, frames)
+        match = (local[mixture].flatten(1, 2) @ key.unsqueeze(-1)).view(x.shape[:3])
         match = match / self.config.match_dim**0.5 + self.match_bias
         for block in self.blocks:
             x = block(x)
@@ -193,20 +203,24 @@ class QueryRemixer(nn.Module):
         """Logits (queries,) that what each query asks for is in its mixture at all, and the vectors
         (queries, query_dim) that describe what was found for it."""
         mask = answer.mask.detach().sigmoid()
-        spectrum_power = torch.view_as_real(encoding.spectrum).square().sum(-1)
-        kept = mask.transpose(1, 2) * spectrum_power[mixture]
-        kept = (kept.transpose(1, 2) @ self.transform.bands).transpose(1, 2)
-        # Grouped by mixture, so that the features of one are not copied for each query.
-        vectors = torch.empty_like(query)
-        for row in range(len(encoding.features)):
-            mine = mixture == row
-            if mine.any():
-                vectors[mine] = self.encoder(
-                    encoding.features[row : row + 1], kept[mine].unsqueeze(0)
-                )[0].to(vectors)
+        kept = self.transform.in_bands(mask.transpose(1, 2) * encoding.energy[mixture])
+        vectors = self._described(encoding.features, mixture, kept)
         total = encoding.power.sum((1, 2))[mixture]
         share = kept.sum((1, 2)) / total.clamp_min(1e-9)
         return self.presence(answer.state, kept, vectors, query, share), vectors
+
+    def _described(self, features: Tensor, mixture: Tensor, kept: Tensor) -> Tensor:
+        """The vectors (queries, query_dim) of parts `kept` (queries, bands, frames)."""
+        if len(features) == 1:
+            vectors: Tensor = self.encoder(features, kept.unsqueeze(0))[0]
+            return vectors
+        # Grouped by mixture, so that the features of one are not copied for each query.
+        vectors = kept.new_empty(len(kept), self.config.query_dim)
+        for row in range(len(features)):
+            mine = mixture == row
+            if mine.any():
+                vectors[mine] = self.encoder(features[row : row + 1], kept[mine].unsqueeze(0))[0]
+        return vectors
 
     def remix(self, encoding: Encoding, z: Tensor) -> Tensor:
         """Apply filters (batch, instructions, z_dim) -> (batch, instructions, samples)."""
@@ -307,4 +321,4 @@ class PresenceHead(nn.Module):
 
 def unit_variance(vectors: Tensor) -> Tensor:
     """Each of (..., dim) with mean 0 and variance 1: all query vectors are of this form."""
-    return functional.layer_norm(vectors, vectors.shape[-1:])
+    return functional.layer_norm(vectors, (int(vectors.shape[-1]),))  # int: constant in an export

@@ -124,8 +124,8 @@ class LightBert(nn.Module):
             h = layer(h, mask)
         return Hidden(h)
 
-    def adapt(self, adapted: bool) -> None:
-        """Whether LoRA counts; without, it is the published model."""
+    def adapt(self, adapted: bool | Tensor) -> None:
+        """Whether LoRA counts, as a tensor 0 or 1; without, it is the published model."""
         for module in self.modules():
             if isinstance(module, _Adapted):
                 module.adapted = adapted
@@ -181,15 +181,15 @@ class _Adapted(nn.Module):
         self.lora_B = nn.ModuleDict({"default": nn.Linear(lora.rank, outputs, bias=False)})
         nn.init.zeros_(self.lora_B["default"].weight)  # type: ignore[arg-type]
         self.scale = lora.alpha / lora.rank
-        self.adapted = True
+        self.adapted: bool | Tensor = True
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.adapted:
+        if self.adapted is False:
             plain: Tensor = self.base_layer(x)
             return plain
         change: Tensor = self.lora_B["default"](self.lora_A["default"](x))
         out: Tensor = self.base_layer(x)
-        return out + self.scale * change
+        return out + self.scale * self.adapted * change
 
 
 class _Embeddings(nn.Module):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lcr.checkpoints import WEIGHTS
 from lcr.lexicon import load_lexicon
-from lcr.nn.reader.meanings import NAMES_FILE, NameMeanings, Vectors, load_names
-from lcr.nn.reader.tagger import SpanTagger, load_tagger
+from lcr.nn.reader.meanings import NAMES_FILE, NameMeanings, load_names
+from lcr.prompts.reading.pieces import PieceTagger
+from lcr.runtime import exported
 
 OPEN_READER = WEIGHTS / "open-reader"
 
@@ -18,17 +18,24 @@ OPEN_READER = WEIGHTS / "open-reader"
 class Halves:
     """What finds the things of a prompt, and what knows how strange names sound."""
 
-    tagger: SpanTagger
+    tagger: PieceTagger
     meanings: NameMeanings
 
 
 def load_halves(folder: Path = OPEN_READER) -> Halves:
-    """Raises MissingWeightsError, WeightsError or NameTableError."""
-    tagger = load_tagger(folder)
-
-    def embed(texts: Sequence[str]) -> Vectors:
-        vectors: Vectors = tagger.embed(texts).numpy()
-        return vectors
-
-    names = load_names(folder / NAMES_FILE, load_lexicon(), embed, tagger.vocabulary)
+    """In onnxruntime where the checkpoint is exported (see `lcr.runtime`), else in torch. Raises
+    MissingWeightsError, WeightsError, NameTableError or RuntimeChoiceError."""
+    tagger = _tagger(folder)
+    names = load_names(folder / NAMES_FILE, load_lexicon(), tagger.embed, tagger.vocabulary)
     return Halves(tagger, names)
+
+
+def _tagger(folder: Path) -> PieceTagger:
+    found = exported(folder)
+    if found is not None:
+        from lcr.nn.reader.onnx_tagger import read_tagger
+
+        return read_tagger(folder, found)
+    from lcr.nn.reader.tagger import load_tagger
+
+    return load_tagger(folder).reader()

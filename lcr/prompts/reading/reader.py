@@ -112,9 +112,9 @@ class OpenReader:
 
     @classmethod
     def load(cls) -> OpenReader:
-        """The reader that ships, loaded once: the trained tagger, or rules where torch is not
-        installed. Raises MissingWeightsError without MiniLM, and other LcrErrors for damaged files.
-        """
+        """The reader that ships, loaded once: the trained tagger, or rules where nothing is
+        installed that could run it. Raises MissingWeightsError without MiniLM, and other LcrErrors
+        for damaged files."""
         return _shipped()
 
     def read(self, prompts: Sequence[str]) -> list[Reading]:
@@ -166,7 +166,8 @@ def read(prompts: Sequence[str]) -> list[Reading]:
 @lru_cache(maxsize=1)
 def _shipped() -> OpenReader:
     """By name, since this package needs no deep-learning library; without one, rules read."""
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("tokenizers") is None:
+    runs = any(importlib.util.find_spec(name) for name in ("torch", "onnxruntime"))
+    if not runs or importlib.util.find_spec("tokenizers") is None:
         return OpenReader(KeywordTagger())
     halves = importlib.import_module("lcr.nn.reader.shipped").load_halves()
     return OpenReader(halves.tagger, halves.meanings)

@@ -10,6 +10,7 @@ import pytest
 
 from lcr.cli import checkup, main
 from lcr.cli.checkup import Check
+from lcr.extras import mending
 
 
 def test_here_it_works_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,11 +47,18 @@ def test_what_is_broken_is_told(
     assert main(["doctor"]) == 2
     lines = capsys.readouterr().out.splitlines()
     (torch,) = (line for line in lines if " torch: " in line)
-    assert torch.startswith("BROKEN")
+    assert torch.startswith("missing")
     assert "installed, but does not load: OSError: libc10_cuda.so" in torch
     peft = next(i for i, line in enumerate(lines) if " peft: not installed" in line)
-    assert "pip install peft" in lines[peft + 1]
-    assert lines[-1] == "lcr does not work: 3 broken"
+    assert "peft" in lines[peft + 1]
+    assert "system lcr" in lines[-1]
+    assert "torch" not in lines[-1]
+
+
+def test_what_cannot_be_mended_by_the_default_extra_is_mended_by_its_own() -> None:
+    assert "sounddevice" in mending("sounddevice")
+    assert "torch==" in mending("sounddevice", "model,live")
+    assert mending("zz_nobodys.part") == "pip install zz-nobodys"
 
 
 def test_help_needs_no_heavy_library() -> None:

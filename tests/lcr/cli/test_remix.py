@@ -325,6 +325,21 @@ def test_odd_names_do_no_harm(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_a_preview_is_the_beginning_and_a_split_file_holds_both(
+    tmp_path: Path, suffix: str
+) -> None:
+    source = tmp_path / f"talk.{suffix}"
+    noise = 0.1 * np.random.default_rng(0).standard_normal((12 * 8_000, 2))
+    soundfile.write(source, noise, 8_000, subtype="PCM_16")
+    assert remix(source, PROMPT, "--preview", "--ab") == 0
+    whole, made = (read_audio(p).audio for p in (source, tmp_path / f"talk.preview.{suffix}"))
+    np.testing.assert_array_equal(made, whole[:, : 10 * 8_000])
+    both = read_audio(tmp_path / "talk.preview.ab.wav").audio
+    np.testing.assert_allclose(both, [made.mean(0), made.mean(0)], atol=1e-6)
+    assert remix(source, PROMPT, "--ab", "-o", "-") == 2
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0

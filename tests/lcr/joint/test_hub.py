@@ -54,9 +54,9 @@ def test_what_is_saved_is_the_same(name: str, tmp_path: Path) -> None:
         "README.md", "config.json", "model.safetensors"
     ]  # fmt: skip
     again = lcr.from_pretrained(folder)
-    np.testing.assert_array_equal(
-        model.remix(sound(), 16_000, PROMPT).audio, again.remix(sound(), 16_000, PROMPT).audio
-    )
+    first, second = (one.remix(sound(), 16_000, PROMPT).audio for one in (model, again))
+    # Shipped weights may be run by onnxruntime, a folder of one's own is by torch.
+    np.testing.assert_allclose(first, second, atol=1e-5)
     shipped_in = WEIGHTS / SHIPPED.get(name, name)
     kept, shipped = (load_file(p / "model.safetensors") for p in (folder, shipped_in))
     assert set(shipped) <= set(kept)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.data.studio.bank import StudioBank
 from lcr.joint.listening import VOICES, listen, nearest_names
-from lcr.joint.query import QueryModel
+from lcr.joint.torch_network import read_query_model
 
 
 @pytest.fixture(scope="module")
 def model():
-    folder = find_checkpoint("lcr-q")
-    return QueryModel.from_checkpoint(Checkpoint.read(folder), folder)
+    return read_query_model(Checkpoint.read(find_checkpoint("lcr-q")))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,7 @@ def test_single_sounds_are_named(model, clips):
         label
         in [
             name
-            for sound in listen(model, model.encode(wave[None]))
+            for sound in listen(model, model.encode(wave))
             for name in (sound.name, *sound.others)
         ]
         for label, wave in clips
@@ -43,7 +41,7 @@ def test_single_sounds_are_named(model, clips):
 
 def test_answers_are_sorted_distinct_and_known(model, clips):
     mixture = sum(wave for _, wave in clips[:2])
-    heard = listen(model, model.encode(mixture[None]), most=3)
+    heard = listen(model, model.encode(mixture), most=3)
     assert len(heard) <= 3
     logits = [sound.logit for sound in heard]
     assert logits == sorted(logits, reverse=True)
@@ -53,5 +51,5 @@ def test_answers_are_sorted_distinct_and_known(model, clips):
 
 
 def test_silence_holds_nothing(model):
-    heard = listen(model, model.encode(1e-4 * torch.zeros(1, 16_000).numpy()))
+    heard = listen(model, model.encode(np.zeros(16_000, np.float32)))
     assert all(np.isfinite(sound.logit) for sound in heard)

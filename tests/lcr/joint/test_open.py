@@ -17,9 +17,10 @@ from lcr.cli import main
 from lcr.errors import LcrError
 from lcr.joint.open import OpenRemixer, action_of
 from lcr.joint.query import QueryModel, Thresholds
+from lcr.joint.torch_network import TorchNetwork, tables_of
 from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
-from lcr.nn.query.remixer import QueryConfig, QueryRemixer
+from lcr.nn.query.remixer import ITEM_HEAD, QueryConfig, QueryRemixer
 from lcr.prompts.reading import OpenReader
 from lcr.remixer import RefusedError, SystemCard
 
@@ -42,15 +43,20 @@ SIZES = {
 }
 
 
-def tiny_model(columns=COLUMNS, **thresholds):
+def tiny_parts(columns=COLUMNS):
     torch.manual_seed(0)
     config = QueryConfig(**SIZES)
     names = NameVectors(torch.from_numpy(load_lexicon().attributes(LABELS)), config.query_dim)
     names.update(torch.arange(len(LABELS)), torch.randn(len(LABELS), config.query_dim))
-    styles = StyleVectors(columns, 8, config.query_dim)
+    return QueryRemixer(config), names, StyleVectors(columns, 8, config.query_dim)
+
+
+def tiny_model(columns=COLUMNS, **thresholds):
+    remixer, names, styles = tiny_parts(columns)
     sorts = ("recorded", "unrecorded", "style", "scope", "kind")
     sure = {sort: thresholds.get(sort, ALWAYS) for sort in sorts}
-    return QueryModel(QueryRemixer(config), names, styles, LABELS, [3, 1, 2], thresholds=sure)
+    tables = tables_of(names, styles, LABELS, [3, 1, 2])
+    return QueryModel(TorchNetwork(remixer, names, styles), tables, sure)
 
 
 def tiny_remixer(columns=COLUMNS, **thresholds):
@@ -145,11 +151,10 @@ def test_actions_follow_the_gain(gain, action):
 def save_checkpoint(folder, **thresholds):
     from safetensors.torch import save_file
 
-    model = tiny_model()
     tensors = {
         f"{part}.{key}": value.contiguous()
-        for part in ("remixer", "names", "styles")
-        for key, value in getattr(model, part).state_dict().items()
+        for part, module in zip(("remixer", "names", "styles"), tiny_parts(), strict=True)
+        for key, value in module.state_dict().items()
     }
     folder.mkdir()
     save_file(tensors, folder / "model.safetensors")
@@ -174,7 +179,7 @@ def test_a_checkpoint_folder_loads_as_it_was_saved(tmp_path, mixture):
     done = loaded.remix(mixture, 16_000, "remove everything but the dog")
     assert done.understood[0].presence in ("heard", "not sure", "absent")
     model = loaded.remixer.model
-    assert torch.allclose(model.of_name("rain"), tiny_model().of_name("rain"), atol=1e-6)
+    assert np.allclose(model.of_name("rain"), tiny_model().of_name("rain"), atol=1e-6)
     (folder / "config.json").write_text('{"remixer": {"kind": "query"}}', encoding="utf-8")
     with pytest.raises(WeightsError):
         lcr.load(folder)
@@ -201,9 +206,27 @@ def test_a_name_of_no_lexicon_has_no_vector():
 def test_a_filter_holds_as_many_things_as_it_says():
     model = tiny_model()
     thing = (0.0, False, model.of_name("rain"))
-    assert model.filter(1.0, [thing] * 4).shape == (model.remixer.config.z_dim,)
+    encoding = model.encode(np.ones(2000, np.float32))
+    assert model.remix(encoding, 1.0, [thing] * 4).shape == (2000,)
     with pytest.raises(ValueError, match="4"):
-        model.filter(1.0, [thing] * 5)
+        model.remix(encoding, 1.0, [thing] * 5)
+
+
+def test_the_mask_is_the_networks_own():
+    """What is trained, `QueryRemixer.forward`, and what remixes are written apart."""
+    remixer, model = tiny_parts()[0].eval(), tiny_model()
+    wave = (0.1 * np.random.default_rng(1).standard_normal(3001)).astype(np.float32)
+    items = [(0.0, False, "rain"), (2.0, True, "tuba"), (0.5, False, "dog barking")]
+    z = torch.zeros(remixer.config.z_dim)
+    z[0] = 0.25
+    table = z[1:].view(remixer.config.items, -1)
+    for row, (gain, wins, name) in zip(table, items, strict=False):
+        row[:ITEM_HEAD] = torch.tensor([1.0, gain, wins])
+        row[ITEM_HEAD:] = torch.from_numpy(model.of_name(name))
+    with torch.no_grad():
+        expected = remixer(torch.from_numpy(wave)[None], z[None, None])[0, 0].numpy()
+    asked = [(gain, wins, model.of_name(name)) for gain, wins, name in items]
+    np.testing.assert_allclose(model.remix(model.encode(wave), 0.25, asked), expected, atol=1e-6)
 
 
 def test_a_sound_that_is_pointed_at_is_there_and_changed(mixture):

@@ -1,0 +1,117 @@
+"""Exported checkpoints: the same networks as ONNX, run by onnxruntime, without torch.
+
+`experiments/export.py` writes them into the folder `onnx` of a checkpoint. They are used wherever
+they and onnxruntime are there; torch runs what is not exported, and everything where the
+environment says LCR_RUNTIME=torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcr.checkpoints import WEIGHTS_FILE, WeightsError
+from lcr.errors import LcrError
+from lcr.extras import install_command
+from lcr.files import sha256_of
+
+FOLDER, MADE_OF = "onnx", "made_of.json"
+VARIABLE = "LCR_RUNTIME"
+_CODE = (
+    *("joint/query.py", "nn/film.py", "nn/grounded/bands.py", "nn/query/remixer.py"),
+    *("nn/reader/light_bert.py", "nn/reader/tagger.py", "prompts/reading/pieces.py"),
+)
+"""What the graphs are made of besides weights, and what runs them."""
+
+
+class RuntimeChoiceError(LcrError):
+    """LCR_RUNTIME names no runtime, or one that cannot run here."""
+
+
+def exported(checkpoint: Path) -> Path | None:
+    """The folder of what was exported from `checkpoint`, where it is to be used; None where torch
+    is to run the checkpoint itself: there is no onnxruntime or no export, that export is of other
+    weights, or torch is asked for.
+
+    Raises RuntimeChoiceError where LCR_RUNTIME asks for onnx and that cannot be."""
+    wanted = os.environ.get(VARIABLE) or None
+    if wanted not in (None, "onnx", "torch"):
+        raise RuntimeChoiceError(f"{VARIABLE} is onnx or torch; got {wanted!r}")
+    if wanted == "torch":
+        return None
+    problem = _problem(checkpoint)
+    if problem is None:
+        return checkpoint / FOLDER
+    if wanted == "onnx" or importlib.util.find_spec("torch") is None:
+        raise RuntimeChoiceError(f"{checkpoint.name} cannot run without torch: {problem}")
+    return None
+
+
+def _problem(checkpoint: Path) -> str | None:
+    for name in ("onnxruntime", "tokenizers", "safetensors"):
+        if importlib.util.find_spec(name) is None:
+            return f"{name} is not installed; run: {install_command('run')}"
+    if not (checkpoint / FOLDER / MADE_OF).is_file():
+        return f"it is not exported (python experiments/export.py {checkpoint.name})"
+    try:
+        told = read_made_of(checkpoint / FOLDER)
+    except WeightsError as error:
+        return str(error)
+    weights = checkpoint / WEIGHTS_FILE
+    if told["code"] != code_digest():
+        return "it was exported by another version of lcr; export it again"
+    if weights.is_file() and sha256_of(weights) != told["weights"].get(checkpoint.name):
+        return "it was exported from other weights; export it again"
+    return None
+
+
+def code_digest() -> str:
+    """SHA-256 of the code that an export belongs to."""
+    return sha256_of(*(Path(__file__).parent / name for name in _CODE))
+
+
+def read_made_of(folder: Path) -> dict[str, Any]:
+    """What an export was made of: the digest of its `code`, and name and SHA-256 of each of the
+    `weights`. Raises WeightsError for a damaged file."""
+    try:
+        told = json.loads((folder / MADE_OF).read_text(encoding="utf-8"))
+        return {"code": str(told["code"]), "weights": dict(told["weights"])}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise WeightsError(f"{folder / MADE_OF} is damaged: {error}") from error
+
+
+class Graph:
+    """One ONNX file, loaded when it is first run. Raises WeightsError where it is absent or
+    damaged."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, given: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[np.float32]]:
+        """The outputs, in the order of the file."""
+        found: Sequence[NDArray[np.float32]] = self._session.run(None, dict(given))
+        return found
+
+    @cached_property
+    def _session(self) -> Any:  # noqa: ANN401 (onnxruntime has no types)
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
+        options.log_severity_level = 3
+        # Threads that wait do not take the processor from other work.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return onnxruntime.InferenceSession(
+                str(self._path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises types of its own
+            raise WeightsError(f"{self._path} cannot be loaded: {error}") from error
