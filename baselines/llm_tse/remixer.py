@@ -25,7 +25,14 @@ from baselines.lass.network import SAMPLE_RATE, Extractor, build_extractor
 from baselines.lass.remixer import CHUNK_S, OVERLAP_S, run_extractor
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio, read_audio, resample
-from lcr.checkpoints import Checkpoint, load_tensors, must_fit, states_of, write_checkpoint
+from lcr.checkpoints import (
+    DESK_CORPORA,
+    Checkpoint,
+    load_tensors,
+    must_fit,
+    states_of,
+    write_checkpoint,
+)
 from lcr.instruction import Task
 from lcr.nn.grounded.bands import BandBlock, BandConfig, BandFeatures, BandTransform
 from lcr.nn.reader.config import ReaderConfig
@@ -252,6 +259,7 @@ CARD = SystemCard(
     reference="after Hao et al., arXiv 2310.07284 (no code or weights were released)",
     tasks=frozenset({Task.TSE}),
     licence="Apache-2.0",
+    trained_on=DESK_CORPORA,
 )
 
 

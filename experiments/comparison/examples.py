@@ -169,6 +169,13 @@ def _bank_of_sources(config: BankConfig) -> Bank:
     return StudioBank(seed=config.seed, unseen=config.unseen)
 
 
+def corpora_of(config: SuiteConfig) -> frozenset[str]:
+    """Names of the corpora that a suite's recordings come from: those that its file names, and of a
+    folder of recordings its own."""
+    folder = {Path(config.bank.path).resolve().name} if config.bank.kind == "folder" else set()
+    return frozenset({*config.corpora, *folder})
+
+
 def _described(example: Example) -> ExampleRecord:
     instruction = example.instruction
     return {

@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcr.audio.core import check_audio
-from lcr.checkpoints import CARD_FILE, Checkpoint, find_checkpoint, read_config, states_of
+from lcr.checkpoints import (
+    CARD_FILE,
+    DESK_CORPORA,
+    Checkpoint,
+    find_checkpoint,
+    read_config,
+    states_of,
+)
 from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import QueryModel, Thresholds
 from lcr.joint.remixer import SAMPLE_RATE, JointRemixer, text_of
@@ -170,6 +177,7 @@ class OpenRemixer:
             reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
             licence="Apache-2.0",
             weights={folder.name: checkpoint.sha256},
+            trained_on=frozenset({*DESK_CORPORA, "real-sounds"}),
         )
         model = QueryModel.from_checkpoint(checkpoint, folder, device=device)
         config, text = checkpoint.config, text_of(folder / CARD_FILE)
