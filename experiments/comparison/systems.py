@@ -16,7 +16,7 @@ from experiments.comparison.answers import Answer, ask, plain, told_trace
 from experiments.comparison.config import suggestion
 from experiments.comparison.environment import MemoryMeter, TimeIsUp, environment, time_limit
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.isolation import IsolatedSystem
+from experiments.comparison.isolation import IsolatedSystem, StandIn
 from experiments.comparison.records import EnvRecord, ErrorRecord
 from experiments.comparison.suite import digest_of
 from lcr import registry
@@ -29,7 +29,7 @@ from lcr.remixer import Audio, BatchRemixer, Oracle, Remixer, RemixRequest, Step
 OURS = "lcr"
 """The distribution whose systems need no process of their own; a record names its commit."""
 Isolate = Literal["plug-ins", "all", "none"]
-_CARD = TypeAdapter(list[SystemCard], config=ConfigDict(strict=True, revalidate_instances="always"))
+CARD = TypeAdapter(list[SystemCard], config=ConfigDict(strict=True, revalidate_instances="always"))
 
 BATCH = 8
 """Examples handed over at once to systems that batch. Batches start at multiples of it, so that
@@ -45,7 +45,7 @@ class ReadySystem:
     `config` is what it was built with."""
 
     name: str
-    remixer: Remixer | IsolatedSystem
+    remixer: Remixer | StandIn
     card: SystemCard
     config_digest: str
     device: str
@@ -72,13 +72,13 @@ class ReadySystem:
         """Whether it is handed several examples at once."""
         if self.front_door:
             return False
-        if isinstance(self.remixer, IsolatedSystem):
+        if isinstance(self.remixer, StandIn):
             return self.remixer.batches
         return isinstance(self.remixer, BatchRemixer)
 
     def close(self) -> None:
         """End its process, where it has one."""
-        if isinstance(self.remixer, IsolatedSystem):
+        if isinstance(self.remixer, StandIn):
             self.remixer.close()
 
 
@@ -167,6 +167,9 @@ def build_here(
         found = distribution(registered.distribution)
         config["distribution"] = {"name": registered.distribution, "version": found.version}
         config["source_sha256"] = source_sha256(registered.target, found)
+    told = getattr(remixer, "provenance", None)
+    if isinstance(told, Mapping) and told:  # versions of what runs elsewhere
+        config["provenance"] = plain(told)
     if front_door:
         config["front_door"] = True
     card = _card(name, remixer)
@@ -190,7 +193,7 @@ def _card(name: str, remixer: Remixer) -> SystemCard:
     try:
         card = remixer.card
         told = {field.name: getattr(card, field.name) for field in fields(SystemCard)}
-        valid = _CARD.validate_python([SystemCard(**told)])[0]
+        valid = CARD.validate_python([SystemCard(**told)])[0]
         digest_of(plain(vars(valid)))  # text that can be written
         return valid
     except Exception as error:
@@ -256,6 +259,7 @@ def _attempt(
             if isinstance(remixer, IsolatedSystem):
                 answers = remixer.ask(requests)
             else:
+                assert not isinstance(remixer, StandIn)
                 answers = ask(remixer, requests, front_door=system.front_door)
     except TimeIsUp as error:
         done = told_trace(error)  # calls of a language model are paid for
