@@ -17,7 +17,7 @@ def verdict(summary: Summary) -> list[str]:
     families = summary["families"]
     said = [_winner(families) if families else _first(summary)]
     if families:
-        said += [_latency(summary), *_failures(summary), _tasks(summary)]
+        said += [_latency(summary), *_failures(summary), *_shared(summary), _tasks(summary)]
     group = summary["may_be_first"]
     if len(group) > 1:
         said.append(f"Any of {', '.join(group)} may be first: resampling does not part them.")
@@ -91,10 +91,19 @@ def _failures(summary: Summary) -> list[str]:
     return said
 
 
+def _shared(summary: Summary) -> list[str]:
+    """A composite system may be made of a joint one."""
+    joint, composite = _best(summary)
+    theirs = {weights["sha256"] for weights in joint["weights"]}
+    names = [w["id"] for w in composite["weights"] if w["sha256"] in theirs]
+    shared = f"{composite['name']} runs with weights of {joint['name']}: {', '.join(names)}."
+    return [shared] if names else []
+
+
 def _tasks(summary: Summary) -> str:
     decided: Mapping[str, str] = summary["families"]["decided_tasks"]
     if not decided:
-        return f"No single task is decided by {summary['per_task']} examples each."
+        return f"No single task is decided; each has {summary['per_task']} of the examples."
     by_family = {
         family: ", ".join(task_words(t) for t, f in decided.items() if f == family)
         for family in dict.fromkeys(decided.values())
