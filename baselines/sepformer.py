@@ -56,6 +56,7 @@ CARD = SystemCard(
     reference="Subakan et al., ICASSP 2021; trained on DNS4 by SpeechBrain",
     tasks=frozenset({Task.SE}),
     licence="Apache-2.0",
+    trained_on=frozenset({"dns4"}),
 )
 
 

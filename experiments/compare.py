@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +22,7 @@ from experiments.command import (
     set_option,
     suite_options,
 )
-from experiments.comparison.runner import Run
+from experiments.comparison.runner import Executor, InThisProcess, Run
 
 if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
     _HERE = Path(__file__).resolve().parent
@@ -85,10 +86,28 @@ from lcr.extras import mending
         "others: those of other packages (default), all, or none",
     ),
     option(
+        "--executor",
+        choices=("here", "ray"),
+        default="here",
+        help="ray: an actor a system, on the cluster at $RAY_ADDRESS or one that starts here",
+    ),
+    option(
         "--front-door",
         action="store_true",
         default=None,
         help="read and mend prompts as users' are before the systems get them",
+    ),
+    option(
+        "--shard",
+        metavar="I/N",
+        help="run part I of N only; into OUT/SUITE/shard-I-of-N, for --merge",
+    ),
+    option(
+        "--merge",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="put shards, or results from elsewhere, together in OUT; nothing is run",
     ),
     option("--examples", type=int, metavar="N", help="players in the report"),
     option("--list", action="store_true", help="list suites and systems, and stop"),
@@ -99,7 +118,9 @@ from lcr.extras import mending
 )
 def main(options: argparse.Namespace) -> int:
     """List what there is, or compare; returns the exit status."""
-    return _list() if options.list else _compare(options)
+    if options.list:
+        return _list()
+    return _merge(options) if options.merge else _compare(options)
 
 
 def resolve_config(options: argparse.Namespace) -> SuiteConfig:
@@ -129,17 +150,21 @@ def _list() -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    # scipy.stats, which --list need not wait for.
-    from experiments.comparison.summary import summarize
+    from experiments.comparison.shards import Shard, write_run
 
     config = resolve_config(options)
     check_options(config.options)
-    write_report = _report_writer()
+    shard = Shard.parse(options.shard) if options.shard else None
+    if shard is None:
+        _report_writer()  # what it needs is missing at once or not at all
     device = resolve_device(options.device)
-    examples = Examples(config, build_bank(config.bank))
+    examples = Examples(config, build_bank(config.bank), shard.of if shard else range)
     every = options.systems is not None and options.systems.strip() == "all"
-    systems, not_run = _build(config, device=device, leave_out=every, isolate=options.isolate)
-    folder = options.out.resolve() / config.name
+    executor, build = _executor(options, device)
+    systems, not_run = _build(config, build, leave_out=every)
+    for name, reason in not_run.items():
+        print(f"compare: {name} is not run: {reason}", file=sys.stderr)
+    folder = options.out.resolve() / config.name / (shard.folder if shard else "")
     with locked(folder):
         run = run_suite(
             config,
@@ -149,19 +174,45 @@ def _compare(options: argparse.Namespace) -> int:
             resume=options.resume,
             device=device,
             watcher=Bars(),
+            executor=executor,
         )
-        summary = summarize(run, not_run=not_run)
-        summary["notes"] += examples.notes
         if examples.missing:
             write_atomic(
                 folder / "missing.txt", "".join(f"{f}\n" for f in examples.missing).encode()
             )
-        write_json(folder / "summary.json", summary)
-        write_atomic(folder / "summary.md", tables.to_markdown(summary).encode())
-        write_atomic(folder / "summary.csv", tables.to_csv(summary).encode())
-        report = write_report(run, summary)
+        run = dataclasses.replace(run, notes=(*run.notes, *examples.notes))
+        if examples.indices:
+            write_run(run, total=examples.total, shown=examples.all_shown, not_run=not_run)
+        if shard is None:
+            return _tell(run, not_run)
+    print(f"{len(examples.indices)} of {examples.total} examples: {folder}")
+    return EXIT_OK
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from experiments.comparison.shards import merge
+
+    merged = merge(options.merge, options.out.resolve())
+    if merged.run is None:
+        for line in (*merged.notes, *merged.gaps):
+            print(f"compare: {line}", file=sys.stderr)
+        return EXIT_FAILED
+    with locked(merged.run.folder):
+        return _tell(merged.run, merged.not_run)
+
+
+def _tell(run: Run, not_run: Mapping[str, str]) -> int:
+    """Write and print what a whole run's records say; the exit status."""
+    # scipy.stats, which --list need not wait for.
+    from experiments.comparison.summary import summarize
+
+    summary = summarize(run, not_run=not_run)
+    write_json(run.folder / "summary.json", summary)
+    write_atomic(run.folder / "summary.md", tables.to_markdown(summary).encode())
+    write_atomic(run.folder / "summary.csv", tables.to_csv(summary).encode())
+    report = _report_writer()(run, summary)
     tables.print_tables(summary, _console())
-    print(f"records, summary.md, summary.csv: {folder}")
+    print(f"records, summary.md, summary.csv: {run.folder}")
     print(f"report: {report}")
     useless = [s["name"] for s in summary["systems"] if s["of"] and not s["n"]]
     for name in useless:
@@ -182,21 +233,32 @@ def _report_writer() -> Callable[[Run, Mapping[str, Any]], Path]:
     return lambda run, summary: write_report(run_just_made(run, summary))
 
 
+def _executor(
+    options: argparse.Namespace, device: str
+) -> tuple[Executor, Callable[..., ReadySystem]]:
+    """Where systems run, and what builds them there. Raises ConfigError."""
+    if options.executor == "here":
+        build = partial(build_system, device=device, isolate=options.isolate)
+        return InThisProcess(device), build
+    try:
+        from experiments.comparison.cluster import OnCluster, build_on_cluster
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "--executor ray needs Ray: pip install -e '.[ray]' in the project's folder"
+        ) from error
+    return OnCluster(), partial(build_on_cluster, device=device)
+
+
 def _build(
-    config: SuiteConfig, *, device: str, leave_out: bool, isolate: Isolate
+    config: SuiteConfig, build: Callable[..., ReadySystem], *, leave_out: bool
 ) -> tuple[list[ReadySystem], dict[str, str]]:
     """Build the systems; with `leave_out`, say why some cannot be built instead of failing."""
     systems: list[ReadySystem] = []
     not_run: dict[str, str] = {}
     for name in config.systems:
         try:
-            built = build_system(
-                name,
-                config.options.get(name, {}),
-                device=device,
-                isolate=isolate,
-                front_door=config.front_door,
-            )
+            options = config.options.get(name, {})
+            built = build(name, options, front_door=config.front_door)
         except LcrError as error:
             if not leave_out:
                 raise

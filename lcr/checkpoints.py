@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the joint models lie that ship with the program."""
+DESK_CORPORA = frozenset({"studio", "field-recordings"})
+"""What all weights that ship here were trained on, at least."""
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 _ANY_SIZE = 1 << 20
 _SLACK = 4

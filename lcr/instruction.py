@@ -182,7 +182,30 @@ class Task(Enum):
     MEVC = "MEVC"
     OVC = "OVC"
 
+    @property
+    def words(self) -> str:
+        """What the letters stand for, in plain English."""
+        return _WORDS[self.value]
 
+
+_WORDS = {
+    "TSE": "extract one speaker",
+    "TSR": "remove one speaker",
+    "TS↑": "turn one speaker up",
+    "TS↓": "turn one speaker down",
+    "TAE": "extract one sound",
+    "TAR": "remove one sound",
+    "TA↑": "turn one sound up",
+    "TA↓": "turn one sound down",
+    "SE": "extract all speech",
+    "SR": "remove all speech",
+    "S↑": "turn all speech up",
+    "S↓": "turn all speech down",
+    "ME": "extract or remove several",
+    "MVC": "change several volumes",
+    "MEVC": "remove some, change others",
+    "OVC": "change overall volume",
+}
 _ONE_SPEECH = {"0": Task.TSR, "U": Task.TS_UP, "D": Task.TS_DOWN}
 _ONE_AUDIO = {"0": Task.TAR, "U": Task.TA_UP, "D": Task.TA_DOWN}
 _ALL_SPEECH = {

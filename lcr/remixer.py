@@ -47,6 +47,9 @@ class SystemCard:
     them all."""
     licence: str = ""
     """Of its code and weights."""
+    trained_on: frozenset[str] = frozenset()
+    """Corpora whose training parts any of its weights learned from, by the names that suites use
+    (`SuiteConfig.corpora`), such as "studio" or "audiocaps"."""
     parameters: int | None = None
     """Trained values, for systems whose networks cannot be counted from outside (see
     `lcr.catalogue.counting`)."""

@@ -6,6 +6,7 @@
 |                 | Ollama, vLLM, llama.cpp, `transformers serve`                           |
 | `local:FOLDER`  | a causal language model that transformers loads from that folder        |
 | `planner:NAME`  | one of `agents.planners.choose`, that answers as a chat model does             |
+| `extracting:NAME` | the same, of those that plan by the prompt alone: it extracts what is named  |
 
 The key comes from OPENAI_API_KEY and nowhere else; it is in no message and no record.
 """
@@ -21,7 +22,10 @@ from agents.llm.budget import Budget
 from agents.llm.errors import MissingModelError
 from agents.llm.key import KEY, read_key
 
-_FORMS = "openai:NAME (with base_url: of any server with its protocol), local:FOLDER, planner:NAME"
+_FORMS = (
+    "openai:NAME (with base_url: of any server with its protocol), local:FOLDER, planner:NAME, "
+    "extracting:NAME"
+)
 _HOTTEST = 2.0
 
 
@@ -51,6 +55,10 @@ def chat_model(
         from agents.llm.offline_chat import planner_chat
 
         return planner_chat(rest)
+    if provider == "extracting" and rest:
+        from agents.llm.offline_chat import ExtractingChatModel, planner_chat
+
+        return planner_chat(rest, ExtractingChatModel)
     if provider == "openai" and rest:
         from agents.llm.server import OPENAI, ServerModel, check_server
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 from pydantic import ConfigDict
@@ -18,14 +18,9 @@ from agents.llm.protocol import ToolModel
 from agents.llm.tools import OTHERS, read_description
 from agents.plan import LEAST_DB, MOST_DB, SourceChange
 from agents.planners.choose import load_planner
+from agents.planners.queries import queries_for
 from lcr.instruction import Action
 from lcr.remixer import RefusedError
-
-
-def planner_chat(name: str) -> PlannerChatModel:
-    """The chat model of a planner by name. Raises as `agents.planners.choose.load_planner` does."""
-    planner = load_planner(name)
-    return PlannerChatModel(planner=planner, weights=dict(getattr(planner, "weights", {})))
 
 
 class PlannerChatModel(ToolModel):
@@ -59,12 +54,50 @@ class PlannerChatModel(ToolModel):
         except (ValueError, RefusedError) as error:
             return AIMessage(f"I cannot read that: {error}")
         found = [change_of(one["id"], g) for one, g in zip(sources, plan.gains, strict=True)]
-        changes = [*found, change_of(OTHERS, plan.rest)]
-        calls = [
-            _call("set_action", number, change.model_dump(exclude_none=True))
-            for number, change in enumerate(changes)
+        return _decided([*found, change_of(OTHERS, plan.rest)])
+
+
+class ExtractingChatModel(PlannerChatModel):
+    """Plans by the prompt alone, has everything extracted that it names, and acts on that. What the
+    tool could not extract is left as the rest is."""
+
+    def _planned(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        asked = next(m for m in messages if isinstance(m, HumanMessage))
+        try:
+            wanted = queries_for(self.planner.plan(asked.text, []), False)
+        except (ValueError, RefusedError) as error:
+            return AIMessage(f"I cannot read that: {error}")
+        calls = [_call("extract", n, {"words": q.words}) for n, q in enumerate(wanted.queries)]
+        answers = {
+            m.tool_call_id: m.text
+            for m in messages
+            if isinstance(m, ToolMessage) and m.name == "extract"
+        }
+        if calls and not answers:
+            return AIMessage("", tool_calls=calls)
+        changes = [
+            change_of(json.loads(answer)["added"]["id"], query.gain)
+            for call, query in zip(calls, wanted.queries, strict=True)
+            if (answer := answers.get(str(call["id"]), "")).startswith('{"added"')
         ]
-        return AIMessage("", tool_calls=[*calls, _call("finish", len(calls), {})])
+        return _decided([*changes, change_of(OTHERS, wanted.rest)])
+
+
+Chat = TypeVar("Chat", bound=PlannerChatModel)
+
+
+def planner_chat(name: str, kind: type[Chat] = PlannerChatModel) -> Chat:  # type: ignore[assignment]
+    """The chat model of a planner by name. Raises as `agents.planners.choose.load_planner` does."""
+    planner = load_planner(name)
+    return kind(planner=planner, weights=dict(getattr(planner, "weights", {})))
+
+
+def _decided(changes: Sequence[SourceChange]) -> AIMessage:
+    calls = [
+        _call("set_action", number, change.model_dump(exclude_none=True))
+        for number, change in enumerate(changes)
+    ]
+    return AIMessage("", tool_calls=[*calls, _call("finish", len(calls), {})])
 
 
 def change_of(source: str, gain: float) -> SourceChange:

@@ -17,6 +17,7 @@ from agents.plan import RemixPlan
 from agents.systems.extractors import load_extractor
 from agents.systems.llm_stage import HeardStage
 from lcr.audio.core import check_audio
+from lcr.checkpoints import DESK_CORPORA
 from lcr.registry import SystemOptionError, with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 
@@ -45,6 +46,13 @@ CARD = SystemCard(
     reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; LangChain's create_agent",
     licence="Apache-2.0; the language model's own",
     limits=LIMITS,
+    trained_on=DESK_CORPORA,
+)
+TOOLS_CARD = replace(
+    CARD,
+    name="agent-tools",
+    reference=f"{CARD.reference}; a planner in place of the language model, AudioSep as its tool",
+    licence="Apache-2.0",
 )
 
 
@@ -158,3 +166,14 @@ def agent_llm(
         weights={**listener.weights, **extracting, **weights_of(chat)},
     )
     return LlmRemixer(agent, partial(HeardStage, listener, extractor), card)
+
+
+@with_card(TOOLS_CARD)
+def agent_tools(
+    *, planner: str = "reader", tool: str = "audiosep-desk", device: str = "cpu"
+) -> LlmRemixer:
+    """The system `agent-tools`: the agent of `agent-llm` with a planner in the model's place, which
+    calls `tool` for everything that the prompt names. Raises as `agent_llm` does."""
+    built = agent_llm(model=f"extracting:{planner}", tool=tool, device=device)
+    card = replace(built.card, name=TOOLS_CARD.name, licence=TOOLS_CARD.licence)
+    return LlmRemixer(built._agent, built._open, card)

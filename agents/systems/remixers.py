@@ -17,11 +17,12 @@ from dataclasses import replace
 
 from agents.listening.listener import LIMITS, Inventory, Listener, load_listener
 from agents.planners.choose import DEFAULT_PLANNER, load_planner
-from agents.systems.execute import queries_for
+from agents.planners.queries import queries_for
 from agents.systems.extractors import load_extractor
 from baselines.clap.assign import NONE
 from baselines.composite.extraction import CompositeRemixer, ExtractionRemixer, Extractor, mix
 from baselines.composite.planning import OraclePlanner, Planner
+from lcr.checkpoints import DESK_CORPORA
 from lcr.registry import with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 
@@ -31,6 +32,7 @@ _CARD = SystemCard(
     sample_rate=16_000,
     reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; trained here",
     licence="Apache-2.0",
+    trained_on=DESK_CORPORA,
 )
 OFFLINE_CARD = replace(_CARD, limits=LIMITS)
 GENERATIVE_CARD = replace(_CARD, name="agent-generative", limits=LIMITS)

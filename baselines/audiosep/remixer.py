@@ -25,6 +25,7 @@ from baselines.composite.planning import OraclePlanner, Plan, Planner
 from baselines.lass.query import query_of
 from baselines.shipped import find_weights
 from lcr.base_weights import MissingWeightsError
+from lcr.checkpoints import DESK_CORPORA
 from lcr.instruction import Description, Kind, Task
 from lcr.registry import with_card
 from lcr.remixer import Audio, NotDefinedError, SystemCard
@@ -42,12 +43,14 @@ CARD = SystemCard(
     reference="Liu et al., Separate Anything You Describe, arXiv 2308.05037",
     tasks=TASKS,
     licence="MIT",
+    trained_on=frozenset({"audioset", "audiocaps", "clotho", "vggsound", "wavcaps"}),
 )
 DESK_CARD = replace(
     CARD,
     name="audiosep-desk",
     reference=f"{CARD.reference}; trained here",
     licence="Apache-2.0",
+    trained_on=DESK_CORPORA,
 )
 
 

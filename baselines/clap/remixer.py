@@ -10,6 +10,7 @@ from baselines.composite.planning import OraclePlanner, Planner
 from baselines.composite.remixer import DEFAULT_WEIGHTS, Cascade
 from baselines.pit.separation import load_separator
 from baselines.shipped import find_weights
+from lcr.checkpoints import DESK_CORPORA
 from lcr.registry import with_card
 from lcr.remixer import SystemCard
 
@@ -20,6 +21,7 @@ CARD = SystemCard(
     uses_oracle=OraclePlanner.uses_oracle,
     reference="Jiang et al., arXiv 2402.03710, section VI-A",
     licence="Apache-2.0",
+    trained_on=DESK_CORPORA,
 )
 
 

@@ -16,6 +16,7 @@ from baselines.composite.extraction import CompositeRemixer
 from baselines.composite.planning import OraclePlanner, Plan, Planner, true_sources
 from baselines.pit.separation import Separator, load_separator
 from baselines.shipped import find_weights
+from lcr.checkpoints import DESK_CORPORA
 from lcr.instruction import Description
 from lcr.losses.pit import assignment, pairwise_cost
 from lcr.registry import with_card
@@ -154,6 +155,7 @@ CARD = SystemCard(
     uses_oracle=PitMatcher.uses_oracle | OraclePlanner.uses_oracle,
     reference="Jiang et al., arXiv 2402.03710, section VI-A; Kolbaek et al., TASLP 2017",
     licence="Apache-2.0",
+    trained_on=DESK_CORPORA,
 )
 
 

@@ -21,6 +21,7 @@ from baselines.lass.network import SAMPLE_RATE, Extractor, build_extractor
 from baselines.lass.query import LoadedEncoder, load_encoder, query_of
 from baselines.shipped import find_weights
 from lcr.checkpoints import (
+    DESK_CORPORA,
     Checkpoint,
     WeightsError,
     load_tensors,
@@ -144,6 +145,7 @@ def _card(kind: Kind) -> SystemCard:
         reference="Liu et al., Interspeech 2022 and arXiv 2308.05037; trained here",
         tasks=frozenset({TASKS[kind]}),
         licence="Apache-2.0",
+        trained_on=DESK_CORPORA,
     )
 
 

@@ -26,6 +26,7 @@ from baselines.lass.remixer import CHUNK_S, OVERLAP_S, run_extractor
 from baselines.shipped import find_weights
 from lcr.audio.core import check_audio, read_audio, resample
 from lcr.checkpoints import (
+    DESK_CORPORA,
     Checkpoint,
     load_tensors,
     must_fit,
@@ -262,6 +263,7 @@ CARD = SystemCard(
     reference="after Hao et al., arXiv 2310.07284 (no code or weights were released)",
     tasks=frozenset({Task.TSE}),
     licence="Apache-2.0",
+    trained_on=DESK_CORPORA,
 )
 
 

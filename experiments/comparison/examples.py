@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -52,14 +53,21 @@ class PaperBank:
 
 
 class Examples:
-    """A suite's examples by index; the last ones used stay in memory, up to a gigabyte.
+    """A suite's examples by index, of `total` those in `indices`; the last ones used stay in
+    memory, up to a gigabyte. Of `all_shown`, `shown` are those in `indices`.
 
     `missing` names files that the authors' mixtures need and that are not there; `notes` says how
     many mixtures were left out for that.
     """
 
-    def __init__(self, config: SuiteConfig, bank: Bank | PaperBank) -> None:
-        """Raises LcrError when the bank cannot make such mixtures."""
+    def __init__(
+        self,
+        config: SuiteConfig,
+        bank: Bank | PaperBank,
+        part: Callable[[int], Sequence[int]] = range,
+    ) -> None:
+        """`part` chooses the indices to run out of their number. Raises LcrError when the bank
+        cannot make such mixtures."""
         self.missing: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.mixtures: Mixtures
@@ -71,10 +79,12 @@ class Examples:
             )
             count = config.per_task * self.mixtures.n_tasks
         self.n_tasks = self.mixtures.n_tasks
-        self.indices = range(count)
-        self.shown = shown_indices(
+        self.total = count
+        self.indices = tuple(part(count))
+        self.all_shown = shown_indices(
             config.examples, per_task=max(1, count // self.n_tasks), tasks=self.n_tasks
         )
+        self.shown = tuple(index for index in self.all_shown if index in set(self.indices))
         self._kept: OrderedDict[int, Example] = OrderedDict()
         self._bytes = 0
         self._described: dict[int, ExampleRecord] = {}
@@ -167,6 +177,13 @@ def _bank_of_sources(config: BankConfig) -> Bank:
     from lcr.data.studio.bank import StudioBank  # loads a speech synthesizer
 
     return StudioBank(seed=config.seed, unseen=config.unseen)
+
+
+def corpora_of(config: SuiteConfig) -> frozenset[str]:
+    """Names of the corpora that a suite's recordings come from: those that its file names, and of a
+    folder of recordings its own."""
+    folder = {Path(config.bank.path).resolve().name} if config.bank.kind == "folder" else set()
+    return frozenset({*config.corpora, *folder})
 
 
 def _described(example: Example) -> ExampleRecord:

@@ -25,14 +25,24 @@ class BuildError(LcrError):
     """A system could not be built in a process of its own."""
 
 
-class IsolatedSystem:
+class StandIn:
+    """Stands for a system that is built and runs elsewhere; `batches` says whether that one takes
+    several examples at once."""
+
+    batches = False
+
+    def close(self) -> object:
+        """End it."""
+        return None
+
+
+class IsolatedSystem(StandIn):
     """Stands for a system that runs in another process, which is started again after its death."""
 
     def __init__(self, *asked: object) -> None:
         self._asked = asked
         self._process: subprocess.Popen[bytes] | None = None
         self._memory: tuple[int, int | None] = (0, None)
-        self.batches = False
 
     def wake(self) -> None:
         """Start the process again if it has died: before the clock of the next requests starts."""

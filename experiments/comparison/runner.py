@@ -51,6 +51,62 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a system is to be handed: batches of examples, by index."""
+
+    system: ReadySystem
+    batches: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What came of a batch of the `number`-th work."""
+
+    number: int
+    examples: Sequence[Example]
+    outcomes: Sequence[Outcome]
+    started: str
+    finished: str
+
+
+class Executor(Protocol):
+    """Where systems answer. `together` says whether it wants the work of all systems at once."""
+
+    together: bool
+
+    def __call__(
+        self, works: Sequence[Work], examples: Examples, *, timeout_s: float
+    ) -> Iterator[Done]:
+        """Do all the work, each system's in order."""
+        ...
+
+
+class InThisProcess:
+    """Systems answer here, one after another."""
+
+    together = False
+
+    def __init__(self, device: str) -> None:
+        self._meter = MemoryMeter(device)
+
+    def __call__(
+        self, works: Sequence[Work], examples: Examples, *, timeout_s: float
+    ) -> Iterator[Done]:
+        for number, work in enumerate(works):
+            for indices in work.batches:
+                group = [examples[index] for index in indices]
+                started = now()
+                outcomes = run_batch(work.system, group, self._meter, timeout_s=timeout_s)
+                yield Done(
+                    number=number,
+                    examples=group,
+                    outcomes=outcomes,
+                    started=started,
+                    finished=now(),
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SystemRun:
     """One system's file and its latest record of each example, in the examples' order."""
 
@@ -98,8 +154,10 @@ def run_suite(
     resume: Resume,
     device: str,
     watcher: Watcher,
+    executor: Executor | None = None,
 ) -> Run:
-    """Run what is missing and record it under `folder`, which the caller has locked.
+    """Run what is missing and record it under `folder`, which the caller has locked. Systems answer
+    in this process without an `executor`.
 
     Every example is made before the first record is written, so that bad input stops a run before
     it starts, and no record is taken for another example's. Raises LcrError.
@@ -113,25 +171,32 @@ def run_suite(
     for index in examples.shown:
         _keep_truth(folder, examples, index)
     code = code_state()
-    meter = MemoryMeter(device)
-    runs: list[SystemRun] = []
-    for plan in plans:
-        if resume == "never":
-            move_aside(plan.path)
-        env = plan.system.env or environment(plan.system.device)
-        job = _Job(config=config, folder=folder, examples=examples, plan=plan, code=code, env=env)
-        done = len(examples.indices) - len(plan.missing)
-        with watcher.stage(plan.system.name, total=len(examples.indices), done=done) as advance:
-            latest = dict(plan.latest) | job.run(meter, advance)
-        plan.system.close()
-        runs.append(
-            SystemRun(
-                system=plan.system,
-                path=plan.path,
-                records=tuple(latest[examples.digest, index] for index in examples.indices),
-                dropped=plan.dropped,
-            )
+    jobs = [
+        _Job(
+            config=config,
+            folder=folder,
+            examples=examples,
+            plan=plan,
+            code=code,
+            env=plan.system.env or environment(plan.system.device),
         )
+        for plan in plans
+    ]
+    executor = executor or InThisProcess(device)
+    runs: list[SystemRun] = []
+    for some in [jobs] if executor.together else [[job] for job in jobs]:
+        made = _execute(some, executor, watcher, resume=resume)
+        for job, new in zip(some, made, strict=True):
+            job.plan.system.close()
+            latest = dict(job.plan.latest) | new
+            runs.append(
+                SystemRun(
+                    system=job.plan.system,
+                    path=job.plan.path,
+                    records=tuple(latest[examples.digest, index] for index in examples.indices),
+                    dropped=job.plan.dropped,
+                )
+            )
     return Run(
         config=config,
         folder=folder,
@@ -144,10 +209,38 @@ def run_suite(
     )
 
 
+def _execute(
+    jobs: Sequence[_Job], executor: Executor, watcher: Watcher, *, resume: Resume
+) -> list[dict[Key, Record]]:
+    """Run and record what is missing; each job's new records by key."""
+    examples = jobs[0].examples
+    name = jobs[0].plan.system.name if len(jobs) == 1 else f"{len(jobs)} systems"
+    total = len(jobs) * len(examples.indices)
+    done = total - sum(len(job.plan.missing) for job in jobs)
+    made: list[dict[Key, Record]] = [{} for _ in jobs]
+    with contextlib.ExitStack() as stack:
+        advance = stack.enter_context(watcher.stage(name, total=total, done=done))
+        files = []
+        for job in jobs:
+            if resume == "never":
+                move_aside(job.plan.path)
+            files.append(stack.enter_context(RecordsFile(job.plan.path, size=job.plan.size)))
+        works = [Work(system=job.plan.system, batches=job.batches()) for job in jobs]
+        for batch in executor(works, examples, timeout_s=jobs[0].config.timeout_s):
+            job = jobs[batch.number]
+            for example, outcome in zip(batch.examples, batch.outcomes, strict=True):
+                if example.index in job.plan.missing:
+                    record = job.record(example, outcome, batch.started, batch.finished)
+                    files[batch.number].append(record)
+                    made[batch.number][key_of(record)] = record
+                    advance()
+    return made
+
+
 def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resume) -> _Plan:
     path = folder / f"{system.stem}.jsonl"
     if resume == "never":
-        return _Plan(system=system, path=path, missing=tuple(examples.indices))
+        return _Plan(system=system, path=path, missing=examples.indices)
     read = read_records(path)
     for number, record in enumerate(read.records, start=1):
         if (record["system"], record["config_digest"]) != (system.name, system.config_digest):
@@ -253,34 +346,18 @@ class _Job:
     code: CodeRecord
     env: EnvRecord
 
-    def run(self, meter: MemoryMeter, advance: Callable[[], None]) -> dict[Key, Record]:
-        """Run and record what is missing; the new records by key."""
-        plan, missing = self.plan, set(self.plan.missing)
-        made: dict[Key, Record] = {}
-        with RecordsFile(plan.path, size=plan.size) as file:
-            for indices in self._batches():
-                group = [self.examples[index] for index in indices]
-                started = _now()
-                outcomes = run_batch(plan.system, group, meter, timeout_s=self.config.timeout_s)
-                finished = _now()
-                for example, outcome in zip(group, outcomes, strict=True):
-                    if example.index in missing:
-                        record = self._record(example, outcome, started, finished)
-                        file.append(record)
-                        made[key_of(record)] = record
-                        advance()
-        return made
-
-    def _batches(self) -> list[list[int]]:
+    def batches(self) -> list[list[int]]:
+        """The examples to hand over together."""
         missing = self.plan.missing
         if not self.plan.system.batches:
             return [[index] for index in missing]
         # Whole batches even where a part is recorded: the others' presence may change rounding.
-        total = len(self.examples.indices)
+        total = self.examples.total
         starts = sorted({index - index % BATCH for index in missing})
         return [list(range(start, min(start + BATCH, total))) for start in starts]
 
-    def _record(self, example: Example, outcome: Outcome, started: str, finished: str) -> Record:
+    def record(self, example: Example, outcome: Outcome, started: str, finished: str) -> Record:
+        """What the system made of an example; a sound that is to be kept is written."""
         system = self.plan.system
         mixture = example.mixture[None, :]
         # A failure counts as the unprocessed mixture: 0 dB improvement, never a gap.
@@ -339,5 +416,5 @@ class _Job:
         }
 
 
-def _now() -> str:
+def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -18,7 +18,12 @@ from lcr.data.mixtures import MixtureConfig
 
 SUITES = Path(__file__).parents[1] / "suites"
 _MOST_PER_TASK = 100_000
-DEFAULT_SYSTEMS = ("mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr")
+DEFAULT_SYSTEMS = (
+    *("mixture", "ideal-ratio-mask", "ideal-binary-mask"),
+    *("lcr", "lcr-c", "lcr-t", "lcr-m"),
+    *("cascade", "agent-query", "agent-offline", "agent-tools"),
+)
+"""The bounds, the joint systems, and the composite ones that are told no truth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,10 @@ class SuiteConfig:
     """One comparison, resolved. `per_task` examples of each task the mixtures allow."""
 
     name: str = "suite"
+    about: str = ""
+    """What its sounds are, in one sentence: where real ones come from, what made the others."""
+    corpora: tuple[str, ...] = ()
+    """Names of the corpora its recordings are from; a system that was trained on one is marked."""
     bank: BankConfig = field(default_factory=BankConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
     split: Split = "test"

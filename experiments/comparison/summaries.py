@@ -21,7 +21,7 @@ from experiments.comparison.records import (
 )
 from lcr.remixer import Family
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Version of the summary's keys; another one is refused."""
 
 
@@ -60,9 +60,26 @@ class VersusRecord(TypedDict):
     p_holm: float
 
 
+class FamiliesRecord(TypedDict):
+    """Joint against composite, each by its best system: `difference_db` is joint less composite,
+    `p_joint` the share of resamples in which joint leads, `winner` None where the interval holds
+    zero, `decided_tasks` those that one family surely does better."""
+
+    winner: Literal["joint", "composite"] | None
+    best: dict[str, str]
+    difference_db: float
+    low_db: float
+    high_db: float
+    p_joint: float
+    decided_tasks: dict[str, str]
+
+
 class SystemSummary(TypedDict):
     """One system's figures. Failures count as 0 dB in all of them but `answered_mean_db`, the mean
-    without OVC of what it answered, and `real_time_factor`, the median of answers only."""
+    without OVC of what it answered, and `real_time_factor`, `latency_s` and `stages`, of answers
+    only: medians, and the mean seconds of each step of its traces. `rank_low` to `rank_high` are
+    the ranks that resampling leaves open, `p_first` how often it is first. `trained_on` are those
+    of the suite's corpora that its weights learned from, `weakest` the tasks that gain least."""
 
     name: str
     family: Family
@@ -90,6 +107,8 @@ class SystemSummary(TypedDict):
     share_improved: ShareRecord
     followed: dict[str, MeanRecord]
     real_time_factor: float | None
+    latency_s: float | None
+    stages: dict[str, float]
     wall_s: float
     peak_bytes: int | None
     peak_device_bytes: int | None
@@ -97,6 +116,11 @@ class SystemSummary(TypedDict):
     tokens_in: int
     tokens_out: int
     rank: int | None
+    rank_low: int | None
+    rank_high: int | None
+    p_first: float | None
+    trained_on: list[str]
+    weakest: list[str]
     versus: VersusRecord | None
 
 
@@ -116,10 +140,13 @@ class ShownRecord(TypedDict):
 
 
 class Summary(TypedDict):
-    """What a run's records say. `examples_sha256` is that of all its examples' digests."""
+    """What a run's records say. `examples_sha256` is that of all its examples' digests; `about`
+    says what the suite is, `may_be_first` which systems resampling does not part from the first."""
 
-    schema: Literal[2]
+    schema: Literal[3]
     suite: str
+    about: str
+    corpora: list[str]
     config: dict[str, Any]
     config_digest: str
     data_digest: str
@@ -130,6 +157,8 @@ class Summary(TypedDict):
     per_task: int
     n_examples: int
     compare_to: str | None
+    families: FamiliesRecord | None
+    may_be_first: list[str]
     systems: list[SystemSummary]
     not_run: dict[str, str]
     examples: list[ShownRecord]

@@ -16,7 +16,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from experiments.comparison.examples import sound_path
+import numpy as np
+
+from experiments.comparison.examples import corpora_of, sound_path
+from experiments.comparison.families import add_ranks, decided_tasks, weakest_tasks
 from experiments.comparison.records import NOT_DEFINED, Record
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import as_table, digest_of
@@ -51,10 +54,15 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
     tasks = [t.value for t in Task if any(v.task == t.value for vs in values.values() for v in vs)]
     systems = [_system(entry, values[entry.system.name], tasks) for entry in run.systems]
     against = _add_comparison(systems, values, wanted=run.config.compare_to)
+    corpora = corpora_of(run.config)
+    for entry, system in zip(run.systems, systems, strict=True):
+        system["trained_on"] = sorted(entry.system.card.trained_on & corpora)
     records = [record for entry in run.systems for record in entry.records]
     summary = {
         "schema": SCHEMA,
         "suite": run.config.name,
+        "about": run.config.about,
+        "corpora": sorted(corpora),
         "config": as_table(run.config),
         "config_digest": digest_of(as_table(run.config)),
         "data_digest": run.data_digest,
@@ -65,6 +73,8 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
         "per_task": run.config.per_task,
         "n_examples": len(run.systems[0].records),
         "compare_to": against,
+        "families": _families(systems, values),
+        "may_be_first": [s["name"] for s in systems if s["rank_low"] == 1],
         "systems": systems,
         "not_run": dict(not_run),
         "examples": _shown(run),
@@ -149,6 +159,8 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
         "real_time_factor": median(r["cost"]["real_time_factor"] for r in answered)
         if answered
         else None,
+        "latency_s": median(r["cost"]["wall_s"] for r in answered) if answered else None,
+        "stages": _stages(answered),
         "wall_s": sum(r["cost"]["wall_s"] for r in records),
         "peak_bytes": max((r["cost"]["peak_bytes"] for r in records), default=None),
         "peak_device_bytes": max(device_peaks, default=None),
@@ -156,6 +168,15 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
         "tokens_in": sum(r["cost"]["tokens_in"] for r in records),
         "tokens_out": sum(r["cost"]["tokens_out"] for r in records),
     }
+
+
+def _stages(records: Sequence[Record]) -> dict[str, float]:
+    """Mean seconds of each step over all answers."""
+    found: dict[str, float] = {}
+    for step in (step for record in records for step in record["trace"]):
+        if step["seconds"] is not None:
+            found[step["name"]] = found.get(step["name"], 0.0) + step["seconds"] / len(records)
+    return found
 
 
 def without_ovc(values: Sequence[Value]) -> list[Value]:
@@ -267,6 +288,34 @@ def _add_comparison(
     return against
 
 
+def _families(
+    systems: Sequence[dict[str, Any]], values: Mapping[str, Sequence[Value]]
+) -> dict[str, Any] | None:
+    """Add ranks to the systems that have one, and compare the families."""
+    for s in systems:
+        s |= {"rank_low": None, "rank_high": None, "p_first": None, "weakest": weakest_tasks(s)}
+    ranked = [s for s in systems if s["rank"] is not None]
+    scored = {s["name"]: {v.index: v for v in without_ovc(values[s["name"]])} for s in ranked}
+    common = sorted(set.intersection(*map(set, scored.values()))) if scored else []
+    if not common:
+        return None
+    columns = [[found[i] for i in common] for found in scored.values()]
+    scores = np.array([_stratified(column) for column in columns]).T
+    families = add_ranks(ranked, scores, _by_slot(columns[0]))
+    if families is None:
+        return None
+    joint, composite = (values[name] for name in families["best"].values())
+    differences = _differences(joint, composite)
+    by_task = {
+        task: [d for d in differences if d.task == task] for task in {d.task for d in differences}
+    }
+    return families | {
+        "decided_tasks": decided_tasks(
+            {t: ([d.value for d in found], _by_slot(found)) for t, found in by_task.items()}
+        )
+    }
+
+
 def _differences(mine: Sequence[Value], theirs: Sequence[Value]) -> list[Value]:
     other = {v.index: v.value for v in theirs}
     return [replace(v, value=v.value - other[v.index]) for v in mine if v.index in other]
@@ -275,7 +324,7 @@ def _differences(mine: Sequence[Value], theirs: Sequence[Value]) -> list[Value]:
 def _shown(run: Run) -> list[dict[str, Any]]:
     """List the examples whose audio is kept, with paths in the suite's folder."""
     rows: list[dict[str, Any]] = []
-    for index in run.shown:
+    for index in run.shown:  # all examples are there, in order
         record = run.systems[0].records[index]
         rows.append(
             {

@@ -17,7 +17,7 @@ from experiments.comparison.answers import Answer, ask, plain, told_trace
 from experiments.comparison.config import suggestion
 from experiments.comparison.environment import MemoryMeter, TimeIsUp, environment, time_limit
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.isolation import IsolatedSystem
+from experiments.comparison.isolation import IsolatedSystem, StandIn
 from experiments.comparison.records import EnvRecord, ErrorRecord
 from experiments.comparison.suite import digest_of
 from lcr import registry
@@ -30,7 +30,7 @@ from lcr.remixer import Audio, BatchRemixer, Oracle, Remixer, RemixRequest, Step
 OURS = "lcr"
 """The distribution whose systems need no process of their own; a record names its commit."""
 Isolate = Literal["plug-ins", "all", "none"]
-_CARD = TypeAdapter(list[SystemCard], config=ConfigDict(strict=True, revalidate_instances="always"))
+CARD = TypeAdapter(list[SystemCard], config=ConfigDict(strict=True, revalidate_instances="always"))
 
 BATCH = 8
 """Examples handed over at once to systems that batch. Batches start at multiples of it, so that
@@ -46,7 +46,7 @@ class ReadySystem:
     `config` is what it was built with."""
 
     name: str
-    remixer: Remixer | IsolatedSystem
+    remixer: Remixer | StandIn
     card: SystemCard
     config_digest: str
     device: str
@@ -73,13 +73,13 @@ class ReadySystem:
         """Whether it is handed several examples at once."""
         if self.front_door:
             return False
-        if isinstance(self.remixer, IsolatedSystem):
+        if isinstance(self.remixer, StandIn):
             return self.remixer.batches
         return isinstance(self.remixer, BatchRemixer)
 
     def close(self) -> None:
         """End its process, where it has one."""
-        if isinstance(self.remixer, IsolatedSystem):
+        if isinstance(self.remixer, StandIn):
             self.remixer.close()
 
 
@@ -169,6 +169,9 @@ def build_here(
         found = distribution(registered.distribution)
         config["distribution"] = {"name": registered.distribution, "version": found.version}
         config["source_sha256"] = source_sha256(registered.target, found)
+    told = getattr(remixer, "provenance", None)
+    if isinstance(told, Mapping) and told:  # versions of what runs elsewhere
+        config["provenance"] = plain(told)
     if front_door:
         config["front_door"] = True
     card = _card(name, remixer)
@@ -192,7 +195,7 @@ def _card(name: str, remixer: Remixer) -> SystemCard:
     try:
         card = remixer.card
         told = {field.name: getattr(card, field.name) for field in fields(SystemCard)}
-        valid = _CARD.validate_python([SystemCard(**told)])[0]
+        valid = CARD.validate_python([SystemCard(**told)])[0]
         digest_of(plain(vars(valid)))  # text that can be written
         return valid
     except Exception as error:
@@ -258,6 +261,7 @@ def _attempt(
             with time_limit(timeout_s):
                 answers = remixer.ask(requests)
         else:
+            assert not isinstance(remixer, StandIn)
             with shared_state.kept(), time_limit(timeout_s):
                 answers = ask(remixer, requests, front_door=system.front_door)
     except TimeIsUp as error:

@@ -17,6 +17,7 @@ from experiments.comparison.table import (
     percent_text,
     print_table,
 )
+from experiments.comparison.verdict import task_words, verdict
 from lcr.errors import one_line
 
 Summary = Mapping[str, Any]
@@ -44,7 +45,7 @@ def _tasks_grid(summary: Summary) -> Table:
     systems = summary["systems"]
     rows: list[tuple[str, ...]] = []
     for task in summary["tasks"]:
-        rows.append((task, *(_on(s, task) for s in systems)))
+        rows.append((task_words(task), *(_on(s, task) for s in systems)))
     for key, words in AVERAGES:
         rows.append((words, *(_over_all(s, key) for s in systems)))
     return Table(
@@ -59,6 +60,7 @@ def _systems_grid(summary: Summary) -> Table:
     heads = (
         "System",
         "Rank",
+        "First",
         "Avg. w/o OVC (dB)",
         "Improved",
         f"Wins vs {against}" if against else "Wins",
@@ -97,7 +99,8 @@ def _system_row(system: Mapping[str, Any]) -> tuple[str, ...]:
     versus = system["versus"]
     return (
         _label(system),
-        "–" if system["rank"] is None else str(system["rank"]),
+        rank_text(system),
+        percent_text(system["p_first"]),
         _over_all(system, "average_without_ovc"),
         _NOT_DEFINED if system["not_defined"] else percent_text(system["share_improved"]["mean"]),
         percent_text(versus["win_rate"]["mean"]) if versus else "–",
@@ -109,8 +112,17 @@ def _system_row(system: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def rank_text(system: Mapping[str, Any]) -> str:
+    """A rank with the ranks that resampling leaves open, "2 [1, 3]"."""
+    if system["rank"] is None:
+        return "–"
+    low, high = system["rank_low"], system["rank_high"]
+    return str(system["rank"]) if low is None else f"{system['rank']} [{low}, {high}]"
+
+
 def _label(system: Mapping[str, Any]) -> str:
-    return f"{system['name']} (bound)" if system["bound"] else str(system["name"])
+    known = "*" if system["trained_on"] else ""
+    return f"{system['name']}{known}{' (bound)' if system['bound'] else ''}"
 
 
 def _on(system: Mapping[str, Any], task: str) -> str:
@@ -129,6 +141,11 @@ def remarks(summary: Summary) -> list[str]:
         "A failure counts 0 dB in averages and ranks, which favours a system that fails over one "
         "that answers below 0 dB; a real-time factor is of answers only.",
     ]
+    if learnt := [s["name"] for s in summary["systems"] if s["trained_on"]]:
+        found.append(
+            f"* {', '.join(learnt)}: trained on other recordings or voices of "
+            f"{', '.join(summary['corpora'])}, which this suite is made of."
+        )
     for system in summary["systems"]:
         if system["failed"]:
             error = system["first_error"]
@@ -164,6 +181,8 @@ def _answered(system: Mapping[str, Any]) -> str:
 
 def print_tables(summary: Summary, console: Console) -> None:
     """Print all tables and remarks."""
+    for sentence in verdict(summary):
+        console.print(sentence, markup=False, highlight=False)
     for table in grids(summary):
         print_table(table, console)
     for remark in remarks(summary):
@@ -172,7 +191,7 @@ def print_tables(summary: Summary, console: Console) -> None:
 
 def to_markdown(summary: Summary) -> str:
     """Write the tables and remarks as Markdown."""
-    parts = [f"# {escape(summary['suite'])}", ""]
+    parts = [f"# {escape(summary['suite'])}", "", *map(escape, verdict(summary)), ""]
     for table in grids(summary):
         parts += table.markdown()
     parts += [f"- {escape(remark)}" for remark in remarks(summary)]
@@ -198,6 +217,12 @@ CSV_COLUMNS = (
     "win_rate",
     "compared_to",
     "p_holm",
+    "rank",
+    "rank_low",
+    "rank_high",
+    "p_first",
+    "trained_on",
+    "latency_s",
     "real_time_factor",
     "peak_bytes",
     "config_digest",
@@ -230,6 +255,9 @@ def _csv_rows(summary: Summary, system: Mapping[str, Any]) -> Iterator[tuple[obj
             versus["win_rate"]["mean"],
             versus["system"],
             versus["p_holm"],
+            *(system[key] for key in ("rank", "rank_low", "rank_high", "p_first")),
+            " ".join(system["trained_on"]),
+            system["latency_s"],
             system["real_time_factor"],
             system["peak_bytes"],
             system["config_digest"],

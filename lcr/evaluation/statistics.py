@@ -131,6 +131,47 @@ def bootstrap_mean(
     return interval(mean, scale * float(found.low), scale * float(found.high))
 
 
+def bootstrap_means(
+    values: ArrayLike,
+    *,
+    clusters: Sequence[Hashable],
+    resamples: int = 5_000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Means (resamples, systems) of `values` (mixtures, systems) over resampled mixtures, the same
+    ones for all systems; whole clusters are drawn. Raises ValueError as `bootstrap_mean` does."""
+    found = np.asarray(values, np.float64)
+    columns = [_clustered(column, clusters) for column in found.T]
+    sums, counts = np.stack([column[0] for column in columns], 1), columns[0][1]
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=resamples)
+    means: NDArray[np.float64] = (drawn @ sums) / (drawn @ counts)[:, None]
+    return means
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranks:
+    """Of one system among others, 1 for the highest mean: the ranks that it has in the middle
+    `confidence` of the resamples, and how often it is first (ties share)."""
+
+    low: int
+    high: int
+    p_first: float
+
+
+def ranks(means: NDArray[np.float64], *, confidence: float = 0.95) -> tuple[Ranks, ...]:
+    """The ranks of systems from `bootstrap_means` (resamples, systems)."""
+    places = stats.rankdata(-np.round(means, 9), method="min", axis=1)
+    first = places == 1
+    shares = (first / first.sum(1, keepdims=True)).mean(0)
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(places, (tail, 100 - tail), axis=0, method="nearest")
+    return tuple(
+        Ranks(low=int(a), high=int(b), p_first=float(p))
+        for a, b, p in zip(low, high, shares, strict=True)
+    )
+
+
 def paired_permutation_test(
     differences: ArrayLike,
     *,

@@ -130,6 +130,7 @@ def load_authors(
         causal=remixer.config.is_causal,
         reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; the authors' weights",
         weights={f"{found.name}/{name}": sha256_of(found / name) for name in FILES},
+        trained_on=frozenset({"libritts", "vctk", "esd", "mess", "mead", "savee", "vggsound"}),
     )
     return JointRemixer(language_model, remixer, card, device=device)
 

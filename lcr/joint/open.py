@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.audio.core import check_audio
-from lcr.checkpoints import CARD_FILE, Checkpoint, find_checkpoint, read_config, text_of
+from lcr.checkpoints import (
+    CARD_FILE,
+    DESK_CORPORA,
+    Checkpoint,
+    find_checkpoint,
+    read_config,
+    text_of,
+)
 from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds
 from lcr.prompts.pointing import (
@@ -466,6 +473,7 @@ def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> OpenRemi
         reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
         licence="Apache-2.0",
         weights={folder.name: sha256},
+        trained_on=frozenset({*DESK_CORPORA, "real-sounds"}),
     )
     text = text_of(folder / CARD_FILE)
     return OpenRemixer(model, OpenReader.load(), card, config=config, model_card=text)

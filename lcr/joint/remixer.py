@@ -14,6 +14,7 @@ import torch
 from lcr.audio.core import check_audio
 from lcr.checkpoints import (
     CARD_FILE,
+    DESK_CORPORA,
     WEIGHTS,
     Checkpoint,
     below,
@@ -92,6 +93,7 @@ class JointRemixer:
             + ("; grounded mask" if isinstance(remixer, GroundedRemixer) else ""),
             licence="Apache-2.0",
             weights={**checkpoint.weights(), **shared.weights(reader.config.base)},
+            trained_on=frozenset(checkpoint.config.get("trained_on", DESK_CORPORA)),
         )
         names = vocabulary.names if reader.config.slots else ()
         about = {k: v for k, v in checkpoint.config.items() if k != "reader_from"}

@@ -8,20 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison.drawing import COLOURS, GREY
+from experiments.comparison.drawing import BLUE, COLOURS, GREY, ORANGE
 from experiments.comparison.report.plots import Panel, Row, Spread, draw_panel, limits_of
 from experiments.comparison.report.run import RunFolder
 from experiments.comparison.summary import values_of
+from experiments.comparison.verdict import task_words
 from lcr.instruction import Task
 
+_FAMILIES = {"joint": BLUE, "composite": ORANGE}
 OWN_SCALE = frozenset({Task.OVC.value})
 """Tasks whose improvements are of another order (one gain on everything, up to 52 dB)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """The page's plots: averages first, then one panel a task, twice."""
+    """The page's plots: the rivals by family, the averages, then one panel a task, twice."""
 
+    rivals: Panel
     averages: tuple[Panel, ...]
     means: tuple[Panel, ...]
     quartiles: tuple[Panel, ...]
@@ -42,6 +45,17 @@ def make_figures(run: RunFolder, printable: Callable[[str], str]) -> Figures:
             for s in run.systems
         ]
 
+    rivals = [
+        Row(
+            name=printable(s["name"]),
+            colour=_FAMILIES.get(s["family"], GREY),
+            bound=s["bound"],
+            spread=_interval(s["average_without_ovc"]),
+            note="" if s["latency_s"] is None else f"{s['latency_s']:.2g} s",
+        )
+        for s in run.systems
+        if not s["bound"]
+    ]
     averages = {
         "Average without OVC": rows(lambda s: _interval(s["average_without_ovc"])),
         "Average of all tasks": rows(lambda s: _interval(s["average"])),
@@ -50,6 +64,11 @@ def make_figures(run: RunFolder, printable: Callable[[str], str]) -> Figures:
     means = {t: rows(lambda s, t=t: _interval(s["tasks"][t])) for t in tasks}  # type: ignore[misc]
     quartiles = {t: rows(lambda s, t=t: _five(run, s["name"], t)) for t in tasks}  # type: ignore[misc]
     return Figures(
+        rivals=draw_panel(
+            "SNR improvement in dB, mean and 95 % interval; median seconds an example",
+            rivals,
+            limits_of(rivals),
+        ),
         averages=tuple(
             draw_panel(title, found, limits_of(found)) for title, found in averages.items()
         ),
@@ -64,9 +83,9 @@ def _panels(rows: Mapping[str, list[Row]]) -> tuple[Panel, ...]:
         [row for task, found in rows.items() if task not in OWN_SCALE for row in found]
     )
     return tuple(
-        draw_panel(task, found, limits_of(found), note="own scale")
+        draw_panel(task_words(task), found, limits_of(found), note="own scale")
         if task in OWN_SCALE
-        else draw_panel(task, found, shared)
+        else draw_panel(task_words(task), found, shared)
         for task, found in rows.items()
     )
 

@@ -21,7 +21,8 @@ from experiments.comparison.report.media import RANGE_DB
 from experiments.comparison.report.plots import signed
 from experiments.comparison.report.run import RunFolder
 from experiments.comparison.table import p_value_text, percent_text
-from experiments.comparison.tables import followed_grid
+from experiments.comparison.tables import followed_grid, rank_text
+from experiments.comparison.verdict import task_words, verdict
 
 _HERE = Path(__file__).parent
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -61,6 +62,8 @@ def render(run: RunFolder) -> str:
         .render(
             summary=run.summary,
             systems=run.systems,
+            said=verdict(run.summary),
+            rivals=set((run.summary["families"] or {"best": {}})["best"].values()),
             followed=followed_grid(run.summary),
             figures=make_figures(run, lambda text: str(_printable(text))),
             cards=make_cards(run),
@@ -105,6 +108,8 @@ def _environment() -> jinja2.Environment:
         best=_best,
         pretty=_pretty,
         moment=_moment,
+        rank=rank_text,
+        task=task_words,
     )
     return environment
 

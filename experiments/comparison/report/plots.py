@@ -12,7 +12,7 @@ from experiments.comparison.drawing import draw_figure
 from experiments.comparison.report.media import data_uri
 
 _DOTS = 100
-_WIDTH, _LABELS, _VALUES, _ROW, _TOP, _AXIS = 300, 104, 44, 17, 6, 20
+_WIDTH, _LABELS, _VALUES, _ROW, _TOP, _AXIS, _NOTES = 300, 104, 44, 17, 6, 20, 40
 """Of a panel, in hundredths of an inch."""
 _LABEL_CHARACTERS = 17
 _FONT = 7.5
@@ -31,12 +31,14 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One system in a panel, hollow for a bound; `spread` None where there is no figure."""
+    """One system in a panel, hollow for a bound; `spread` None where there is no figure; `note`
+    stands behind the figure."""
 
     name: str
     colour: str
     bound: bool
     spread: Spread | None
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +78,12 @@ def draw_panel(
 ) -> Panel:
     """Draw a row a system over one axis in dB."""
     height = _TOP + _ROW * len(rows) + _AXIS
+    width = _WIDTH + (_NOTES if any(row.note for row in rows) else 0)
 
     def draw(figure: Figure) -> None:
         plot = _WIDTH - _LABELS - _VALUES
         axes = figure.add_axes(
-            (_LABELS / _WIDTH, _AXIS / height, plot / _WIDTH, _ROW * len(rows) / height)
+            (_LABELS / width, _AXIS / height, plot / width, _ROW * len(rows) / height)
         )
         axes.set(xlim=limits, ylim=(len(rows) - 0.5, -0.5))
         axes.set_yticks(range(len(rows)), [_shorten(row.name) for row in rows])
@@ -91,7 +94,7 @@ def draw_panel(
         axes.set_axisbelow(True)
         axes.axvline(0, color="#767676", lw=0.8)
         for y, row in enumerate(rows):
-            value = signed(row.spread.centre if row.spread else None)
+            value = f"{signed(row.spread.centre if row.spread else None)}  {row.note}"
             place = axes.get_yaxis_transform()
             axes.text(1.03, y, value, transform=place, va="center", fontsize=_FONT)
             if row.spread is None:
@@ -99,15 +102,15 @@ def draw_panel(
             s, colour = row.spread, row.colour
             axes.hlines(y, s.low, s.high, color=colour, lw=1.4)
             if s.box_low is not None and s.box_high is not None:
-                width = s.box_high - s.box_low
-                axes.barh(y, width, left=s.box_low, height=0.6, color=colour, alpha=0.3)
+                box = s.box_high - s.box_low
+                axes.barh(y, box, left=s.box_low, height=0.6, color=colour, alpha=0.3)
                 axes.vlines(s.centre, y - 0.35, y + 0.35, color=colour, lw=2)
             else:
                 face = "white" if row.bound else colour
                 axes.plot(s.centre, y, "o", ms=5, color=colour, markerfacecolor=face)
 
     picture = draw_figure(
-        draw, size=(_WIDTH / _DOTS, height / _DOTS), layout=None, text_as_text=True
+        draw, size=(width / _DOTS, height / _DOTS), layout=None, text_as_text=True
     )
     return Panel(
         title=title,
@@ -126,4 +129,5 @@ def _spoken(row: Row) -> str:
     if row.spread is None:
         return f"{row.name}: no figure"
     spread = row.spread
-    return f"{row.name}: {signed(spread.centre)} dB, {signed(spread.low)} to {signed(spread.high)}"
+    words = f"{row.name}: {signed(spread.centre)} dB, {signed(spread.low)} to {signed(spread.high)}"
+    return f"{words}, {row.note}" if row.note else words

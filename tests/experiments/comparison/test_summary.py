@@ -18,6 +18,7 @@ from experiments.comparison.suite import SuiteConfig
 from experiments.comparison.summary import summarize
 from experiments.comparison.systems import ReadySystem
 from experiments.comparison.table import fitted
+from experiments.comparison.verdict import verdict
 from lcr.evaluation.effective import MEASURES
 from lcr.remixer import OracleUse, SystemCard
 from tests.experiments.record_factory import make_record
@@ -52,12 +53,22 @@ def record(index: int, task: str, value: float | None, *, status: str = "ok") ->
 
 
 def summary_of(
-    systems: dict[str, list[dict[str, Any]]], *, bounds: tuple[str, ...] = ()
+    systems: dict[str, list[dict[str, Any]]],
+    *,
+    bounds: tuple[str, ...] = (),
+    joint: tuple[str, ...] = (),
+    trained_on: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     entries = []
     for name, records in systems.items():
         uses: frozenset[OracleUse] = frozenset({"target"} if name in bounds else ())
-        card = SystemCard(name=name, family="composite", sample_rate=None, uses_oracle=uses)
+        card = SystemCard(
+            name=name,
+            family="joint" if name in joint else "composite",
+            sample_rate=None,
+            uses_oracle=uses,
+            trained_on=trained_on,
+        )
         ready = ReadySystem(
             name=name,
             remixer=Nothing(),  # type: ignore[arg-type]
@@ -69,7 +80,7 @@ def summary_of(
         path = Path(f"{name}@0.jsonl")
         entries.append(SystemRun(system=ready, path=path, records=tuple(records), dropped=0))
     run = Run(
-        config=SuiteConfig(name="hand", compare_to="b"),
+        config=SuiteConfig(name="hand", compare_to="b", corpora=("studio",)),
         folder=Path(),
         data_digest="d",
         shown=(),
@@ -150,7 +161,7 @@ def test_a_system_that_does_some_tasks_only_has_no_average() -> None:
     assert (a["rank"], a["versus"], b["rank"]) == (None, None, 1)
     tasks, systems, followed = tables.grids(summary)
     assert [row[1] for row in tasks.rows] == ["3.0", "n/a", "7.0", "n/a", "n/a"]
-    assert systems.rows[0][1:4] == ("–", "n/a", "n/a")
+    assert systems.rows[0][1:5] == ("–", "–", "n/a", "n/a")
     assert systems.rows[0][-1] == "2 of 3"
     assert followed.rows[0][1:] == ("–",) * 5
     assert "a does TSE, OVC only: n/a elsewhere, so it has no average and no rank." in (
@@ -200,6 +211,45 @@ def test_bounds_are_never_ranked_and_the_rest_is_tested_against_one() -> None:
     assert c["versus"]["p"] == c["versus"]["p_holm"]
 
 
+def test_ranks_say_who_may_be_first_and_families_who_wins() -> None:
+    rng = np.random.default_rng(3)
+    base = [("TSE" if i % 2 else "ME", float(v)) for i, v in enumerate(rng.normal(3, 1, 24))]
+    close = [(task, v + (-1) ** (i // 2) * 0.5) for i, (task, v) in enumerate(base)]
+    worse = [(task, v - 2.0) for task, v in base]
+    found = summary_of(
+        {n: records(*r) for n, r in zip("abc", (base, close, worse), strict=True)}, joint=("c",)
+    )
+    a, b, c = found["systems"]
+    assert [(s["rank_low"], s["rank_high"]) for s in (a, b, c)] == [(1, 2), (1, 2), (3, 3)]
+    assert a["p_first"] + b["p_first"] == pytest.approx(1.0)
+    assert c["p_first"] == 0.0
+    assert found["may_be_first"] == ["a", "b"]
+    families = found["families"]
+    assert (families["winner"], families["best"]["joint"]) == ("composite", "c")
+    assert families["difference_db"] == pytest.approx(-2.0, abs=1e-6)
+    assert families["low_db"] <= -2.0 <= families["high_db"] < 0
+    assert families["p_joint"] == 0.0
+    assert families["decided_tasks"] == {"ME": "composite", "TSE": "composite"}
+    assert verdict(found)[0].startswith("Composite wins")
+    alike = summary_of({"a": records(*base), "b": records(*close)}, joint=("b",))
+    assert alike["families"]["winner"] is None
+    assert alike["families"]["decided_tasks"] == {}
+    same = summary_of({"a": records(*base), "b": records(*base)}, joint=("b",))
+    assert [s["p_first"] for s in same["systems"]] == [0.5, 0.5]
+    assert same["families"]["p_joint"] == 0.5
+
+
+def test_a_system_that_was_trained_on_the_suites_corpus_is_marked_in_every_table() -> None:
+    rows = records(("TSE", 1.0), ("ME", 2.0))
+    summary = summary_of({"a": rows}, trained_on=frozenset({"studio", "other"}))
+    assert summary["systems"][0]["trained_on"] == ["studio"]
+    tasks, systems, followed = tables.grids(summary)
+    assert (tasks.heads[1], systems.rows[0][0], followed.rows[0][0]) == ("a*", "a*", "a*")
+    assert any(remark.startswith("* a:") for remark in tables.remarks(summary))
+    (plain,) = summary_of({"a": rows}, trained_on=frozenset({"other"}))["systems"]
+    assert plain["trained_on"] == []
+
+
 def test_ovc_takes_no_part_in_the_comparison() -> None:
     a = records(("TSE", 1.0), ("ME", 1.0), ("OVC", 90.0))
     b = records(("TSE", 2.0), ("ME", 2.0), ("OVC", 0.0))
@@ -216,8 +266,8 @@ def test_tables_say_failures_and_hold_names_as_text() -> None:
     assert r"a\|b[red]" in markdown
     assert "2 of 3" in markdown
     assert r"E\|\<i\>: a b" in markdown
-    widths = {line.count("|") - line.count("\\|") for line in markdown.splitlines()[4:8]}
-    assert widths == {4}
+    rules = [line for line in markdown.splitlines() if "---" in line]
+    assert [line.count("|") for line in rules] == [4, 12, 7]
     console = Console(file=io.StringIO(), width=200)
     tables.print_tables(summary, console)
     assert "a|b[red]" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -254,7 +254,7 @@ def test_axes_hold_zero_and_all_they_show(low: float, high: float) -> None:
 def test_panels_are_pictures_with_every_row_in_words(page: Reader, folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     panels = [image for image in page.all("img") if image["src"].startswith("data:image/svg")]
-    assert len(panels) == 2 + 2 * len(summary["tasks"])
+    assert len(panels) == 3 + 2 * len(summary["tasks"])
     for panel in panels:
         text = base64.b64decode(panel["src"].split(",", 1)[1]).decode()
         assert ElementTree.fromstring(text).tag.endswith("svg")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.systems.execute import queries_for
+from agents.planners.queries import queries_for
 from baselines.composite.extraction import Queries, Query, extract_and_mix, mix
 from baselines.composite.planning import Plan
 from baselines.lass.query import query_of

@@ -1,0 +1,1 @@
+"""Peers: programs of other environments that are spoken to over pipes; see docs/peers.md."""
