@@ -44,6 +44,7 @@ from experiments.comparison.systems import (
     check_options,
     resolve_names,
 )
+from experiments.paper.rows import ALIASES, Form, registered
 from lcr.catalogue.listing import list_systems
 from lcr.cli.commands.systems import show
 from lcr.errors import LcrError
@@ -61,7 +62,11 @@ from lcr.errors import LcrError
         help="folder with the corpora that the manifest names, or with one of them; for suite "
         "paper; may be repeated",
     ),
-    option("--systems", metavar="A,B,…", help="names, or 'all' for every registered one"),
+    option(
+        "--systems",
+        metavar="A,B,…",
+        help="names, 'table-2' for the paper's ten, or 'all' for every registered one",
+    ),
     option("--seed", type=int, metavar="N", help="seed of the mixtures"),
     option("--out", type=Path, default=Path("results"), metavar="DIR"),
     device_option(),
@@ -113,9 +118,17 @@ def resolve_config(options: argparse.Namespace) -> SuiteConfig:
         "front_door": options.front_door,
     }
     if options.systems is not None:
-        changes["systems"] = [name.strip() for name in options.systems.split(",") if name.strip()]
+        forms = _forms(options.systems)
+        changes["systems"] = [form.name for form in forms]
+        changes |= {f"options.{form.name}": form.options for form in forms if form.options}
     config = load_suite(options.suite, overrides=options.overrides, changes=changes)
     return dataclasses.replace(config, systems=resolve_names(config.systems, config.options))
+
+
+def _forms(given: str) -> list[Form]:
+    """The systems that --systems names, one by one or by an alias."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    return [form for name in names for form in ALIASES.get(name, (registered(name),))]
 
 
 def _list() -> int:
@@ -136,8 +149,10 @@ def _compare(options: argparse.Namespace) -> int:
     write_report = _report_writer()
     device = resolve_device(options.device)
     examples = Examples(config, build_bank(config.bank))
-    every = options.systems is not None and options.systems.strip() == "all"
-    systems, not_run = _build(config, device=device, leave_out=every, isolate=options.isolate)
+    several = {"all", *ALIASES} & set((options.systems or "").replace(" ", "").split(","))
+    systems, not_run = _build(
+        config, device=device, leave_out=bool(several), isolate=options.isolate
+    )
     folder = options.out.resolve() / config.name
     with locked(folder):
         run = run_suite(
@@ -203,7 +218,7 @@ def _build(
         else:
             systems.append(built)
     if not systems:
-        raise ConfigError("none of the registered systems can be built here")
+        raise ConfigError(f"none of these systems can be built here: {'; '.join(not_run.values())}")
     return systems, not_run
 
 

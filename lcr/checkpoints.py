@@ -78,6 +78,20 @@ class Checkpoint:
             raise WeightsError(f"{self.folder} is no {what}: its {CONFIG_FILE} has no `{name}`")
         return found
 
+    @property
+    def made(self) -> str:
+        """How it was trained, in words, as far as its config.json tells: on how much of which banks
+        and for how long."""
+        told = self.config
+        parts = []
+        if "examples" in told:
+            parts.append(f"on {told['examples']:,} examples of {', '.join(told['banks'])}")
+        elif "steps" in told:
+            parts.append(f"in {told['steps']:,} steps")
+        if "seconds" in told:
+            parts.append(f"in {told['seconds'] / 60:.0f} minutes")
+        return f"trained {' '.join(parts)}" if parts else "how it was trained is not told"
+
     def weights(self, base: str | None = None) -> dict[str, str]:
         """Name and SHA-256 of these weights, and of the language model `base`, for a system's
         card."""

@@ -468,6 +468,12 @@ def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> OpenRemi
 def load(
     *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
 ) -> OpenRemixer | JointRemixer:
-    """The system `lcr`: the shipped checkpoint, or any folder of lcr given as `weights`. Raises
-    MissingWeightsError or WeightsError."""
-    return load_checkpoint(find_checkpoint(weights), name=name, device=device)
+    """The system `lcr`: the shipped checkpoint, or any folder given as `weights`, of lcr or of the
+    paper's authors (whose language model is found under $LCR_MODELS). Raises MissingWeightsError or
+    WeightsError."""
+    from lcr.joint import authors  # which builds on this module
+
+    folder = find_checkpoint(weights)
+    if authors.checkpoint_folder(folder) is not None:
+        return authors.load_authors(folder, device=device)
+    return load_checkpoint(folder, name=name, device=device)
