@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +187,10 @@ TINY = {
     ],
     "M": ["sound.network={width=16,layers=2}", "sound.channels=16"],
 }
-EXTRACTOR = "{kind='blocks',block='C',channels=16,kernel=16,network={bottleneck=8,hidden=8,repeats=1,layers=2}}"
+EXTRACTOR = (
+    "{kind='blocks',block='C',channels=16,kernel=16,"
+    "network={bottleneck=8,hidden=8,repeats=1,layers=2}}"
+)
 TOWERS = (
     "{spec_size=32,window=4,channels=8,depths=[2,2],heads=[2,2],width=16,"
     "features={n_fft=256,hop=160,mels=16,window_s=0.63}}"
@@ -241,9 +244,8 @@ def processes() -> multiprocessing.context.BaseContext:
 
 
 @pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    yield
 
 
 def loads(stage: str, out: Path) -> object:

@@ -20,18 +20,9 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
 def test_a_trained_decoder_is_a_reader_s_base(kind: str, tmp_path: Path) -> None:
     out = tmp_path / "decoder"
-    words = [
-        kind,
-        "--run",
-        str(tmp_path / "run"),
-        "--out",
-        str(out),
-        "--steps",
-        "3",
-        "--batch",
-        "2",
-    ]
-    words += ["--width", "16", "--layers", "1", "--heads", "2", "--vocabulary", "300"]
+    words = [kind, "--run", str(tmp_path / "run"), "--out", str(out), "--steps", "3"]
+    words += ["--batch", "2", "--width", "16", "--layers", "1", "--heads", "2"]
+    words += ["--vocabulary", "300"]
     assert train_decoder.main(words) == 0
     reader = PromptReader(ReaderConfig(base=str(out), slots=0, lora=None), cache=None)
     assert type(reader.encoder).__name__ == {"gpt2": "GPT2Model", "llama": "LlamaModel"}[kind]

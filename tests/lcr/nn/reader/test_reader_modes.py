@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from lcr.nn.reader.config import LoraConfig, Mode
 from lcr.nn.reader.text_encoder import MissingPackageError
