@@ -69,7 +69,7 @@ TABLE_5: Mapping[str, Form] = {
 SUBSTITUTES: Mapping[str, Form] = {
     name: registered(name)
     for name in (
-        *("lcr", "lcr-g-small-budget", "lcr-c", "lcr-t", "lcr-m"),
+        *("lcr", "lcr-g", "lcr-g-small-budget", "lcr-c", "lcr-t", "lcr-m"),
         *("pit", "clap-cascade", "lass-speech", "lass-audio", "cascade"),
         *("audiosep-desk", "audiosep", "sepformer-denoiser", "llm-tse"),
         *("agent-query", "agent-offline", "ideal-ratio-mask"),

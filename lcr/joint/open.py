@@ -167,7 +167,8 @@ class OpenRemixer:
             family="joint",
             points=True,
             sample_rate=SAMPLE_RATE,
-            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
+            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors; "
+            + checkpoint.made,
             licence="Apache-2.0",
             weights={folder.name: checkpoint.sha256},
         )

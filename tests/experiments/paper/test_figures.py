@@ -39,6 +39,7 @@ def test_quartiles_and_share_improved() -> None:
     (found,) = figure_5.spreads(rows)
     assert found.before_db == (1, 2, 3)
     assert found.after_db == (2, 3, 4)
+    assert found.gained_db == (0, 2, 4)
     assert (found.improved, found.n) == (0.6, 5)  # 3, 2 and 0 dB better; equal is not improved
 
 
@@ -143,6 +144,17 @@ def test_files_are_valid_and_repeat(figure: object, tmp_path: Path) -> None:
     with Image.open(tmp_path / "a" / f"{name}.png") as image:
         image.verify()
     assert ElementTree.parse(tmp_path / "a" / f"{name}.svg").getroot().tag.endswith("svg")
+
+
+def test_two_systems_in_one_figure(tmp_path: Path) -> None:
+    contenders = [Contender(name=name, answer=blend(b)) for name, b in (("m", 0.9), ("t", 0.6))]
+    run = build_run(tmp_path / "run", contenders, tasks=[Task.SE, Task.OVC], seconds=0.1)
+    options = ["--run", str(run), "--out", str(tmp_path), "--system"]
+    assert figure_5.main([*options, "m,t"]) == 0
+    text = (tmp_path / "figure_5.svg").read_text(encoding="utf-8")
+    for name in ("after: m", "after: t", "gained: m", "gained: t"):
+        assert f"<!-- {name} -->" in text
+    assert figure_5.main([*options, "m,t,m"]) == 2
 
 
 def test_unknown_system_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
