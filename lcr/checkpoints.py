@@ -80,17 +80,15 @@ class Checkpoint:
 
     @property
     def made(self) -> str:
-        """How it was trained, in words, as far as its config.json tells: on how much of which banks
-        and for how long."""
+        """How it was trained, in words, as far as its config.json tells."""
         told = self.config
-        parts = []
+        minutes = f"{told.get('seconds', 0) / 60:.0f} minutes"
         if "examples" in told:
-            parts.append(f"on {told['examples']:,} examples of {', '.join(told['banks'])}")
-        elif "steps" in told:
-            parts.append(f"in {told['steps']:,} steps")
-        if "seconds" in told:
-            parts.append(f"in {told['seconds'] / 60:.0f} minutes")
-        return f"trained {' '.join(parts)}" if parts else "how it was trained is not told"
+            banks = ", ".join(told["banks"])
+            return f"trained on {told['examples']:,} examples of {banks} in {minutes}"
+        if "steps" in told:  # of its last stage: older files tell no more
+            return f"trained at last in {told['steps']:,} steps and {minutes} (its card tells all)"
+        return "how it was trained is not told"
 
     def weights(self, base: str | None = None) -> dict[str, str]:
         """Name and SHA-256 of these weights, and of the language model `base`, for a system's

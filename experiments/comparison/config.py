@@ -81,8 +81,9 @@ def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     found = dict(base)
     for key, value in own.items():
         below = base.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        found[key] = _merged(below, value) if both else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _merged(below, value)
+        found[key] = value
     return found
 
 

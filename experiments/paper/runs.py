@@ -180,7 +180,12 @@ def _run(
         return dict.fromkeys(forms, Recorded(why=_not_run(error)))
     found: dict[str, Recorded] = {}
     systems: dict[str, ReadySystem] = {}
+    same: dict[str, str] = {}  # rows that the system of another one fills
     for row, form in forms.items():
+        first = next((r for r in systems if forms[r] == form and r not in prepare), None)
+        if first is not None and row not in prepare:
+            same[row] = first
+            continue
         try:
             built = build_system(form.name, form.options, device=device)
             systems[row] = prepare[row](built, examples) if row in prepare else built
@@ -201,7 +206,7 @@ def _run(
         )
     for row, one in zip(systems, run.systems, strict=True):
         found[row] = Recorded(records=one.records, made=one.system.card.reference)
-    return found
+    return found | {row: found[first] for row, first in same.items()}
 
 
 def _not_run(error: LcrError) -> str:
