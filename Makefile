@@ -10,13 +10,14 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 # A test process a core, eight at most; the last ones take over what others have left.
 WORKERS := -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: help setup compare tables figures test test-all lint check export wheel docs format lock
+.PHONY: help setup compare tables figures rows test test-all lint check export wheel docs format lock
 .PHONY: clean distclean
 
 help:
 	@echo "make compare  run every system on the same mixtures and prompts; table and HTML report"
 	@echo "make tables   the paper's tables and claims at desk scale, in results/tables; resumable"
 	@echo "make figures  figures 2, 5, 6 and 7 from a finished comparison (RUN=results/studio)"
+	@echo "make rows     train the paper's systems at desk scale (ARGS=\"--field DIR --studio DIR\")"
 	@echo "make test     run the tests, one process a core; ARGS=\"-m 'not slow'\" for the quick ones"
 	@echo "make test-all also those that install, kill processes or rehearse a whole run"
 	@echo "make check    ruff, mypy --strict, import-linter, tests with warnings as errors"
@@ -38,6 +39,13 @@ tables: setup
 RUN ?= results/studio
 figures: setup
 	@for n in 2 5 6 7; do $(BIN)/python -m experiments.paper.figure_$$n --run $(RUN) --out $(RUN)/figures || exit; done
+
+# Some 15 core hours in all; started again it goes on where it was.
+rows: setup
+	@for n in gpt2 llama; do $(BIN)/python -m experiments.training.train_decoder $$n \
+		--run runs/rows/runs/desk-$$n --out lcr/decoders/desk-$$n || exit; done
+	@$(BIN)/python -m experiments.training.ablate experiments/ablations/rows.toml \
+		--out runs/rows --processes 1 $(ARGS)
 
 test: setup
 	@$(OFFLINE) $(BIN)/python -m pytest $(WORKERS) $(ARGS)

@@ -45,6 +45,7 @@ from experiments.comparison.systems import (
     check_options,
     resolve_names,
 )
+from experiments.paper.rows import ALIASES, Form, registered
 from lcr.catalogue.listing import list_systems
 from lcr.cli.commands.systems import show
 from lcr.errors import LcrError
@@ -63,7 +64,11 @@ from lcr.extras import mending
         help="folder with the corpora that the manifest names, or with one of them; for suite "
         "paper; may be repeated",
     ),
-    option("--systems", metavar="A,B,…", help="names, or 'all' for every registered one"),
+    option(
+        "--systems",
+        metavar="A,B,…",
+        help="names, 'table-2' for the paper's ten, or 'all' for every registered one",
+    ),
     option("--seed", type=int, metavar="N", help="seed of the mixtures"),
     option("--out", type=Path, default=Path("results"), metavar="DIR"),
     device_option(),
@@ -135,9 +140,17 @@ def resolve_config(options: argparse.Namespace) -> SuiteConfig:
         "front_door": options.front_door,
     }
     if options.systems is not None:
-        changes["systems"] = [name.strip() for name in options.systems.split(",") if name.strip()]
+        forms = _forms(options.systems)
+        changes["systems"] = [form.name for form in forms]
+        changes |= {f"options.{form.name}": form.options for form in forms if form.options}
     config = load_suite(options.suite, overrides=options.overrides, changes=changes)
     return dataclasses.replace(config, systems=resolve_names(config.systems, config.options))
+
+
+def _forms(given: str) -> list[Form]:
+    """The systems that --systems names, one by one or by an alias."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    return [form for name in names for form in ALIASES.get(name, (registered(name),))]
 
 
 def _list() -> int:
@@ -159,9 +172,9 @@ def _compare(options: argparse.Namespace) -> int:
         _report_writer()  # what it needs is missing at once or not at all
     device = resolve_device(options.device)
     examples = Examples(config, build_bank(config.bank), shard.of if shard else range)
-    every = options.systems is not None and options.systems.strip() == "all"
+    several = {"all", *ALIASES} & set((options.systems or "").replace(" ", "").split(","))
     executor, build = _executor(options, device)
-    systems, not_run = _build(config, build, leave_out=every)
+    systems, not_run = _build(config, build, leave_out=bool(several))
     for name, reason in not_run.items():
         print(f"compare: {name} is not run: {reason}", file=sys.stderr)
     folder = options.out.resolve() / config.name / (shard.folder if shard else "")
@@ -266,7 +279,7 @@ def _build(
         else:
             systems.append(built)
     if not systems:
-        raise ConfigError("none of the registered systems can be built here")
+        raise ConfigError(f"none of these systems can be built here: {'; '.join(not_run.values())}")
     return systems, not_run
 
 

@@ -34,7 +34,15 @@ from experiments.command import (
 )
 from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import ConfigError, OutputError
-from experiments.training.recipe import about, bank_digests, build_stage, open_mixtures, validation
+from experiments.training.recipe import (
+    BANK_OPTIONS,
+    about,
+    bank_digests,
+    bank_paths,
+    build_stage,
+    open_mixtures,
+    validation,
+)
 from experiments.training.schema import Recipe, load_recipe
 from lcr.errors import LcrError
 from lcr.files import locked, write_whole
@@ -82,8 +90,7 @@ def _work(options: argparse.Namespace, recipe: Recipe) -> None:
     cpu = options.device == "cpu"
     accelerator = make_accelerator(cpu=cpu, precision=recipe.loop.precision)
     torch.set_num_threads(options.threads)
-    given = {"field": options.field, "real": options.real, "studio": options.studio}
-    paths = {name: Path(folder) for name, folder in given.items() if folder}
+    paths = bank_paths(options)
     mixtures = open_mixtures(
         recipe, paths, workers=options.loader_workers, device=accelerator.device
     )
@@ -175,9 +182,7 @@ def export(loop: Loop, path: Path) -> None:
         help="processes that make batches ahead, for each training process; default: 0 on a CPU "
         "(no core is free for them), 4 for each GPU",
     ),
-    option("--field", help="folder with the field recordings' manifest.csv"),
-    option("--real", help="folder with the real sounds' manifest.csv"),
-    option("--studio", help="folder written by python -m lcr.data.studio.pack"),
+    *BANK_OPTIONS,
     set_option(),
     resumes=True,
 )

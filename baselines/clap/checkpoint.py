@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from baselines.clap.laion import load_laion
 from baselines.clap.model import Clap, ClapConfig, TextAudioModel
+from baselines.clap.official import OfficialClap, load_official
 from baselines.clap.public import LICENCE, REFERENCE, PublicClap, load_transformers
 from lcr.base_weights import MissingWeightsError
 from lcr.checkpoints import (
@@ -24,6 +26,7 @@ from lcr.checkpoints import (
 )
 from lcr.instruction import Kind
 
+Encoder = Literal["transformers", "laion-clap"]
 OUR_LICENCE = "Apache-2.0"
 OUR_REFERENCE = "HTSAT and MiniLM trained as in Wu et al., ICASSP 2023 (laion-clap)"
 
@@ -44,9 +47,16 @@ class LoadedClap:
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
-def load_clap(path: Path, *, tokenizer: Path | None = None, device: str = "cpu") -> LoadedClap:
+def load_clap(
+    path: Path,
+    *,
+    tokenizer: Path | None = None,
+    device: str = "cpu",
+    encoder: Encoder = "transformers",
+) -> LoadedClap:
     """From a folder of ours, a folder of transformers' `ClapModel` (laion/clap-htsat-unfused), or a
-    file of laion-clap (630k-audioset-best.pt), whose tokeniser is looked for in `tokenizer`.
+    file of laion-clap (630k-audioset-best.pt), whose tokeniser is looked for in `tokenizer`. Such a
+    file runs in transformers' port of it, or as `encoder` says in laion-clap's own code.
 
     No code in a checkpoint is ever run. Raises MissingWeightsError where something is absent,
     WeightsError where it is damaged or another model's.
@@ -55,11 +65,14 @@ def load_clap(path: Path, *, tokenizer: Path | None = None, device: str = "cpu")
         if read_config(path).get("model_type") != "clap":
             return _load_ours(path, device)
         model, digest = load_transformers(path)
-        return _public(path, model, digest, device)
+        return _public(path, model.to(device), digest)
     if not path.is_file():
         raise MissingWeightsError(f"no checkpoint of a CLAP at {path}")
+    if encoder == "laion-clap":
+        official, digest = load_official(path, tokenizer, device)
+        return _public(path, official, digest)
     model, digest = load_laion(path, tokenizer)
-    return _public(path, model, digest, device)
+    return _public(path, model.to(device), digest)
 
 
 def load_clap_tensors(clap: Clap, tensors: dict[str, Tensor]) -> None:
@@ -97,18 +110,19 @@ def _load_ours(path: Path, device: str) -> LoadedClap:
     return LoadedClap(
         model=clap.to(device).eval(),
         kind=clap.config.kind,
-        reference=OUR_REFERENCE,
+        reference=f"{OUR_REFERENCE}, {checkpoint.made}",
         licence=OUR_LICENCE,
         weights=checkpoint.weights(clap.config.base),
         scores=scores,
     )
 
 
-def _public(path: Path, model: PublicClap, digest: str, device: str) -> LoadedClap:
+def _public(path: Path, model: PublicClap | OfficialClap, digest: str) -> LoadedClap:
+    own = isinstance(model, OfficialClap)
     return LoadedClap(
-        model=model.to(device).eval(),
+        model=model.eval(),
         kind=None,
-        reference=REFERENCE,
+        reference=f"{REFERENCE}, {'laion_clap.CLAP_Module' if own else 'a port of it'}",
         licence=LICENCE,
         weights={path.name: digest},
     )

@@ -94,7 +94,7 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
 
     def forward(self, clips: Tensor) -> Tensor:
-        windows = self._windows(self._levelled(clips))
+        windows = self.windows(clips)
         parts = torch.split(windows.flatten(0, 1), _TOGETHER)
         decibels = torch.cat([self._decibels(part) for part in parts])
         return decibels.view(*windows.shape[:2], *decibels.shape[1:])
@@ -117,8 +117,9 @@ class LogMel(nn.Module):
         rms = clips.square().mean(-1, keepdim=True).sqrt()
         return clips * (10 ** (self.config.level_db / 20) / rms.clamp_min(1e-8))
 
-    def _windows(self, clips: Tensor) -> Tensor:
-        """(clips, windows, samples of a window)."""
+    def windows(self, clips: Tensor) -> Tensor:
+        """The clips at one level, as windows: (clips, windows, samples of a window)."""
+        clips = self._levelled(clips)
         size, samples = self.config.window, clips.shape[-1]
         if samples <= size:
             repeated = clips.repeat(1, size // samples)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from baselines.clap.assign import load_matcher
+from baselines.clap.checkpoint import Encoder
 from baselines.composite.planning import OraclePlanner, Planner
 from baselines.composite.remixer import DEFAULT_WEIGHTS, Cascade
 from baselines.pit.separation import load_separator
@@ -26,18 +27,27 @@ CARD = SystemCard(
 
 
 def build_clap_cascade(
-    planner: Planner, card: SystemCard, *, weights: str, speech: str, audio: str, device: str
+    planner: Planner,
+    card: SystemCard,
+    *,
+    weights: str,
+    speech: str,
+    audio: str,
+    device: str,
+    encoder: Encoder = "transformers",
 ) -> Cascade:
     """A separator and two CLAPs by the names that they ship under, or by their paths, with any
     planner. `card` gains what they tell. Raises what `load_separator` and `load_clap` raise."""
     separator = load_separator(find_weights(weights))
     matcher = load_matcher(
-        {"speech": find_weights(speech), "audio": find_weights(audio)}, device=device
+        {"speech": find_weights(speech), "audio": find_weights(audio)},
+        device=device,
+        encoder=encoder,
     )
     licences = dict.fromkeys([card.licence, *(clap.licence for clap in matcher.claps.values())])
     card = replace(
         card,
-        reference=f"{card.reference}; {matcher.reference}",
+        reference=f"{card.reference}; {separator.made}; {matcher.reference}",
         weights={**separator.weights, **matcher.weights, **card.weights},
         licence="; ".join(licences),
     )
@@ -50,10 +60,19 @@ def clap_cascade(
     weights: str = DEFAULT_WEIGHTS,
     clap_speech: str = "clap-speech",
     clap_audio: str = "clap-audio",
+    encoder: Encoder = "transformers",
     device: str = "cpu",
 ) -> Cascade:
     """The system `clap-cascade`; `weights` names a separator, and the other two a CLAP each: ones
-    that ship, or the paths of others, public ones among them (see `load_clap`)."""
+    that ship, or the paths of others, public ones among them; `encoder` "laion-clap" runs those in
+    laion-clap's own code (see `load_clap`). The paper's audio CLAP is Microsoft's, and these are
+    LAION's."""
     return build_clap_cascade(
-        OraclePlanner(), CARD, weights=weights, speech=clap_speech, audio=clap_audio, device=device
+        OraclePlanner(),
+        CARD,
+        weights=weights,
+        speech=clap_speech,
+        audio=clap_audio,
+        encoder=encoder,
+        device=device,
     )

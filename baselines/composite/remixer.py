@@ -163,5 +163,5 @@ CARD = SystemCard(
 def pit(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> Cascade:
     """The system `pit`; `weights` names a separator that ships, or is the path of another."""
     loaded = load_separator(find_weights(weights))
-    card = replace(CARD, weights=loaded.weights)
+    card = replace(CARD, weights=loaded.weights, reference=f"{CARD.reference}; {loaded.made}")
     return Cascade(loaded.separator, PitMatcher(), OraclePlanner(), card, device=device)

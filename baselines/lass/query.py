@@ -67,7 +67,7 @@ class LoadedEncoder:
 
 def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
     """{"kind": "sentence", "base": ..., "width": ...} or {"kind": "clap", "weights": ...}: a CLAP
-    that ships or the path of another, whose text tower is used.
+    that ships or the path of another, whose text tower is used; "encoder" as in `load_clap`.
 
     Where `settings` have the `sha256` of the weights that an extractor was trained with, others
     raise WeightsError; so do settings that name no encoder. Raises MissingWeightsError.
@@ -82,10 +82,12 @@ def load_encoder(settings: Mapping[str, Any]) -> LoadedEncoder:
         if width is not None:
             named["width"] = width
     elif kind == "clap" and "weights" in settings:
-        name = str(settings["weights"])
-        loaded = load_clap(find_weights(name))
+        name, code = str(settings["weights"]), settings.get("encoder", "transformers")
+        loaded = load_clap(find_weights(name), encoder=code)
         encoder, weights = loaded.model, dict(loaded.weights)
         named = {"kind": "clap", "weights": name}
+        if code != "transformers":
+            named["encoder"] = code
     else:
         raise WeightsError(f"no query encoder is {dict(settings)}; there are sentence, clap")
     found = " ".join(weights[name] for name in sorted(weights))

@@ -8,7 +8,7 @@ was trained on its kind, with the query embedded by the CLAP of that kind or a s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +109,8 @@ class LoadedLass:
     query: LoadedEncoder
     kind: Kind
     weights: Mapping[str, str]
+    made: str = ""
+    """Which network it is, what reads its queries, and how it was trained."""
 
 
 def load_lass(folder: Path) -> LoadedLass:
@@ -124,7 +126,12 @@ def load_lass(folder: Path) -> LoadedLass:
         load_tensors(extractor, checkpoint.tensors, PREFIX)
         query = load_encoder(settings["encoder"])
     weights = {**checkpoint.weights(), **query.weights}
-    return LoadedLass(extractor.eval(), query, settings["kind"], weights)
+    network = settings["extractor"]
+    told = query.settings.get("weights", query.settings.get("base"))
+    size = sum(p.numel() for p in extractor.parameters())
+    made = f"reader {told}; {network.get('block', '')} {network['kind']} of {size / 1e6:.2f} M"
+    made = f"{made}, {checkpoint.made}"
+    return LoadedLass(extractor.eval(), query, settings["kind"], weights, made)
 
 
 def save_lass(
@@ -159,6 +166,7 @@ def _system(
     loaded = load_lass(folder)
     if loaded.kind != kind:
         raise WeightsError(f"{folder} extracts {loaded.kind}, and {card.name} is for {kind}")
+    card = replace(card, reference=f"{card.reference}; {loaded.made}")
     return build_lass(loaded, planner or OraclePlanner(), card, device=device)
 
 

@@ -50,6 +50,7 @@ class LassStage:
             estimate=self._extract(mixture, texts).squeeze(1),
             reference=sources[torch.arange(len(wanted)), torch.tensor(wanted)],
             mixture=mixture,
+            ceiling_db=self.config.ceiling_db,
         ).mean()
         return loss, {"snri_db": -float(loss.detach())}
 

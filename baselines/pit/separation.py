@@ -177,7 +177,7 @@ def _conv_tasnet() -> Any:  # noqa: ANN401 (asteroid has no types)
             from asteroid.models import ConvTasNet
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"ConvTasNet is asteroid's, and {error.name} is missing: pip install asteroid==0.7.0 "
+            f"ConvTasNet is asteroid's, and {error.name} is missing: pip install '.[asteroid]' "
             "(its dependency pesq needs a C compiler)",
             name=error.name,
         ) from error
@@ -202,11 +202,12 @@ class LoadedSeparator:
     """A separator in eval mode, and the name and sha256 of its weights, as cards hold them.
 
     `kinds` says which kind of source each output is for, where its training kept kinds apart
-    (`pit_groups`); else it is empty."""
+    (`pit_groups`); else it is empty. `made` says which network it is and how it was trained."""
 
     separator: Separator
     weights: Mapping[str, str]
     kinds: tuple[Kind, ...] = ()
+    made: str = ""
 
 
 def load_separator(path: Path) -> LoadedSeparator:
@@ -219,13 +220,13 @@ def load_separator(path: Path) -> LoadedSeparator:
         checkpoint = Checkpoint.read(path)
         settings = checkpoint.section("separator", "separator")
         tensors, digest = checkpoint.tensors, checkpoint.sha256
-        kinds = tuple(checkpoint.config.get("kinds", ()))
+        kinds, made = tuple(checkpoint.config.get("kinds", ())), checkpoint.made
     elif path.is_file():
         content = _read_asteroid(path)
         settings = {"kind": "conv-tasnet", **content["model_args"]}
         tensors = {f"{PREFIX}network.{k}": v for k, v in content["state_dict"].items()}
         digest = sha256_of(path)
-        kinds = ()
+        kinds, made = (), "trained elsewhere"
     else:
         raise MissingWeightsError(f"no checkpoint of a separator at {path}")
     with must_fit(path):
@@ -234,7 +235,9 @@ def load_separator(path: Path) -> LoadedSeparator:
         load_tensors(separator, tensors, PREFIX)
         if kinds and (len(kinds) != separator.sources or not set(kinds) <= {"speech", "audio"}):
             raise ValueError(f"kinds {kinds} are not those of {separator.sources} outputs")
-    return LoadedSeparator(separator.eval(), {path.name: digest}, kinds)
+    size = sum(p.numel() for p in separator.parameters())
+    made = f"{settings['kind']} separator of {size / 1e6:.2f} M, {made}"
+    return LoadedSeparator(separator.eval(), {path.name: digest}, kinds, made)
 
 
 def save_separator(separator: Separator, folder: Path, **about: object) -> None:

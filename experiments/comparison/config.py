@@ -46,15 +46,11 @@ def read_config(
 ) -> dict[str, Any]:
     """Read a TOML file into a table. Raises ConfigError.
 
-    `changes` maps keys such as "bank.path" to values, of which None changes nothing; `overrides`,
-    "key.sub=value" each, go on top of them.
+    `extends` in it names another file, relative to it, whose tables it adds to and whose other
+    values it replaces. `changes` maps keys such as "bank.path" to values, of which None changes
+    nothing; `overrides`, "key.sub=value" each, go on top of them.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {what} {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{what} {path} is not TOML: {error}") from error
+    table = _read(path, what)
     for key, value in (changes or {}).items():
         if value is not None:
             _put(table, key, value, f"{key}={value}")
@@ -64,6 +60,31 @@ def read_config(
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{what} {path}: {key} must be a finite number; got {value}")
     return table
+
+
+def _read(path: Path, what: str, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {what} {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{what} {path} is not TOML: {error}") from error
+    if "extends" not in table:
+        return table
+    base = (path.parent / str(table.pop("extends"))).resolve()
+    if base in above:
+        raise ConfigError(f"{what} {path} extends itself")
+    return _merged(_read(base, what, (*above, base)), table)
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    found = dict(base)
+    for key, value in own.items():
+        below = base.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _merged(below, value)
+        found[key] = value
+    return found
 
 
 def _override(table: dict[str, Any], override: str) -> None:

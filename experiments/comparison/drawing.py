@@ -10,8 +10,8 @@ from typing import Any, Literal
 import matplotlib
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"
-COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#a6761d")
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#767676"
+COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#a6761d")
 """Okabe and Ito's, which people with any colour vision tell apart, and a brown."""
 
 _STYLE: Any = {  # matplotlib types its keys one by one

@@ -99,9 +99,11 @@ def values_of(records: Iterable[Record], measure: str = MEASURE) -> list[Value]:
     return [value_of(record, score) for record, score in pairs if score is not None]
 
 
-def paired_differences(better: Iterable[Record], worse: Iterable[Record]) -> list[Value]:
+def paired_differences(
+    better: Iterable[Record], worse: Iterable[Record], measure: str = MEASURE
+) -> list[Value]:
     """Subtract `worse` from `better` on the examples that have a score in both."""
-    return _differences(values_of(better), values_of(worse))
+    return _differences(values_of(better, measure), values_of(worse, measure))
 
 
 def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> dict[str, Any]:

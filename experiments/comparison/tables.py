@@ -32,13 +32,18 @@ FOLLOWED = {
     "artefacts_db": "Artefacts (dB)",
 }
 """Heads of what followed the prompt; `lcr.evaluation.effective.Followed` says what they are."""
-AVERAGES = (("average", "Average"), ("average_without_ovc", "Average without OVC"))
+AVERAGES = (("average_without_ovc", "Average without OVC"), ("average", "Average with OVC"))
 
 
-def grids(summary: Summary) -> tuple[Table, Table, Table]:
-    """Make the tables: tasks by systems, systems by all other figures, and by what followed the
-    prompt."""
-    return _tasks_grid(summary), _systems_grid(summary), followed_grid(summary)
+def grids(summary: Summary) -> tuple[Table, ...]:
+    """Make the tables: tasks by systems, systems by all other figures, by what followed the prompt,
+    and what they are."""
+    made = Table(
+        title=f"{summary['suite']}: what the systems are",
+        heads=("System", "Reader, network, training data and budget"),
+        rows=tuple((_label(s), s["reference"] or "–") for s in summary["systems"]),
+    )
+    return _tasks_grid(summary), _systems_grid(summary), followed_grid(summary), made
 
 
 def _tasks_grid(summary: Summary) -> Table:

@@ -1,4 +1,5 @@
-"""Figure 2: mel spectrograms of one mixture and of what a system makes of it under six prompts.
+"""Figure 2: mel spectrograms of one mixture, and of what a system makes of it under six prompts
+above the true remixes.
 
 python -m experiments.paper.figure_2 --run results/studio --out figures
 """
@@ -6,78 +7,106 @@ python -m experiments.paper.figure_2 --run results/studio --out figures
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from experiments.comparison.config import build
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.report.media import (
-    RANGE_DB,
-    Clip,
-    mel_power,
-    peak_db,
-    read_clip,
-)
-from experiments.comparison.report.run import RunFolder, inside
+from experiments.comparison.examples import Examples, build_bank
+from experiments.comparison.report.media import RANGE_DB, Clip, mel_power, peak_db
+from experiments.comparison.report.run import RunFolder
+from experiments.comparison.suite import SuiteConfig
 from experiments.paper.figure_style import figure_command, write_figure
 from lcr import registry
+from lcr.data.mixtures import Example
+from lcr.instruction import Instruction, instruction
+from lcr.prompts.generator import write_prompt
+from lcr.remixer import Audio
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def choose(run: RunFolder) -> tuple[Path, tuple[str, ...]]:
-    """Choose the first kept mixture with speech and two kinds of other sounds, and write six
-    prompts for it.
+TASKS = {"S↑": "UU11", "SR": "0011", "TAR": "1101", "ME": "1010", "MEVC": "U01D", "TSE": "1000"}
+"""The paper's six, each by one pattern over two speakers and two sounds."""
 
-    Raises ConfigError when the run kept no such mixture.
-    """
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One remix of the figure: what is asked for, in words, and the true outcome (1, samples)."""
+
+    prompt: str
+    instruction: Instruction
+    target: Audio
+
+
+def choose(run: RunFolder) -> tuple[Example, list[Asked]]:
+    """Make the first kept mixture of two speakers and two sounds again, with its sources, and write
+    a prompt for each of the six tasks. Raises ConfigError when the run kept no such mixture."""
     for row in run.summary["examples"]:
-        sources: Sequence[Mapping[str, Any]] = row["sources"]
-        labels = [s["description"]["label"] for s in sources if s["kind"] == "audio"]
-        if len(labels) >= 2 and len(labels) < len(sources) and labels[0] != labels[1]:
-            first, second = labels[:2]
-            return inside(run.folder, row["mixture"]), (
-                f"Remove the {first}.",
-                f"Remove the {second}.",
-                f"Keep only the {first}.",
-                "Remove all the speech.",
-                "Keep only the speech.",
-                f"Turn up the {second}.",
-            )
-    raise ConfigError("the run kept no mixture of speech and two other sounds; use --examples 20")
+        if [s["kind"] for s in row["sources"]] == ["speech", "speech", "audio", "audio"]:
+            config = build(SuiteConfig, run.summary["config"], where=str(run.folder))
+            example = Examples(config, build_bank(config.bank))[row["index"]]
+            if example.id != row["example_id"]:
+                raise ConfigError(f"{run.folder} was made of other sources than its bank has now")
+            return example, [_asked(example, pattern) for pattern in TASKS.values()]
+    raise ConfigError("the run kept no mixture of two speakers and two sounds; use --examples 20")
 
 
-def write(mixture: Clip, answers: Mapping[str, Clip], system: str, out: Path) -> list[Path]:
-    """Write figure_2.png and .svg: the mixture first, then each prompt's answer, on one scale."""
-    panels = {f"the mixture; others: {system}": mixture, **answers}
-    powers = {title: mel_power(clip) for title, clip in panels.items()}
-    top = peak_db(list(powers.values()))
+def _asked(example: Example, pattern: str) -> Asked:
+    told = instruction(pattern, example.instruction.descriptions)
+    gains = np.array(told.gains, dtype=np.float32)
+    prompt = write_prompt(told, np.random.default_rng(0)).text
+    return Asked(prompt=prompt, instruction=told, target=(gains @ example.sources)[None])
+
+
+def write(
+    mixture: Audio, remixes: Mapping[str, tuple[Audio, Audio]], rate: int, system: str, out: Path
+) -> list[Path]:
+    """Write figure_2.png and .svg: the mixture, then under each prompt of `remixes` what `system`
+    made of it above its target, all (1, samples) at `rate` Hz and on one scale."""
+
+    def power(audio: Audio) -> NDArray[np.float64]:
+        return mel_power(Clip(samples=audio.T, sample_rate=rate))
+
+    columns = {"the mixture": (power(mixture), None)}
+    for prompt, (estimate, target) in remixes.items():
+        columns[prompt] = (power(estimate), power(target))
+    top = peak_db([p for column in columns.values() for p in column if p is not None])
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots(2, 4, sharex=True, sharey=True)
-        nyquist = mixture.sample_rate / 2
+        axes = figure.subplots(2, len(columns), sharex=True, sharey=True, squeeze=False)
+        nyquist = rate / 2
         ticks = [hz for hz in (250, 1000, 4000) if hz < nyquist * 1.01]
-        for panel, (title, power) in zip(axes.flat, powers.items(), strict=False):
-            image = panel.imshow(
-                10 * np.log10(np.maximum(power, 1e-14)),
-                origin="lower",
-                aspect="auto",
-                cmap="cividis",
-                vmin=top - RANGE_DB,
-                vmax=top,
-                extent=(0, mixture.duration_s, 0, _mel(nyquist)),
-            )
-            panel.set_title(title, fontsize=8)
-            panel.set_yticks([_mel(hz) for hz in ticks], [f"{hz}" for hz in ticks])
-        axes.flat[-1].set_axis_off()
+        for (title, column), panels in zip(columns.items(), axes.T, strict=True):
+            for panel, found in zip(panels, column, strict=True):
+                if found is None:
+                    panel.set_axis_off()
+                    continue
+                image = panel.imshow(
+                    10 * np.log10(np.maximum(found, 1e-14)),
+                    origin="lower",
+                    aspect="auto",
+                    cmap="cividis",
+                    vmin=top - RANGE_DB,
+                    vmax=top,
+                    extent=(0, mixture.shape[1] / rate, 0, _mel(nyquist)),
+                )
+            panels[0].set_title(fill(title, 26), fontsize=7)
+            panels[0].set_yticks([_mel(hz) for hz in ticks], [f"{hz}" for hz in ticks])
+        axes[0, 0].set_ylabel(system)
+        axes[1, 1].set_ylabel("target")
         figure.colorbar(image, ax=axes, label="dB", shrink=0.8)
         figure.supxlabel("time in s")
         figure.supylabel("frequency in Hz")
 
-    return write_figure(draw, out, "figure_2", size=(10, 4))
+    return write_figure(draw, out, "figure_2", size=(14, 4.5))
 
 
 def _mel(hz: float) -> float:
@@ -85,18 +114,17 @@ def _mel(hz: float) -> float:
 
 
 def _remix_and_write(run: RunFolder, given: argparse.Namespace) -> list[Path]:
-    path, prompts = choose(run)
-    clip = read_clip(path)
+    example, asked = choose(run)
     remixer = registry.create(given.system)
-    audio = np.ascontiguousarray(clip.samples.T)
-    answers = {
-        prompt: Clip(
-            samples=remixer.remix(audio, clip.sample_rate, prompt).audio.T,
-            sample_rate=clip.sample_rate,
+    mixture = example.mixture[None]
+    remixes = {
+        f"{task}: {one.prompt}": (
+            remixer.remix(mixture, example.sample_rate, one.prompt).audio,
+            one.target,
         )
-        for prompt in prompts
+        for task, one in zip(TASKS, asked, strict=True)
     }
-    return write(clip, answers, given.system, given.out)
+    return write(mixture, remixes, example.sample_rate, given.system, given.out)
 
 
 main = figure_command(__doc__, _remix_and_write)

@@ -1,19 +1,21 @@
-"""Figure 5: SNR before and after remixing, quartiles a task, and the share improved.
+"""Figure 5: SNR before and after remixing and what is gained, quartiles a task, and the share
+improved; of one system or, as in the paper, of two (`--system A,B`).
 
 python -m experiments.paper.figure_5 --run results/studio --out figures
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.comparison.drawing import BLUE, GREY, ORANGE
+from experiments.comparison.drawing import BLUE, GREEN, GREY, ORANGE
+from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import Record
 from experiments.comparison.report.run import RunFolder
 from experiments.paper.figure_style import (
@@ -24,16 +26,19 @@ from experiments.paper.figure_style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpread:
-    """Quartiles (25, 50, 75 %) of SNR in dB before and after, and the share with SNRi > 0."""
+    """Quartiles (25, 50, 75 %) of SNR in dB before and after and of what is gained, and the share
+    with SNRi > 0."""
 
     task: str
     before_db: tuple[float, float, float]
     after_db: tuple[float, float, float]
+    gained_db: tuple[float, float, float]
     improved: float
     n: int
 
@@ -49,6 +54,7 @@ def spreads(records: Sequence[Record]) -> list[TaskSpread]:
                 task=task,
                 before_db=_quartiles(before),
                 after_db=_quartiles(after),
+                gained_db=_quartiles(after - before),
                 improved=float(np.mean(after > before)),
                 n=len(rows),
             )
@@ -61,45 +67,84 @@ def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def write(run: RunFolder, system: str, out: Path) -> list[Path]:
+def write(run: RunFolder, systems: Sequence[str], out: Path) -> list[Path]:
     """Write figure_5.png and .svg. Raises ConfigError, OutputError."""
-    records = scored(run, system)
-    rows, total = spreads(records), len(run.records[system])
+    found = {name: scored(run, name) for name in systems}
+    spread = {name: spreads(records) for name, records in found.items()}
+    rows = spread[systems[0]]
+    tasks = [row.task for row in rows]
+    if any([row.task for row in some] != tasks for some in spread.values()):
+        raise ConfigError(f"{' and '.join(systems)} did not do the same tasks")
+    shades = dict(zip(systems, (BLUE, GREEN), strict=False))
+    if len(shades) < len(systems):
+        raise ConfigError(f"one system or two; got {len(systems)}")
 
     def draw(figure: Figure) -> None:
         places = np.arange(len(rows))
-        axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        for name, colour, mark, shift in (
-            ("before", ORANGE, "o", -0.16),
-            ("after", BLUE, "s", 0.16),
-        ):
-            q = np.array([r.before_db if name == "before" else r.after_db for r in rows])
-            reach = np.abs(q[:, [0, 2]] - q[:, [1]]).T
-            axes[0].errorbar(
-                places + shift, q[:, 1], yerr=reach, fmt=mark, ms=5, lw=2, color=colour, label=name
-            )
-        axes[0].axhline(0, color=GREY, lw=0.8)
-        # OVC alone reaches many tens of dB; the axis serves the other tasks, and words tell it.
-        ends = [v for r in rows if r.task != "OVC" for v in (*r.before_db, *r.after_db)]
-        if ends:
-            low, high = min(*ends, 0.0), max(*ends, 0.0)
-            margin = 0.12 * (high - low)
-            axes[0].set_ylim(low - margin, high + 2 * margin)
-            for place, row in zip(places, rows, strict=True):
-                if row.after_db[1] > high + 2 * margin:
-                    words = f"after:\n{row.after_db[1]:.0f} ↑"
-                    axes[0].text(place, high, words, color=BLUE, ha="center", va="center")
+        axes = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
+        series = {"before": ([r.before_db for r in rows], ORANGE, "o")}
+        for name, colour in shades.items():
+            series[f"after: {name}"] = ([r.after_db for r in spread[name]], colour, "s")
+        gained = {
+            f"gained: {name}": ([r.gained_db for r in spread[name]], colour, "s")
+            for name, colour in shades.items()
+        }
+        for panel, told in ((axes[0], series), (axes[1], gained)):
+            for shift, (name, (quartiles, colour, mark)) in zip(
+                np.linspace(-0.2, 0.2, len(told)) if len(told) > 1 else (0.0,),
+                told.items(),
+                strict=True,
+            ):
+                q = np.array(quartiles)
+                reach = np.abs(q[:, [0, 2]] - q[:, [1]]).T
+                panel.errorbar(
+                    *(places + shift, q[:, 1]),
+                    yerr=reach,
+                    fmt=mark,
+                    ms=5,
+                    lw=2,
+                    color=colour,
+                    label=name,
+                )
+            _fit(panel, tasks, told)
+            panel.legend(frameon=False, ncols=3, loc="upper left")
         axes[0].set_ylabel("SNR in dB\n(median, quartiles)")
-        axes[0].legend(frameon=False, ncols=2, loc="upper left")
-        axes[0].set_title(f"{system}: {len(records)} of {total} examples with a score", loc="left")
-        axes[1].bar(places, [100 * r.improved for r in rows], color=BLUE, width=0.6)
-        axes[1].set(ylim=(0, 100), ylabel="improved\nin %", xlim=(-0.6, len(rows) - 0.4))
-        axes[1].set_xticks(places, [f"{r.task}\nn={r.n}" for r in rows])
+        axes[1].set_ylabel("SNRi in dB")
+        counts = (f"{n}: {len(r)} of {len(run.records[n])}" for n, r in found.items())
+        axes[0].set_title(f"{'; '.join(counts)} examples with a score", loc="left")
+        for number, (name, colour) in enumerate(shades.items()):
+            width = 0.6 / len(shades)
+            shares = [100 * r.improved for r in spread[name]]
+            at = places + (number - (len(shades) - 1) / 2) * width
+            axes[2].bar(at, shares, color=colour, width=width)
+        axes[2].set(ylim=(0, 100), ylabel="improved\nin %", xlim=(-0.6, len(rows) - 0.4))
+        axes[2].set_xticks(places, [f"{r.task}\nn={r.n}" for r in rows])
 
-    return write_figure(draw, out, "figure_5", size=(max(4.0, 0.62 * len(rows) + 1), 4.6))
+    return write_figure(draw, out, "figure_5", size=(max(4.0, 0.62 * len(rows) + 1), 6.4))
 
 
-main = figure_command(__doc__, lambda run, given: write(run, given.system, given.out))
+def _fit(panel: Axes, tasks: Sequence[str], told: Mapping[str, Any]) -> None:
+    """Fit the axis to the tasks but OVC, which reaches many tens of dB; words tell that one."""
+    panel.axhline(0, color=GREY, lw=0.8)
+    ends = [
+        end
+        for quartiles, _, _ in told.values()
+        for task, row in zip(tasks, quartiles, strict=True)
+        if task != "OVC"
+        for end in row
+    ]
+    if not ends:
+        return
+    low, high = min(*ends, 0.0), max(*ends, 0.0)
+    margin = 0.12 * (high - low)
+    panel.set_ylim(low - margin, high + 2 * margin)
+    for quartiles, colour, _ in told.values():
+        for place, row in enumerate(quartiles):
+            if row[1] > high + 2 * margin:
+                panel.text(place, high, f"{row[1]:.0f} ↑", color=colour, ha="center", va="center")
+
+
+main = figure_command(__doc__, lambda run, given: write(run, given.system.split(","), given.out))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ CSV_COLUMNS = (
     "block",
     "column",
     "row",
+    "here_system",
     "here_scale",
     "here_mean",
     "here_low",
@@ -63,11 +64,13 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One system or setting: ours by row, and the paper's numbers where it has such a column."""
+    """One system or setting: ours by row, and the paper's numbers where it has such a column.
+    `made` says what ours is: reader, network, training data and budget."""
 
     title: str
     cells: Mapping[str, Cell]
     paper: Mapping[str, float | None] | None = None
+    made: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +134,17 @@ def to_markdown(table: PaperTable) -> str:
     parts += [f"Paper: {paper_numbers()['source']}.", ""]
     for grid in grids(table):
         parts += grid.markdown()
-    return "\n".join([*parts, *(f"- {note}" for note in table.notes)]).rstrip() + "\n"
+    return "\n".join([*parts, *(f"- {note}" for note in notes_of(table))]).rstrip() + "\n"
+
+
+def notes_of(table: PaperTable) -> list[str]:
+    """The table's notes, and of each column what its system here is."""
+    made: dict[str, str] = {}  # said once, with the first column that it is true of
+    for block in table.blocks:
+        for column in block.columns:
+            made.setdefault(column.made, f"{column.title} ({block.title})")
+    made.pop("", None)
+    return [*table.notes, *(f"{where}, here: {words}." for words, where in made.items())]
 
 
 def to_latex(table: PaperTable) -> str:
@@ -140,6 +153,7 @@ def to_latex(table: PaperTable) -> str:
     for grid in grids(table):
         caption = f"Table {table.number}, {table.title}: {grid.title}. Here: {table.here}."
         parts += grid.latex(caption)
+    parts += [f"% {note}" for note in notes_of(table)]
     return "\n".join(parts)
 
 
@@ -155,7 +169,7 @@ def _csv_rows(table: PaperTable) -> Iterator[tuple[object, ...]]:
                 cell = column.cells[row]
                 found = cell.interval
                 here = (found.mean, found.low, found.high, found.n) if found else (None,) * 4
-                where = (table.number, block.title, column.title, row, table.scale)
+                where = (table.number, block.title, column.title, row, column.made, table.scale)
                 yield (*where, *here, cell.why, (column.paper or {}).get(row))
 
 

@@ -21,13 +21,16 @@ from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import load_suite
 from experiments.comparison.summary import mean_interval, values_of, without_ovc
 from experiments.comparison.systems import ReadySystem, build_system
-from experiments.paper.published import NOT_DEFINED, Cell, PaperTable, write
+from experiments.paper.published import NOT_DEFINED, Cell, Column, PaperTable, write
+from experiments.paper.rows import Form
 from lcr.errors import LcrError, one_line
 from lcr.instruction import Task
 
 Scale = Literal["desk", "paper"]
 TASKS = tuple(task.value for task in Task)
 AVERAGE, WITHOUT_OVC = "Average", "Average without OVC"
+ALL_ROWS = (*TASKS, WITHOUT_OVC, AVERAGE)
+"""The headline comes before the paper's own average, which masks lift by OVC alone."""
 _REASON_CHARS = 90
 
 Prepare: TypeAlias = Callable[[ReadySystem, Examples], ReadySystem]
@@ -36,10 +39,12 @@ Prepare: TypeAlias = Callable[[ReadySystem, Examples], ReadySystem]
 
 @dataclass(frozen=True)
 class Recorded:
-    """A system's records on a suite, or why there are none."""
+    """A system's records on a suite, or why there are none; `made` says what the system is: its
+    reader, network, training data and budget."""
 
     records: tuple[Record, ...] = ()
     why: str = ""
+    made: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,48 +122,45 @@ _FIELDS = {f.name for f in dataclasses.fields(Options)}
 
 
 def recorded(
-    rows: Mapping[str, str | None],
+    rows: Mapping[str, Form | None],
     options: Options,
     *,
     suite: str | None = None,
     prepare: Mapping[str, Prepare] | None = None,
 ) -> dict[str, Recorded]:
-    """Records of each row on a suite. `rows` maps a row's name to the registered system that fills
-    it at desk scale ("NAME=SYSTEM" for another form of one), None where none ships. `prepare` makes
-    of a built system what a row needs. What is recorded is not run again.
+    """Records of each row on a suite. `rows` maps a row's name to the system that fills it at desk
+    scale, None where none does. `prepare` makes of a built system what a row needs. What is
+    recorded is not run again.
 
     A row that cannot be run says why; so do all where the suite itself cannot be made. Raises
     RecordsError, OutputError.
     """
     found: dict[str, Recorded] = {}
-    forms: dict[str, tuple[str, dict[str, object]]] = {}
-    for row, filled in rows.items():
-        form, _, registered = (filled or "").partition("=")
-        system = registered or form or None
-        folder = options.weights.get(row) or options.weights.get(system or "")
-        if options.systems and not {row, system, form} & set(options.systems):
+    forms: dict[str, Form] = {}
+    for row, form in rows.items():
+        name, base = (form.name, form.base) if form else (row, "lcr")
+        folder = options.weights.get(row) or options.weights.get(name)
+        if options.systems and not {row, name} & set(options.systems):
             found[row] = Recorded(why="not run: left out by --systems")
         elif folder is not None:
-            name = re.sub(r"\W+", "-", row).strip("-").lower() + "-given"
-            forms[row] = name, {"system": _base(system), "weights": folder}
+            given = re.sub(r"\W+", "-", row).strip("-").lower() + "-given"
+            # Joint models have one loader, whatever their block.
+            system = "lcr" if base.startswith("lcr") else base
+            told = {"system": system, "weights": folder}
+            forms[row] = Form(name=given, options={**(form.options if form else {}), **told})
         elif options.scale == "paper":
             found[row] = Recorded(why=f"not run: needs --weights '{row}=DIR' of that scale")
-        elif system is None:
+        elif form is None:
             found[row] = Recorded(why=f"not run: no such weights ship; --weights '{row}=DIR'")
         else:
-            forms[row] = form, {"system": system} if registered else {}
+            forms[row] = form
     if not forms:
         return found
     return found | _run(forms, options, suite or options.suite, prepare or {})
 
 
-def _base(system: str | None) -> str:
-    """Name the loader of a row's weights: joint models have one, whatever their block."""
-    return "lcr" if system is None or system.startswith("lcr") else system
-
-
 def _run(
-    forms: Mapping[str, tuple[str, dict[str, object]]],
+    forms: Mapping[str, Form],
     options: Options,
     suite: str,
     prepare: Mapping[str, Prepare],
@@ -178,9 +180,14 @@ def _run(
         return dict.fromkeys(forms, Recorded(why=_not_run(error)))
     found: dict[str, Recorded] = {}
     systems: dict[str, ReadySystem] = {}
-    for row, (name, given) in forms.items():
+    same: dict[str, str] = {}  # rows that the system of another one fills
+    for row, form in forms.items():
+        first = next((r for r in systems if forms[r] == form and r not in prepare), None)
+        if first is not None and row not in prepare:
+            same[row] = first
+            continue
         try:
-            built = build_system(name, given, device=device)
+            built = build_system(form.name, form.options, device=device)
             systems[row] = prepare[row](built, examples) if row in prepare else built
         except LcrError as error:
             found[row] = Recorded(why=_not_run(error))
@@ -198,8 +205,8 @@ def _run(
             watcher=Bars(),
         )
     for row, one in zip(systems, run.systems, strict=True):
-        found[row] = Recorded(records=one.records)
-    return found
+        found[row] = Recorded(records=one.records, made=one.system.card.reference)
+    return found | {row: found[first] for row, first in same.items()}
 
 
 def _not_run(error: LcrError) -> str:
@@ -207,7 +214,7 @@ def _not_run(error: LcrError) -> str:
     return f"not run: {text if len(text) <= _REASON_CHARS else text[: _REASON_CHARS - 1] + '…'}"
 
 
-def cells(found: Recorded, rows: Sequence[str] = (*TASKS, AVERAGE, WITHOUT_OVC)) -> dict[str, Cell]:
+def cells(found: Recorded, rows: Sequence[str] = ALL_ROWS) -> dict[str, Cell]:
     """Fill one cell a task, and the averages where the system does all tasks that there are."""
     if found.why:
         return {row: Cell(why=found.why) for row in rows}
@@ -224,3 +231,13 @@ def cells(found: Recorded, rows: Sequence[str] = (*TASKS, AVERAGE, WITHOUT_OVC))
             defined = row in does
         made[row] = Cell(interval=mean_interval(some)) if defined else Cell(why=NOT_DEFINED)
     return made
+
+
+def column(
+    title: str,
+    found: Recorded,
+    rows: Sequence[str] = ALL_ROWS,
+    paper: Mapping[str, float | None] | None = None,
+) -> Column:
+    """Make a system's column, which says what the system is."""
+    return Column(title=title, cells=cells(found, rows), paper=paper, made=found.made or found.why)

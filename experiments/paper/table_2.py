@@ -5,41 +5,18 @@ On the authors' own test set: `--suite paper --manifest FILE --data-root DIR`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from experiments.paper.published import Block, Column, PaperTable, paper_numbers
+from experiments.paper.rows import SUBSTITUTES, TABLE_2
 from experiments.paper.runs import (
-    AVERAGE,
-    TASKS,
+    ALL_ROWS,
     WITHOUT_OVC,
     Options,
-    cells,
+    column,
     recorded,
     table_command,
 )
-
-ROWS: dict[str, str | None] = {
-    "PIT + G.T. actions": "pit",
-    "2 CLAPs + G.T. actions": "clap-cascade",
-    "LASS (speech)": "lass-speech",
-    "LASS (audio)": "lass-audio",
-    "LCR-C GPT-2": None,
-    "LCR-C frozen": None,
-    "LCR-C": "lcr-c",
-    "LCR-T GPT-2": None,
-    "LCR-T": "lcr-t",
-    "LCR-M": "lcr-m",
-}
-"""The paper's systems -> what fills them at desk scale."""
-
-OURS = (
-    "lcr",
-    "lcr-g-small-budget",
-    "audiosep-desk",
-    "cascade",
-    "agent-query",
-    "agent-offline",
-    "ideal-ratio-mask",
-)
-"""Systems that the paper does not have."""
 
 
 def table(options: Options) -> PaperTable:
@@ -50,20 +27,16 @@ def table(options: Options) -> PaperTable:
         row["system"]: row["snri"] | {WITHOUT_OVC: without.get(row["system"])}
         for row in numbers["table_2_snri"]
     }
-    rows = (*TASKS, AVERAGE, WITHOUT_OVC)
-    found = recorded(ROWS | {name: name for name in OURS}, options)
-    columns = {
-        name: Column(title=name, cells=cells(one, rows), paper=paper.get(name))
-        for name, one in found.items()
-    }
+    found = recorded({**TABLE_2, **SUBSTITUTES}, options)
+    columns = {name: column(name, one, paper=paper.get(name)) for name, one in found.items()}
     return PaperTable(
         number="II",
         title="SNR improvement in dB, all systems",
         here=options.here,
         scale=f"{options.scale} scale",
         blocks=(
-            Block(title="The paper's systems", rows=rows, columns=tuple(columns[r] for r in ROWS)),
-            Block(title="Other systems", rows=rows, columns=tuple(columns[n] for n in OURS)),
+            _block("The paper's systems", [columns[row] for row in TABLE_2]),
+            _block("Substitutes and other systems", [columns[name] for name in SUBSTITUTES]),
         ),
         notes=(
             "PIT and 2 CLAPs are told the true actions, PIT also the sources; the ideal ratio mask "
@@ -71,6 +44,10 @@ def table(options: Options) -> PaperTable:
             "The paper's average without OVC is ours, over its other 15 tasks.",
         ),
     )
+
+
+def _block(title: str, columns: Sequence[Column]) -> Block:
+    return Block(title=title, rows=ALL_ROWS, columns=tuple(columns))
 
 
 main = table_command(__doc__, table)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from experiments.paper.published import NOT_DEFINED, Block, Cell, Column, PaperTable, paper_numbers
-from experiments.paper.runs import TASKS, Options, Recorded, cells, recorded, table_command
+from experiments.paper.published import NOT_DEFINED, Block, Cell, PaperTable, paper_numbers
+from experiments.paper.rows import TABLE_2, registered
+from experiments.paper.runs import TASKS, Options, Recorded, column, recorded, table_command
 
 COMPOSITIONS = {
     "2 Speech": "zero-shot-2s",
@@ -20,8 +21,8 @@ COMPOSITIONS = {
 """The paper's mixtures -> the suite here; FSD50K and VGGSound are what the paper's are from. ""
 is the suite that --suite names."""
 
-_PAPERS = {"LCR-M": "lcr-m", "LCR-T": "lcr-t"}  # in the order of the paper's pairs
-SYSTEMS = {**_PAPERS, "lcr": "lcr"}
+_PAPERS = {name: TABLE_2[name] for name in ("LCR-M", "LCR-T")}  # in the order of its pairs
+SYSTEMS = {**_PAPERS, "lcr": registered("lcr")}
 _BANK = "field"
 
 
@@ -44,13 +45,9 @@ def table(options: Options) -> PaperTable:
             if place < len(_PAPERS):
                 pairs = paper[title]
                 theirs = {t: pairs[t][place] if pairs[t] else None for t in TASKS}
-            columns.append(
-                Column(
-                    title=name,
-                    cells=cells(found[name], TASKS) | dict.fromkeys(absent, Cell(why=NOT_DEFINED)),
-                    paper=theirs,
-                )
-            )
+            one = column(name, found[name], TASKS, theirs)
+            none = dict.fromkeys(absent, Cell(why=NOT_DEFINED))
+            columns.append(dataclasses.replace(one, cells={**one.cells, **none}))
         heading = f"{title}; here suite {suite or options.suite}"
         blocks.append(Block(title=heading, rows=TASKS, columns=tuple(columns)))
     return PaperTable(

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from experiments.paper.published import Block, Column, PaperTable, paper_numbers
-from experiments.paper.runs import AVERAGE, Options, cells, recorded, table_command
+from experiments.paper.published import Block, PaperTable, paper_numbers
+from experiments.paper.rows import TABLE_2, registered
+from experiments.paper.runs import AVERAGE, Options, column, recorded, table_command
 
 STYLES = ("Gender", "Pitch", "Tempo", "Energy", "Emotion", "Multiple")
 ROWS = ("TSE", "TS↑", "TS↓", "MVC", AVERAGE)
-SYSTEMS = {"LCR-T": "lcr-t", "lcr": "lcr"}
+SYSTEMS = {"LCR-T": TABLE_2["LCR-T"], "lcr": registered("lcr")}
 
 
 def suite_of(style: str) -> str:
@@ -24,11 +25,7 @@ def table(options: Options) -> PaperTable:
             title=f"{name}, by what the two speakers differ in",
             rows=ROWS,
             columns=tuple(
-                Column(
-                    title=style,
-                    cells=cells(found[style][name], ROWS),
-                    paper=paper[style] if name == "LCR-T" else None,
-                )
+                column(style, found[style][name], ROWS, paper[style] if name == "LCR-T" else None)
                 for style in STYLES
             ),
         )

@@ -15,14 +15,15 @@ from statistics import fmean
 
 from experiments.comparison.records import Record
 from experiments.comparison.summary import MEASURE
-from experiments.paper.published import Block, Column, PaperTable, paper_numbers
+from experiments.paper.published import Block, PaperTable, paper_numbers
+from experiments.paper.rows import Form
 from experiments.paper.runs import (
-    AVERAGE,
-    TASKS,
+    ALL_ROWS,
     WITHOUT_OVC,
     Options,
     Recorded,
     cells,
+    column,
     recorded,
     table_command,
 )
@@ -80,7 +81,7 @@ def measured(
 ) -> dict[str, Setting]:
     """Measure every setting; `arms` maps settings to arms of the plan
     experiments/ablations/PLAN.toml. Raises LcrError."""
-    rows: dict[str, str | None] = {}
+    rows: dict[str, Form | None] = {}
     weights: dict[str, str] = {}
     seeds = {setting: seeds_of(arm, options.arms) for setting, arm in arms.items()}
     for paths in seeds.values():
@@ -103,7 +104,8 @@ def _mean(seeds: Sequence[Recorded]) -> Recorded:
     if broken is not None:
         return broken
     return Recorded(
-        records=tuple(_merge(same) for same in zip(*(s.records for s in seeds), strict=True))
+        records=tuple(_merge(same) for same in zip(*(s.records for s in seeds), strict=True)),
+        made=seeds[0].made,
     )
 
 
@@ -116,17 +118,11 @@ def _merge(records: Sequence[Record]) -> Record:
 
 def table(options: Options) -> PaperTable:
     """Table VII. Raises LcrError."""
-    rows = (*TASKS, AVERAGE, WITHOUT_OVC)
     paper = {r["setting"]: r["snri"] for r in paper_numbers()["table_7_ablation_snri_lcrC"]}
     found = measured(options)
     readers = measured(options, READERS, plan="readers")
-    columns = tuple(
-        Column(title=name, cells=cells(one.mean, rows), paper=paper[name])
-        for name, one in found.items()
-    )
-    of_readers = tuple(
-        Column(title=name, cells=cells(one.mean, rows)) for name, one in readers.items()
-    )
+    columns = tuple(column(n, one.mean, paper=paper[n]) for n, one in found.items())
+    of_readers = tuple(column(name, one.mean) for name, one in readers.items())
     seeds = "; ".join(f"{name} {one.per_seed}" for name, one in (found | readers).items())
     return PaperTable(
         number="VII",
@@ -134,8 +130,8 @@ def table(options: Options) -> PaperTable:
         here=options.here,
         scale=f"{options.scale} scale",
         blocks=(
-            Block(title="LCR-C", rows=rows, columns=columns),
-            Block(title="Readers of LCR-G", rows=rows, columns=of_readers),
+            Block(title="LCR-C", rows=ALL_ROWS, columns=columns),
+            Block(title="Readers of LCR-G", rows=ALL_ROWS, columns=of_readers),
         ),
         notes=(
             f"Seed by seed, average without OVC: {seeds}.",

@@ -1,10 +1,11 @@
 """Train several forms of one recipe under equal conditions: `ablate.py PLAN.toml --out DIR …`.
 
 A plan names a recipe and its arms, each a list of `--set` overrides, and the seeds to train every
-arm with. It may name a reader's recipe too, by which every arm first trains a reader of its own.
+arm with. It may name a reader's recipe too, by which every arm first trains a reader of its own; an
+arm may have a recipe of its own, and a place of its own to ship to.
 Whatever else is on the command line goes to `train.py` (--field, --studio, --processes). All arms
 are trained with one seed before any with the next, and shipped to DIR/ARM; the same command goes on
-where it was stopped. In the end it prints the comparison of all arms to start.
+where it was stopped. In the end it prints the comparison of all joint arms to start.
 """
 
 from __future__ import annotations
@@ -29,10 +30,13 @@ _EXPERIMENTS = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One form of the recipe, and of the reader's recipe where the plan has one."""
+    """One form of the recipe, and of the reader's recipe where the plan has one. `recipe` takes the
+    place of the plan's, and `into` that of --out: a folder of the project ("lcr/weights")."""
 
     set: tuple[str, ...] = ()
     reader_set: tuple[str, ...] = ()
+    recipe: str = ""
+    into: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,7 @@ class Plan:
     """`recipe` is the name of a file in experiments/recipes, or the path of another; so is
     `reader`, the recipe of a reader stage, "" for none. `set` and `reader_set` are for all arms."""
 
-    recipe: str
+    recipe: str = ""
     reader: str = ""
     set: tuple[str, ...] = ()
     reader_set: tuple[str, ...] = ()
@@ -51,12 +55,13 @@ class Plan:
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """One arm with one seed, as `train.py` and `ship.py` take it; `reader` is what it starts
-    from, trained before it."""
+    from, trained before it. `into` is where it ships to, None for --out."""
 
     name: str
     recipe: Path
     overrides: tuple[str, ...]
     reader: Training | None = None
+    into: Path | None = None
 
 
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> list[Training]:
@@ -77,7 +82,11 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> list[Training]:
             elif arm.reader_set:
                 raise ConfigError(f"{path}: arm {name} has reader_set, but the plan no reader")
             chosen = (*plan.set, *arm.set, *overrides, f"loop.seed={seed}")
-            trainings.append(replace(_training(label, plan.recipe, chosen), reader=reader))
+            if not (recipe := arm.recipe or plan.recipe):
+                raise ConfigError(f"{path}: neither the plan nor arm {name} names a recipe")
+            into = _EXPERIMENTS.parent / arm.into if arm.into else None
+            training = _training(label, recipe, chosen)
+            trainings.append(replace(training, reader=reader, into=into))
     return trainings
 
 
@@ -92,7 +101,7 @@ def _training(name: str, recipe: str, overrides: tuple[str, ...]) -> Training:
 def train(training: Training, out: Path, arguments: Sequence[str]) -> Path:
     """Train and ship to OUT/NAME unless that is done. Raises ConfigError when training
     fails, or was done by another plan."""
-    model, run = out / training.name, out / "runs" / training.name
+    model, run = (training.into or out) / training.name, out / "runs" / training.name
     overrides = training.overrides
     if training.reader is not None:
         start = out / "runs" / training.reader.name
@@ -153,7 +162,9 @@ def main(options: argparse.Namespace) -> None:
             raise ConfigError(f"{options.plan} has no arm {', '.join(sorted(missing))}")
         trainings = [training for training in trainings if training.name in wanted]
     models = {t.name: train(t, options.out, options.passed_on) for t in trainings}
-    print(comparison(models))
+    joint = {t.name for t in trainings if load_recipe(t.recipe, t.overrides).stage == "joint"}
+    if joint:
+        print(comparison({name: models[name] for name in models if name in joint}))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -15,9 +16,11 @@ from baselines.composite.stem import load_stem
 from baselines.lass.network import BandExtractor
 from baselines.llm_tse.training import SpeakerMixtures
 from baselines.pit.separation import BandSplitSeparator
+from experiments.command import option
 from experiments.comparison.errors import ConfigError
 from experiments.training import baseline_stages
 from experiments.training.schema import Recipe
+from lcr.base_weights import find_base
 from lcr.checkpoints import WEIGHTS_FILE, WeightsError, load_tensors
 from lcr.data.bank import Bank, Entry, Split
 from lcr.data.folder import FolderBank
@@ -25,13 +28,15 @@ from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank, packed
-from lcr.instruction import AudioDescription
+from lcr.files import sha256_of
+from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription
 from lcr.lexicon import load_lexicon
 from lcr.nn.grounded.causal import CausalRemixer
-from lcr.nn.grounded.remixer import GroundedRemixer
+from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import QueryRemixer
+from lcr.nn.reader.config import ReaderConfig
 from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.training.data import Blend, TrainingMixtures
@@ -49,6 +54,13 @@ from lcr.training.stages import (
 
 _FREE = ("steps", "minutes", "validate_every", "save_every", "samples")
 """Of [loop]: what a run may go on with otherwise than it began."""
+_LATER = (
+    ("reader", "slots"),
+    ("training", "distinct"),
+    ("training", "wordings"),
+    ("objective", "capped"),
+)
+"""Settings that came after runs which still go on: told only where they are not the usual ones."""
 _EARS = "ears"
 """Of [init]: features, stem and norm of an LCR-G, for a baseline to listen with."""
 _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
@@ -57,6 +69,21 @@ _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
     QueryRemixer: "stem",
 }
 """Which of a network's parts has the place of LCR-G's stem."""
+
+
+BANK_OPTIONS = (
+    option("--field", help="folder with the field recordings' manifest.csv"),
+    option("--real", help="folder with the real sounds' manifest.csv"),
+    option("--corpus", help="folder with a manifest.csv of the paper's corpora"),
+    option("--studio", help="folder written by python -m lcr.data.studio.pack"),
+)
+"""Where the banks lie that recipes name; `bank_paths` reads them."""
+
+
+def bank_paths(options: argparse.Namespace) -> dict[str, Path]:
+    """The folders that were given, by the name of their bank."""
+    given = {name: getattr(options, name) for name in ("field", "real", "corpus", "studio")}
+    return {name: Path(folder) for name, folder in given.items() if folder}
 
 
 def open_bank(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
@@ -79,24 +106,35 @@ def settings(**parts: object) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(json.dumps(parts))
     for key in _FREE:
         told["loop"].pop(key)
+    usual = asdict(Recipe(name="", stage="joint"))
+    for table, key in _LATER:
+        if told.get(table, {}).get(key) == usual[table][key]:
+            told[table].pop(key, None)
     return told
 
 
 def bank_digests(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, str]:
-    """SHA-256 of the recordings that a recipe trains on, by bank."""
-    return {name: _source(name, recipe, paths, "train").digest for name in recipe.banks}
+    """SHA-256 of what a recipe trains on, by bank, and of the wordings where it is given some."""
+    found = {name: _source(name, recipe, paths, "train").digest for name in recipe.banks}
+    given = recipe.training.wordings
+    return found | ({"wordings": sha256_of(Path(given))} if given else {})
 
 
 def _source(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
     """Open a bank: "field" needs --field DIR; "studio" uses the pack of --studio DIR or renders
     anew."""
-    if name in ("field", "real"):
+    attributes = {
+        "field": recipe.field_attributes,
+        "real": recipe.real_attributes,
+        "corpus": STYLE_ATTRIBUTES,
+    }
+    if name in attributes:
         if name not in paths:
             raise ConfigError(f"this recipe trains on {name} recordings: give --{name} DIR")
-        attributes = recipe.field_attributes if name == "field" else recipe.real_attributes
-        return FolderBank(paths[name], attributes=attributes)
+        return FolderBank(paths[name], attributes=attributes[name])
     if name != "studio":
-        raise ConfigError(f"unknown bank {name!r} in a blend; there are: studio, field, real")
+        known = ", ".join((*attributes, "studio"))
+        raise ConfigError(f"unknown bank {name!r} in a blend; there are: {known}")
     if split == "train" and "studio" in paths:
         return PackedBank(paths["studio"])
     return StudioBank(cache_dir=Path(".cache/studio"))
@@ -134,6 +172,11 @@ def _remixing_stage(
 ) -> Stage:
     if recipe.system:
         raise ConfigError(f"a {recipe.stage} stage has no [system]; that is for baselines")
+    without_slots = recipe.reader.slots == 0
+    if without_slots and (recipe.stage != "joint" or recipe.sound is None):
+        raise ConfigError("reader.slots = 0 is for joint stages of a [sound] remixer")
+    if recipe.training.wordings and not without_slots:
+        raise ConfigError("training.wordings tell no slots: set reader.slots = 0")
     if recipe.stage == "reader":
         reader = PromptReader(recipe.reader.build())
         return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
@@ -141,10 +184,6 @@ def _remixing_stage(
     if recipe.stage == "remixer":
         return RemixerStage(remixer, vocabulary, mixtures, objective)
     reader = PromptReader(recipe.reader.build())
-    if reader.z_dim != recipe.model.z_dim:
-        raise ConfigError(
-            f"model.z_dim is {recipe.model.z_dim}; this reader's z has {reader.z_dim}"
-        )
     return JointStage(reader, remixer, vocabulary, mixtures, objective)
 
 
@@ -178,8 +217,21 @@ def _give_ears(modules: torch.nn.ModuleDict, path: Path, tensors: dict[str, torc
     raise ConfigError(f"[init] {_EARS}: only band-split networks have such a stem")
 
 
+def filter_width(reader: ReaderConfig) -> int:
+    """How wide the z of a reader is, by its base's config.json alone. Raises
+    MissingWeightsError."""
+    from transformers import AutoConfig
+
+    width = reader.project
+    if width is None:
+        config: Any = AutoConfig.from_pretrained(find_base(reader.base), local_files_only=True)
+        width = config.hidden_size
+    return reader.slots + (width if reader.embed else 0)
+
+
 def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
-    """Build the recipe's remixer, untrained, and its objective. Raises ConfigError."""
+    """Build the recipe's remixer, untrained, for the z of its reader, and its objective. Raises
+    ConfigError, MissingWeightsError."""
     if recipe.sound is None:
         columns = len(SlotVocabulary(LABELS).columns)
         model = recipe.live or recipe.model
@@ -188,14 +240,18 @@ def build_remixer(recipe: Recipe) -> tuple[RemixNetwork, StageConfig]:
             raise ConfigError(f"{where}.columns is {model.columns}; the slots have {columns}")
         if recipe.live:
             return CausalRemixer(recipe.live), recipe.objective
-        return GroundedRemixer(recipe.model), recipe.objective
-    found = recipe.sound.build(recipe.model.z_dim)
+        return GroundedRemixer(_grounded(recipe)), recipe.objective
+    found = recipe.sound.build(filter_width(recipe.reader.build()))
     if found.fixed_prompts and not recipe.training.fixed_prompts:
         raise ConfigError("sound: the variant 'fixed-prompts' needs training.fixed_prompts = true")
     objective = recipe.objective
     if found.permutation_invariant and not objective.permutation_weight:
         objective = replace(objective, permutation_weight=1.0)
     return SoundRemixer(found.config), objective
+
+
+def _grounded(recipe: Recipe) -> GroundedConfig:
+    return replace(recipe.model, z_dim=filter_width(recipe.reader.build()))
 
 
 def remixer_settings(recipe: Recipe) -> dict[str, Any]:
@@ -205,8 +261,8 @@ def remixer_settings(recipe: Recipe) -> dict[str, Any]:
     if recipe.sound is None:
         if recipe.live:
             return {"kind": "causal", **asdict(recipe.live)}
-        return {"kind": "grounded", **asdict(recipe.model)}
-    return recipe.sound.build(recipe.model.z_dim).config.to_dict()
+        return {"kind": "grounded", **asdict(_grounded(recipe))}
+    return recipe.sound.build(filter_width(recipe.reader.build())).config.to_dict()
 
 
 def _initialise(

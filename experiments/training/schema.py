@@ -40,15 +40,16 @@ class BlendRecipe:
 @dataclass(frozen=True, kw_only=True)
 class ReaderRecipe:
     """A reader by the name of a preset, with another base, another part of it trained, or low-rank
-    adaptation of another rank."""
+    adaptation of another rank. With `slots` 0 z is the embedding alone, as in the paper."""
 
     preset: str = "minilm"
     base: str | None = None
     mode: Literal["frozen", "lora", "all"] | None = None
     rank: int | None = None
+    slots: Literal[0] | None = None
 
     def build(self) -> ReaderConfig:
-        """Its config, with the slots of all labels. Raises ConfigError."""
+        """Its config, with the slots of all labels unless it has none. Raises ConfigError."""
         try:
             found = preset(self.preset)
             lora = found.lora
@@ -56,7 +57,7 @@ class ReaderRecipe:
                 lora = replace(lora or LoraConfig(), rank=self.rank)
             return replace(
                 found,
-                slots=SlotVocabulary(LABELS).size,
+                slots=SlotVocabulary(LABELS).size if self.slots is None else 0,
                 base=self.base or found.base,
                 mode=self.mode or found.mode,
                 lora=lora,
@@ -68,17 +69,29 @@ class ReaderRecipe:
 @dataclass(frozen=True, kw_only=True)
 class SoundRecipe:
     """A remixer of the paper instead of the grounded one: LCR-C, -T or -M at a scale, and the row
-    of Table VII that it is."""
+    of Table VII that it is. z is as wide as the reader makes it."""
 
     block: Literal["C", "T", "M"]
     scale: Scale = "desk"
     variant: str = "default"
+    channels: int | None = None
+    kernel: int | None = None
+    network: Mapping[str, int] = field(default_factory=dict)
+    """Sizes of the blocks, where they are not the scale's; so are `channels` and `kernel`."""
 
     def build(self, z_dim: int) -> Variant:
-        """Raises ConfigError for a variant that is unknown or that the block does not have."""
+        """Raises ConfigError for a variant that is unknown or that the block does not have, and
+        for sizes that make no network."""
         try:
-            return variant(self.variant, configuration(self.block, self.scale, z_dim=z_dim))
-        except ValueError as error:
+            usual = configuration(self.block, self.scale, z_dim=z_dim)
+            own = replace(
+                usual,
+                network=replace(usual.network, **self.network),
+                channels=self.channels or usual.channels,
+                kernel=self.kernel or usual.kernel,
+            )
+            return variant(self.variant, own)
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"sound: {error}") from error
 
 
@@ -133,4 +146,5 @@ class Recipe:
 
 
 def load_recipe(path: Path, overrides: Sequence[str]) -> Recipe:
+    """Read a recipe. Raises ConfigError."""
     return build(Recipe, read_config(path, overrides, what="recipe"), where=str(path))

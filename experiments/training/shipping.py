@@ -55,7 +55,11 @@ def ship(
         "recipe": recipe.name,
         "steps": int(metadata.get("step", 0)),
         "seconds": int(metadata.get("seconds", 0)),
+        "banks": list(recipe.banks),
     }
+    if recipe.query is None and recipe.stage != "reader":
+        each = recipe.training.mixtures * recipe.training.instructions
+        about["examples"] = about["steps"] * each
     try:
         if recipe.stage in baseline_stages.SYSTEMS:
             scores = _last_scores(run)
@@ -108,7 +112,7 @@ def _write(
     config = {
         "schema": 1,
         **about,
-        "labels": list(LABELS),
+        "labels": list(LABELS) if recipe.reader.slots is None else [],
         **_reader(recipe),
         "remixer": remixer_settings(recipe),
     }

@@ -25,6 +25,7 @@ from lcr.checkpoints import (
     DESK_CORPORA,
     Checkpoint,
     find_checkpoint,
+    how_made,
     read_config,
     text_of,
 )
@@ -470,7 +471,8 @@ def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> OpenRemi
         family="joint",
         points=True,
         sample_rate=SAMPLE_RATE,
-        reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors",
+        reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors; "
+        + how_made(config),
         licence="Apache-2.0",
         weights={folder.name: sha256},
         trained_on=frozenset({*DESK_CORPORA, "real-sounds"}),
@@ -482,6 +484,12 @@ def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> OpenRemi
 def load(
     *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
 ) -> OpenRemixer | JointRemixer:
-    """The system `lcr`: the shipped checkpoint, or any folder of lcr given as `weights`. Raises as
-    `load_checkpoint` does."""
-    return load_checkpoint(find_checkpoint(weights), name=name, device=device)
+    """The system `lcr`: the shipped checkpoint, or any folder given as `weights`, of lcr or of the
+    paper's authors (whose language model is found under $LCR_MODELS). Raises as `load_checkpoint`
+    does."""
+    from lcr.joint import authors  # which builds on this module
+
+    folder = find_checkpoint(weights)
+    if authors.checkpoint_folder(folder) is not None:
+        return authors.load_authors(folder, device=device)
+    return load_checkpoint(folder, name=name, device=device)

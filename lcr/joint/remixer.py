@@ -89,8 +89,8 @@ class JointRemixer:
             family="joint",
             sample_rate=SAMPLE_RATE,
             causal=_is_causal(remixer),
-            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710"
-            + ("; grounded mask" if isinstance(remixer, GroundedRemixer) else ""),
+            reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; "
+            + "; ".join((_read_by(reader.config), _remixed_by(remixer), checkpoint.made)),
             licence="Apache-2.0",
             weights={**checkpoint.weights(), **shared.weights(reader.config.base)},
             trained_on=frozenset(checkpoint.config.get("trained_on", DESK_CORPORA)),
@@ -246,6 +246,19 @@ def _is_causal(remixer: GroundedRemixer | SoundRemixer) -> bool:
     if isinstance(remixer, SoundRemixer):
         return remixer.config.is_causal
     return isinstance(remixer, CausalRemixer)
+
+
+def _read_by(reader: ReaderConfig) -> str:
+    how = {"frozen": "frozen", "lora": "LoRA", "all": "tuned whole"}[reader.trains]
+    z = "its embedding and slots" if reader.slots else "its embedding alone"
+    return f"reader {Path(reader.base).name} ({how}), z {z}"
+
+
+def _remixed_by(remixer: GroundedRemixer | SoundRemixer) -> str:
+    if not isinstance(remixer, SoundRemixer):
+        return "grounded mask"
+    config, size = remixer.config, sum(p.numel() for p in remixer.parameters())
+    return f"LCR-{config.block} of {size / 1e6:.2f} M, kernel {config.kernel}"
 
 
 def _check_filter(

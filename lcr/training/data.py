@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,9 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcr.data.bank import Bank, Entry, Waveform
-from lcr.data.mixtures import MixtureConfig, draw_entries, entry_pool, place, set_level
+from lcr.data.mixtures import GIVEN, MixtureConfig, draw_entries, entry_pool, place, set_level
+from lcr.errors import LcrError
 from lcr.instruction import Description, Instruction, Kind, Task, parse_pattern, patterns_by_task
 from lcr.prompts.generator import Prompt, write_prompt
+
+WORDINGS = 5
+"""Of each instruction of a mixture that is heard again, as in section V."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +49,17 @@ class TrainingConfig:
     augment: AugmentConfig = AugmentConfig()
     fixed_prompts: bool = False
     """One wording an instruction, as if nobody had rephrased it (Table VII, "fixed prompts")."""
+    distinct: int = 0
+    """How many mixtures there are in all, each with one set of instructions and a few wordings, to
+    be heard again and again (the paper has 100,000 with five wordings); 0: no end of new ones."""
+    wordings: str | None = None
+    """A file of prompts for the `distinct` mixtures, as `experiments.training.wordings` writes it
+    and anyone may reword it: JSON Lines of {"mixture": N, "prompts": [[...], ...]}, a list of
+    wordings for each of the mixture's instructions. None: the grammar writes them."""
+
+    def __post_init__(self) -> None:
+        if self.distinct < 0 or (self.wordings is not None and not self.distinct):
+            raise ValueError("distinct must not be negative, and positive where wordings are given")
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,34 @@ class Blend:
     share: float
 
 
+class WordingsError(LcrError):
+    """A file of wordings cannot be read; the message names it and the line."""
+
+
+def read_wordings(path: Path, config: TrainingConfig) -> list[list[list[str]]]:
+    """The wordings of each instruction of each of the `config.distinct` mixtures. Raises
+    WordingsError."""
+    found: dict[int, list[list[str]]] = {}
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            where = f"{path} line {number}"
+            row = json.loads(line)
+            prompts = row["prompts"]
+            if len(prompts) != config.instructions or not all(
+                some and all(isinstance(text, str) for text in some) for some in prompts
+            ):
+                raise ValueError(f"{config.instructions} lists of texts are needed")
+            found[row["mixture"]] = prompts
+        where = str(path)
+        return [found[mixture] for mixture in range(config.distinct)]
+    except OSError as error:
+        raise WordingsError(f"{path} cannot be read: {error.strerror}") from error
+    except KeyError as error:
+        raise WordingsError(f"{where}: no {error}") from error
+    except (TypeError, ValueError) as error:  # json's error is a ValueError
+        raise WordingsError(f"{where}: {error}") from error
+
+
 class TrainingMixtures:
     """Batches drawn from a generator alone: the same generator state, the same batch."""
 
@@ -74,6 +119,7 @@ class TrainingMixtures:
         config: TrainingConfig,
     ) -> None:
         self.config = config
+        self._wordings = read_wordings(Path(config.wordings), config) if config.wordings else None
         self._mix = MixtureConfig(
             duration_s=config.duration_s, n_speech=config.n_speech, n_audio=config.n_audio
         )
@@ -97,21 +143,49 @@ class TrainingMixtures:
     def batch(self, rng: np.random.Generator) -> Batch:
         sources, gains, prompts, descriptions = [], [], [], []
         for _ in range(self.config.mixtures):
-            waves, entries = self._mixture(rng)
+            distinct = self.config.distinct
+            number = int(rng.integers(distinct)) if distinct else None
+            waves, entries, asked = self._draw(number, rng)
             sources.append(waves)
             descriptions.append(tuple(e.description for e in entries))
-            drawn = rng.choice(
-                len(self._tasks), self.config.instructions, replace=False, p=self._weights
-            )
-            asked = [self._instruction(int(t), entries, rng) for t in drawn]
             gains.append([instruction.gains for instruction in asked])
-            prompts.append([self._prompt(instruction, rng) for instruction in asked])
+            prompts.append([self._word(one, number, i, rng) for i, one in enumerate(asked)])
         return Batch(
             torch.from_numpy(np.stack(sources)),
             torch.tensor(gains, dtype=torch.float32),
             prompts,
             descriptions,
         )
+
+    def instructions(self, number: int) -> list[Instruction]:
+        """What is asked of mixture `number` of the `distinct` ones."""
+        return self._draw(number, np.random.default_rng())[2]
+
+    def word(self, instruction: Instruction, number: int, place: int, wording: int) -> Prompt:
+        """The grammar's wording number `wording` of the instruction at `place` of a mixture."""
+        return self._prompt(instruction, np.random.default_rng([number, place, wording]))
+
+    def _draw(
+        self, number: int | None, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], list[Entry], list[Instruction]]:
+        """Mixture `number` of the distinct ones, or a new one where that is None."""
+        if number is not None:
+            rng = np.random.default_rng([number])
+        waves, entries = self._mixture(rng)
+        drawn = rng.choice(
+            len(self._tasks), self.config.instructions, replace=False, p=self._weights
+        )
+        return waves, entries, [self._instruction(int(t), entries, rng) for t in drawn]
+
+    def _word(
+        self, instruction: Instruction, number: int | None, place: int, rng: np.random.Generator
+    ) -> Prompt:
+        if number is None:
+            return self._prompt(instruction, rng)
+        if self._wordings is None:
+            return self.word(instruction, number, place, int(rng.integers(WORDINGS)))
+        given = self._wordings[number][place]
+        return Prompt(given[int(rng.integers(len(given)))], (), GIVEN)
 
     def prompts(self, count: int, rng: np.random.Generator) -> list[Prompt]:
         """Draw prompts for mixtures without rendering their sound."""

@@ -8,11 +8,13 @@ used by a second process that averages gradients with the first.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -195,7 +197,7 @@ class Loop:
         loss, figures = self._objective(rng)
         self.stage.modules.zero_grad()
         self.accelerator.backward(loss)
-        norm = nn.utils.clip_grad_norm_(state.trained, config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(state.trained, config.clip_norm or math.inf)
         # One odd batch must not ruin the weights; the figure `skipped` tells that there was one.
         finite = bool(torch.isfinite(norm))
         if finite:
@@ -277,15 +279,17 @@ def _means(gathered: Sequence[Scores]) -> dict[str, float]:
         for key, value in scores.values.items():
             sums[key] = sums.get(key, 0.0) + value
     means: dict[str, float] = {}
-    tasks: list[float] = []
+    tasks: dict[str, float] = {}
     for key, value in sums.items():
         if key.startswith("task/"):
             means[key] = value / sums["count/" + key[5:]]
-            if key != "task/OVC":
-                tasks.append(means[key])
+            tasks[key] = means[key]
         elif not key.startswith("count/") and key != "snri_without_ovc_db":
             means[key] = value / total
     if tasks:
         # As in every table: the mean of the tasks' means.
-        means["snri_without_ovc_db"] = sum(tasks) / len(tasks)
+        means["snri_db"] = fmean(tasks.values())
+        tasks.pop("task/OVC", None)
+        if tasks:
+            means["snri_without_ovc_db"] = fmean(tasks.values())
     return means

@@ -64,7 +64,8 @@ class SeparatorStage:
         sizes = list(self.config.pit_groups) or [sources.shape[1]]
         parts = zip(torch.split(estimate, sizes, 1), torch.split(sources, sizes, 1), strict=True)
         losses = [
-            pit_loss(estimate=e, reference=r, ceiling_db=30.0).loss.mean() * e.shape[1]
+            pit_loss(estimate=e, reference=r, ceiling_db=self.config.ceiling_db).loss.mean()
+            * e.shape[1]
             for e, r in parts
         ]
         loss = torch.stack(losses).sum() / sources.shape[1]

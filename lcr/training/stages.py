@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ RemixNetwork = GroundedRemixer | SoundRemixer
 class StageConfig:
     """What a stage's loss is made of, and how precisely it is computed."""
 
+    capped: bool = True
+    """Whether SNRs above 30 dB hardly count (`lcr.losses.snr`); the paper's loss is not capped."""
     grounding_weight: float = 1.0
     """Of the grounded stem's own loss (nats a band and frame) beside the remixing loss (dB)."""
     permutation_weight: float = 0.0
@@ -53,6 +56,11 @@ class StageConfig:
     cpu_bfloat16: bool = False
     """Matrix products on the CPU in bfloat16, on processors that have them (AVX-512 BF16, AMX); on
     others they stay in float32. On a GPU the loop's `precision` decides."""
+
+    @property
+    def ceiling_db(self) -> float:
+        """Of the losses, as `lcr.losses.snr` takes it."""
+        return 30.0 if self.capped else math.inf
 
 
 DEFAULT = StageConfig()
@@ -128,7 +136,10 @@ class _RemixingStage(ABC):
             estimate = parts.sum(2)
             extra = {"permutation": (self.config.permutation_weight, partial(_permuted, parts))}
         losses = negative_snr_improvement(
-            estimate=estimate, reference=batch.gains @ batch.sources, mixture=mixture.unsqueeze(1)
+            estimate=estimate,
+            reference=batch.gains @ batch.sources,
+            mixture=mixture.unsqueeze(1),
+            ceiling_db=self.config.ceiling_db,
         )
         loss = losses.mean()
         figures = {"snri_db": -float(losses.detach().mean())}
@@ -203,8 +214,9 @@ class ReaderStage:
 
 
 class JointStage(_RemixingStage):
-    """Reader and remixer together: negative SNR through z into LoRA, as in section IV-C, plus a
-    little of the reader's own loss so that its slots keep their meaning."""
+    """Reader and remixer together: negative SNR through z into the reader, as in section IV-C.
+    Where z has slots, plus a little of the reader's own loss so that they keep their meaning;
+    where it has none, mixture, target and prompt are all that is learnt from, as in the paper."""
 
     def __init__(
         self,
@@ -228,6 +240,8 @@ class JointStage(_RemixingStage):
         with cpu_products(bfloat16=self.config.cpu_bfloat16):
             reading = self.reader.read([p.text for p in prompts])
             loss, figures = self._remix_loss(batch, self.reader.join(reading))
+        if not self.reader.config.slots:
+            return loss, figures
         told = slot_loss(reading.slots, slot_tensor(self.vocabulary, prompts))
         figures["slot_loss"] = float(told.detach())
         return loss + self.config.slot_weight * told, figures

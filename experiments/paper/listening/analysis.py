@@ -62,26 +62,34 @@ def _fault(result: Result, key: Mapping[str, Any]) -> str | None:
     unheard = sum(r.plays == 0 for r in result.ratings)
     if unheard > MAX_UNHEARD * len(result.ratings):
         return f"{unheard} of {len(result.ratings)} sounds rated without being started"
-    ordered = 0
+    ordered = known = 0
     for item in key["items"]:
         ids = {name: sound for sound, name in item["stimuli"].items()}
+        if "reference" not in ids:  # a recording whose target nobody knows
+            continue
+        known += 1
         high, low = scores[ids["reference"]], scores[ids["anchor"]]
         ordered += high.faithfulness + high.quality >= low.faithfulness + low.quality
-    if ordered < MIN_ORDERED * len(key["items"]):
-        return f"reference below anchor on {len(key['items']) - ordered} of {len(key['items'])}"
+    if ordered < MIN_ORDERED * known:
+        return f"reference below anchor on {known - ordered} of {known}"
     return None
 
 
 def mean_opinion(
-    scores: ArrayLike, *, items: Sequence[str], raters: Sequence[str], confidence: float = 0.95
+    scores: ArrayLike,
+    *,
+    items: Sequence[str],
+    raters: Sequence[str],
+    confidence: float = 0.95,
+    bounds: tuple[float, float] = (1.0, 5.0),
 ) -> Opinion:
     """The mean of `scores` (n,) and an interval that takes items and raters as drawn at random.
 
     The variance is that of the mean with ratings of one item, and of one rater, correlated in any
     way (Cameron, Gelbach and Miller 2011), each part with its few-clusters factor; it is never
     taken below the larger one-way part. Student's t has the smaller count of clusters less one as
-    degrees of freedom; bounds end at 1 and 5. Raises ValueError without scores or on lengths that
-    differ.
+    degrees of freedom; the interval ends at `bounds`. Raises ValueError without scores
+    or on lengths that differ.
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not len(values) == len(items) == len(raters):
@@ -107,8 +115,8 @@ def mean_opinion(
     half = float(stats.t.ppf(0.5 + confidence / 2, fewest - 1)) * math.sqrt(variance)
     return Opinion(
         mean=mean,
-        low=max(1.0, mean - half),
-        high=min(5.0, mean + half),
+        low=max(bounds[0], mean - half),
+        high=min(bounds[1], mean + half),
         n=len(values),
         n_items=n_items,
         n_raters=n_raters,
@@ -123,23 +131,60 @@ def _variance(rest: np.ndarray[Any, np.dtype[np.float64]], clusters: Sequence[st
     return float(k / (k - 1) * np.sum(sums**2) / len(rest) ** 2) if k > 1 else 0.0
 
 
-def opinions(
-    results: Sequence[Result], key: Mapping[str, Any]
-) -> dict[str, dict[str, dict[str, Opinion]]]:
-    """Compute the mean opinion of each system (reference and anchor too), group of tasks (and
-    `ALL`) and scale."""
-    found: dict[tuple[str, str, str], list[tuple[float, str, str]]] = {}
+@dataclass(frozen=True)
+class Answer:
+    """What one rater thought of one system's sound of one item, by scale."""
+
+    system: str
+    group: str
+    item: str
+    rater: str
+    scores: Mapping[str, float]
+
+
+def answers(results: Sequence[Result], key: Mapping[str, Any]) -> list[Answer]:
+    """All that the raters of a survey said, attention checks apart."""
+    found = []
     for result in results:
         scores = {r.stimulus: r for r in result.ratings}
         for item in key["items"]:
             for sound, name in item["stimuli"].items():
-                for scale in SCALES:
-                    row = float(getattr(scores[sound], scale)), item["id"], result.rater
-                    for group in (item["group"], ALL):
-                        found.setdefault((name, group, scale), []).append(row)
+                told = {scale: float(getattr(scores[sound], scale)) for scale in SCALES}
+                found.append(Answer(name, item["group"], item["id"], result.rater, told))
+    return found
+
+
+def opinions(given: Sequence[Answer]) -> dict[str, dict[str, dict[str, Opinion]]]:
+    """Compute the mean opinion of each system (reference and anchor too), group of tasks (and
+    `ALL`) and scale."""
+    found: dict[tuple[str, str], list[Answer]] = {}
+    for one in given:
+        for group in (one.group, ALL):
+            found.setdefault((one.system, group), []).append(one)
     table: dict[str, dict[str, dict[str, Opinion]]] = {}
-    for (name, group, scale), rows in found.items():
-        values, items, raters = zip(*rows, strict=True)
-        opinion = mean_opinion(values, items=items, raters=raters)
-        table.setdefault(name, {}).setdefault(group, {})[scale] = opinion
+    for (name, group), some in found.items():
+        items, raters = [one.item for one in some], [one.rater for one in some]
+        table.setdefault(name, {})[group] = {
+            scale: mean_opinion([one.scores[scale] for one in some], items=items, raters=raters)
+            for scale in SCALES
+        }
     return table
+
+
+def preference(given: Sequence[Answer], system: str, other: str) -> dict[str, Opinion]:
+    """By how much `system` is rated above `other`, by scale, where a rater heard both of an item:
+    a paired test, for it is significant where the interval leaves out 0. {} where nobody did."""
+    rated = {(one.system, one.item, one.rater): one.scores for one in given}
+    both = [(i, r) for name, i, r in rated if name == system and (other, i, r) in rated]
+    if not both:
+        return {}
+    items, raters = zip(*both, strict=True)
+    return {
+        scale: mean_opinion(
+            [rated[system, i, r][scale] - rated[other, i, r][scale] for i, r in both],
+            items=items,
+            raters=raters,
+            bounds=(-4.0, 4.0),
+        )
+        for scale in SCALES
+    }

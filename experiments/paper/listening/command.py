@@ -13,8 +13,10 @@ from pathlib import Path
 from experiments.command import command
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import locked, write_json
+from experiments.comparison.report.run import read_run
 from experiments.paper.listening.mean_opinions import table
-from experiments.paper.listening.results import read_key
+from experiments.paper.listening.recordings import remix_recordings
+from experiments.paper.listening.results import KEY_FILE, read_key
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import SurveyOptions, write_survey
 from experiments.paper.listening.table import SCORES_FILE, analyse
@@ -34,7 +36,15 @@ def _make(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         title=arguments.title,
     )
-    page, key = write_survey(arguments.run, arguments.out, options)
+    if (arguments.out / KEY_FILE).exists():
+        raise ConfigError(f"{arguments.out} holds a survey already; choose another --out")
+    if arguments.recordings is None:
+        run = read_run(arguments.run)
+    else:
+        run = remix_recordings(
+            arguments.recordings, options.systems, arguments.out, device=arguments.device
+        )
+    page, key = write_survey(run, arguments.out, options)
     print(f"page for raters: {page.resolve()} ({page.stat().st_size / 1e6:.1f} MB)")
     print(f"key, not for raters: {key.resolve()}")
     for rater in read_key(key)["raters"]:
@@ -60,9 +70,13 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _analyse(arguments: argparse.Namespace) -> None:
-    folder = arguments.results or arguments.survey / "results"
-    scores = analyse(read_key(arguments.survey / "key.json"), folder)
-    out = arguments.out or arguments.survey
+    surveys, folders = arguments.survey, arguments.results or []
+    if folders and len(folders) != len(surveys):
+        raise ConfigError("give --results once for each --survey, or not at all")
+    folders = folders or [survey / "results" for survey in surveys]
+    keys = [read_key(survey / "key.json") for survey in surveys]
+    scores = analyse(list(zip(keys, folders, strict=True)))
+    out = arguments.out or surveys[0]
     write_json(out / SCORES_FILE, scores)
     print(*write(table(Options(ratings=out)), out), sep="\n")
     for title, reasons in (("left out", "left_out"), ("refused", "refused_files")):
@@ -74,7 +88,12 @@ def _subcommands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make", help="write survey.html and key.json")
     make.set_defaults(work=_make)
-    make.add_argument("--run", type=Path, required=True, metavar="DIR", help="a suite's folder")
+    which = make.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", type=Path, metavar="DIR", help="a suite's folder")
+    which.add_argument(
+        "--recordings", type=Path, metavar="DIR", help="recordings without targets, and prompts.csv"
+    )
+    make.add_argument("--device", default="cpu", help="where --recordings are remixed")
     make.add_argument("--out", type=Path, required=True, metavar="DIR")
     make.add_argument("--systems", default="", metavar="A,B,…", help="default: all but bounds")
     make.add_argument("--items", type=int, default=20, metavar="N")
@@ -88,10 +107,24 @@ def _subcommands(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=int, default=8765, metavar="N")
     analysis = commands.add_parser("analyse", help="write table_6.json, .md, .csv and .tex")
     analysis.set_defaults(work=_analyse)
-    analysis.add_argument("--out", type=Path, metavar="DIR", help="default: SURVEY")
-    for one in (serve, analysis):
-        one.add_argument("--survey", type=Path, required=True, metavar="DIR")
-        one.add_argument("--results", type=Path, metavar="DIR", help="default: SURVEY/results")
+    analysis.add_argument("--out", type=Path, metavar="DIR", help="default: the first SURVEY")
+    for one, action in ((serve, "store"), (analysis, "append")):
+        more = "; may be repeated" if action == "append" else ""
+        one.add_argument(
+            "--survey",
+            type=Path,
+            required=True,
+            action=action,
+            metavar="DIR",
+            help=f"of make{more}",
+        )
+        one.add_argument(
+            "--results",
+            type=Path,
+            action=action,
+            metavar="DIR",
+            help=f"default: SURVEY/results{more}",
+        )
 
 
 @command(__doc__, _subcommands, name="listening_test", prog="python -m experiments.paper.listening")

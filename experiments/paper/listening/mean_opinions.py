@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.paper.listening.analysis import Opinion
-from experiments.paper.listening.table import COLUMNS, LETTERS, read_table
+from experiments.paper.listening.table import COLUMNS, LETTERS, OURS, read_table
 from experiments.paper.published import Block, Cell, Column, PaperTable, paper_numbers
 from experiments.paper.runs import Options
 from lcr.evaluation.statistics import Interval
 
-SYSTEMS = {"sepformer-denoiser": "SepFormer", "audiosep": "AudioSep", "lcr-t": "LCR-T"}
+SYSTEMS = {"sepformer-denoiser": "SepFormer", "audiosep": "AudioSep"}
+SYSTEMS |= dict.fromkeys(OURS, "LCR-T")
 """Our systems that the paper's listeners heard, and their names there. AudioSep is the public
 weights: `audiosep-desk`, a small one of ours, has a column of its own."""
 ROWS = tuple(f"{group}, MOS-{letter}" for group in COLUMNS for letter in LETTERS.values())

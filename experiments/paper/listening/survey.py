@@ -1,4 +1,4 @@
-"""A blind survey from a finished comparison: one web page, and the key that stays at home."""
+"""A blind survey of a comparison or of recordings: one web page, and the key that stays at home."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scipy.signal import butter, sosfiltfilt
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_atomic, write_json
 from experiments.comparison.report.media import Clip, ClipError, Encoding, encode, read_clip
-from experiments.comparison.report.run import RunFolder, inside, read_run
+from experiments.comparison.report.run import RunFolder, inside
 from experiments.paper.listening.results import SCHEMA
 
 LOSSLESS_LIMIT_SAMPLES = 4_000_000
@@ -27,10 +27,10 @@ ANCHOR_CUTOFF = 0.2
 """The low anchor is the unprocessed mixture below this share of the Nyquist frequency: it follows
 no prompt and is dull, so that it is low on both scales."""
 
-GROUPS = {"SE": "Enhance", "TSE": "Extract", "TAE": "Extract", "ME": "Extract"}
-GROUPS |= {"TSR": "Remove", "TAR": "Remove", "SR": "Remove"}
-"""Columns of Table VI by task. The paper does not say which tasks it asked about: this is our
-reading of its names, and every task that is not here counts as `Multiple`."""
+GROUPS = {"SE": "Enhance", "TSE": "Extract", "TAE": "Extract", "TSR": "Remove", "TAR": "Remove"}
+GROUPS |= {"ME": "Multiple"}
+"""Columns of Table VI by task, as section VI-C has them; other tasks are in none of them."""
+OTHER = "Other tasks"
 
 _HERE = Path(__file__).parent
 _BEEP_HZ, _BEEP_S, _GAP_S = 1000.0, 0.2, 0.4
@@ -60,11 +60,12 @@ class Survey:
 def make_survey(run: RunFolder, options: SurveyOptions) -> Survey:
     """Raises ConfigError when the run has no such system or too little sound."""
     names = _systems(run, options)
-    rows = [r for r in run.summary["examples"] if all(n in r["estimates"] for n in names)]
+    # A system that does some tasks only is asked about on those.
+    rows = [r for r in run.summary["examples"] if set(names) & set(r["estimates"])]
     rows = rows[: options.items]
     if not rows:
         raise ConfigError(
-            "no example has the sound of every system asked for; run experiments/compare.py with "
+            "no example has the sound of a system asked for; run experiments/compare.py with "
             "--examples 20 and these systems"
         )
     rng = np.random.default_rng(options.seed)
@@ -99,7 +100,7 @@ def make_survey(run: RunFolder, options: SurveyOptions) -> Survey:
                 "id": item,
                 "example_id": row["example_id"],
                 "task": row["task"],
-                "group": GROUPS.get(row["task"], "Multiple"),
+                "group": GROUPS.get(row["task"], OTHER),
                 "stimuli": {ids[n]: n for n in stimuli},
             }
         )
@@ -124,8 +125,8 @@ def make_survey(run: RunFolder, options: SurveyOptions) -> Survey:
     return Survey(page=page, key=key | {"items": kept, "checks": checks})
 
 
-def write_survey(run_dir: Path, out: Path, options: SurveyOptions) -> tuple[Path, Path]:
-    """Write `survey.html` and `key.json` into `out`; returns their paths.
+def write_survey(run: RunFolder, out: Path, options: SurveyOptions) -> tuple[Path, Path]:
+    """Write `survey.html` and `key.json` of a run into `out`; returns their paths.
 
     Raises ConfigError, RecordsError, OutputError. A key that exists is not written over, for
     results that were given under it would lose their meaning.
@@ -133,7 +134,7 @@ def write_survey(run_dir: Path, out: Path, options: SurveyOptions) -> tuple[Path
     page, key = out / "survey.html", out / "key.json"
     if key.exists():
         raise ConfigError(f"{key} exists, and results may belong to it; choose another --out")
-    survey = make_survey(read_run(run_dir), options)
+    survey = make_survey(run, options)
     write_json(key, survey.key)
     write_atomic(page, survey.page.encode())
     return page, key
@@ -154,15 +155,15 @@ def _systems(run: RunFolder, options: SurveyOptions) -> tuple[str, ...]:
 
 
 def _sounds(run: RunFolder, row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Clip]:
-    """The open mixture, the hidden reference and anchor, and the systems' sounds."""
+    """The open mixture, the hidden anchor, the hidden reference where a target is known (of real
+    recordings there is none), and the sounds of the systems that answered."""
     try:
         mixture = read_clip(inside(run.folder, row["mixture"]))
-        found = {
-            "mixture": mixture,
-            "reference": read_clip(inside(run.folder, row["target"])),
-            "anchor": low_anchor(mixture),
-        }
-        return found | {n: read_clip(inside(run.folder, row["estimates"][n])) for n in names}
+        found = {"mixture": mixture, "anchor": low_anchor(mixture)}
+        if row.get("target"):
+            found["reference"] = read_clip(inside(run.folder, row["target"]))
+        there = [name for name in names if name in row["estimates"]]
+        return found | {n: read_clip(inside(run.folder, row["estimates"][n])) for n in there}
     except ClipError as error:
         raise ConfigError(f"example {row['example_id']}: {error}") from error
 

@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from experiments.comparison.errors import ConfigError
-from experiments.paper.listening.analysis import ALL, Opinion, opinions, screen
+from experiments.paper.listening.analysis import (
+    ALL,
+    Answer,
+    Opinion,
+    answers,
+    opinions,
+    preference,
+    screen,
+)
 from experiments.paper.listening.results import SCALES, SCHEMA, read_results
+from experiments.paper.listening.survey import OTHER
 
-COLUMNS = ("Enhance", "Extract", "Remove", "Multiple", ALL)
+COLUMNS = ("Enhance", "Extract", "Remove", "Multiple", OTHER, ALL)
 SCORES_FILE = "table_6.json"
+OURS = ("lcr-t-given", "desk-lcr-t", "lcr-t")
+"""LCR-T by the names that it may have in a run; the others are compared with the first there is."""
 LETTERS = {"faithfulness": "F", "quality": "Q"}
 """The paper's names of the scales."""
 
 
-def analyse(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Compute the scores as JSON values. Raises ConfigError when no rater's answers are left."""
-    results, problems = read_results(folder, key)
-    screened = screen(results, key)
-    if not screened.kept:
+def analyse(surveys: Sequence[tuple[Mapping[str, Any], Path]]) -> dict[str, Any]:
+    """Compute the scores of one survey or several together, each by its key and the folder of its
+    results, as JSON values. Raises ConfigError when no rater's answers are left."""
+    given: list[Answer] = []
+    left_out: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    raters: set[str] = set()
+    for key, folder in surveys:
+        results, problems = read_results(folder, key)
+        screened = screen(results, key)
+        given += answers(screened.kept, key)
+        raters |= {result.rater for result in screened.kept}
+        left_out |= screened.left_out
+        refused |= problems
+    if not given:
         raise ConfigError(
-            f"no rater's answers count: {len(results)} read, {len(screened.left_out)} screened "
-            f"out, {len(problems)} files refused"
+            f"no rater's answers count: {len(left_out)} screened out, {len(refused)} files refused"
         )
-    found = opinions(screened.kept, key)
-    order = ("reference", *key["systems"], "anchor")
+    found = opinions(given)
+    systems = list(dict.fromkeys(name for key, _ in surveys for name in key["systems"]))
+    order = [name for name in ("reference", *systems, "anchor") if name in found]
+    against = next((name for name in OURS if name in systems), None)
     return {
         "schema": SCHEMA,
-        "survey": key["survey"],
-        "n_items": len(key["items"]),
-        "n_raters": len(screened.kept),
-        "left_out": dict(screened.left_out),
-        "refused_files": problems,
+        "surveys": [key["survey"] for key, _ in surveys],
+        "n_items": len({one.item for one in given}),
+        "n_raters": len(raters),
+        "left_out": left_out,
+        "refused_files": refused,
         "mos": {
             name: {
                 group: {scale: asdict(found[name][group][scale]) for scale in SCALES}
@@ -43,6 +65,13 @@ def analyse(key: Mapping[str, Any], folder: Path) -> dict[str, Any]:
                 if group in found[name]
             }
             for name in order
+        },
+        "compared": against,
+        "differences": {
+            name: {scale: asdict(opinion) for scale, opinion in pair.items()}
+            for name in systems
+            if against is not None and name != against
+            if (pair := preference(given, against, name))
         },
     }
 

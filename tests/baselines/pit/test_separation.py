@@ -271,6 +271,6 @@ def test_a_wrong_folder_is_refused(tmp_path: Path) -> None:
 
 def test_without_asteroid_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asteroid.models", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install asteroid==0\.7\.0"):
+    with pytest.raises(ModuleNotFoundError, match="asteroid"):
         build_separator({"kind": "conv-tasnet", **TINY_ARGS})
     assert separation.load_separator  # the module itself needs none of it

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from experiments import compare
+from experiments.comparison.errors import ConfigError
+from experiments.paper.rows import TABLE_2
 from lcr import registry
 
 pytestmark = pytest.mark.slow
@@ -82,3 +84,17 @@ def test_bad_input_ends_with_2(tmp_path: Path, plugin_folder: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "compare: unknown suite 'feild'; did you mean 'field'?\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_table_2_stands_for_the_papers_ten_systems() -> None:
+    words = ["--suite", "studio", "--systems", "table-2, mixture"]
+    config = compare.resolve_config(compare.main.parser.parse_args(words))
+    assert config.systems == (*(form.name for form in TABLE_2.values()), "mixture")
+    assert len(set(config.systems)) == 11
+    for form in TABLE_2.values():
+        assert config.options[form.name] == form.options
+    words += ["--set", 'options.desk-lcr-c.weights="other"']
+    changed = compare.resolve_config(compare.main.parser.parse_args(words)).options["desk-lcr-c"]
+    assert changed == {"system": "lcr", "weights": "other"}
+    with pytest.raises(ConfigError, match="named twice"):
+        compare.resolve_config(compare.main.parser.parse_args(["--systems", "mixture,mixture"]))

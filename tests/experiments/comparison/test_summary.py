@@ -159,7 +159,8 @@ def test_a_system_that_does_some_tasks_only_has_no_average() -> None:
     assert a["tasks"]["TSE"]["mean"] == pytest.approx(3.0)
     assert a["tasks"]["ME"]["mean"] is a["average"]["mean"] is a["share_improved"]["mean"] is None
     assert (a["rank"], a["versus"], b["rank"]) == (None, None, 1)
-    tasks, systems, followed = tables.grids(summary)
+    tasks, systems, followed, made = tables.grids(summary)
+    assert [row[1] for row in made.rows] == [s["reference"] or "–" for s in summary["systems"]]
     assert [row[1] for row in tasks.rows] == ["3.0", "n/a", "7.0", "n/a", "n/a"]
     assert systems.rows[0][1:5] == ("–", "–", "n/a", "n/a")
     assert systems.rows[0][-1] == "2 of 3"

@@ -16,12 +16,14 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 pytest.importorskip("jinja2", reason="the run's reader needs the extra report")
 from PIL import Image
 
-from experiments.comparison.report.media import Clip, read_clip
+from experiments.comparison.errors import ConfigError
 from experiments.comparison.report.run import read_run
 from experiments.paper import attention, figure_2, figure_5, figure_6, figure_7
 from experiments.paper.correlation import Correlation, correlate
+from lcr.data.mixtures import MixtureConfig, MixtureSet
 from lcr.instruction import Task
 from tests.experiments.report_run import Contender, blend, build_run
+from tests.lcr.data.test_mixtures import ToyBank
 from tests.tiny_models import reader as tiny_reader
 from tests.tiny_models import tiny_gpt2
 
@@ -37,6 +39,7 @@ def test_quartiles_and_share_improved() -> None:
     (found,) = figure_5.spreads(rows)
     assert found.before_db == (1, 2, 3)
     assert found.after_db == (2, 3, 4)
+    assert found.gained_db == (0, 2, 4)
     assert (found.improved, found.n) == (0.6, 5)  # 3, 2 and 0 dB better; equal is not improved
 
 
@@ -78,42 +81,49 @@ def test_mixtures_of_the_same_clips_are_no_new_witnesses() -> None:
     assert often.high - often.low == pytest.approx(once.high - once.low, rel=0.1)
 
 
-def test_six_prompts_for_one_mixture(tmp_path: Path) -> None:
-    run = build_run(
+def test_six_tasks_of_one_mixture_above_their_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = MixtureSet(ToyBank(), split="train", config=MixtureConfig(duration_s=0.5)).example(0)
+    made = build_run(
         tmp_path / "run",
         [Contender(name="lcr", answer=blend(0.8))],
         tasks=[Task.SE],
         per_task=1,
         shown=(0,),
-        seconds=0.4,
+        seconds=0.1,
     )
-    out = tmp_path / "figures"
-    arguments = ["--run", str(run), "--out", str(out), "--system", "mixture"]
-    assert figure_2.main(arguments) == 0
-    path, prompts = figure_2.choose(read_run(run))
-    text = (out / "figure_2.svg").read_text(encoding="utf-8")
-    assert len(prompts) == len(set(prompts)) == 6
-    for prompt in prompts:
-        assert f"<!-- {prompt} -->" in text
-    # What is quieter is darker: the same sound 20 dB down takes the place of one prompt's answer.
-    clip = read_clip(path)
-    answers = {p: clip for p in prompts} | {
-        prompts[0]: Clip(samples=clip.samples * np.float32(0.1), sample_rate=clip.sample_rate)
-    }
-    figure_2.write(clip, answers, "x", tmp_path / "quiet")
-    with Image.open(tmp_path / "quiet" / "figure_2.png") as image:
+    run = read_run(made)
+    (row,) = run.summary["examples"]
+    kinds = ("speech", "speech", "audio", "audio")
+    row |= {"example_id": example.id, "sources": [{"kind": kind} for kind in kinds]}
+    monkeypatch.setattr(figure_2, "Examples", lambda *_: {0: example})
+    monkeypatch.setattr(figure_2, "build_bank", lambda _: None)
+    _, asked = figure_2.choose(run)
+    assert [one.instruction.task.value for one in asked] == ["S↑", "SR", "TAR", "ME", "MEVC", "TSE"]
+    assert len({one.prompt for one in asked}) == 6
+    for one in asked:
+        gains = np.array(one.instruction.gains)[:, None]
+        np.testing.assert_allclose(one.target[0], (gains * example.sources).sum(0), atol=1e-6)
+    mixture = example.mixture[None]
+    remixes = {one.prompt: (0.1 * one.target, one.target) for one in asked}
+    figure_2.write(mixture, remixes, 16_000, "x", tmp_path / "out")
+    text = (tmp_path / "out" / "figure_2.svg").read_text(encoding="utf-8")
+    assert text.count("<image") == 13 + 1  # the mixture, six pairs, and the scale
+    with Image.open(tmp_path / "out" / "figure_2.png") as image:
         grey = np.asarray(image.convert("L"), dtype=np.float64)
     height, width = grey.shape
-    loud, quiet = (
-        grey[int(0.2 * height) : int(0.4 * height), int(a * width) : int(b * width)].mean()
-        for a, b in ((0.1, 0.2), (0.33, 0.43))
+    quiet, loud = (
+        grey[int(a * height) : int(b * height), int(0.25 * width) : int(0.7 * width)].mean()
+        for a, b in ((0.2, 0.45), (0.55, 0.85))
     )
-    assert quiet < loud - 10
-    told = json.loads((run / "summary.json").read_text())
-    for source in told["examples"][0]["sources"]:
-        source["description"]["label"] = "rain"
-    (run / "summary.json").write_text(json.dumps(told))
-    assert figure_2.main(arguments) == 2  # one kind of sound only
+    assert quiet < loud - 5  # what is quieter is darker: here 20 dB below the targets
+    row["example_id"] = "another"
+    with pytest.raises(ConfigError, match="other sources"):
+        figure_2.choose(run)
+    row["sources"] = []
+    with pytest.raises(ConfigError, match="kept no mixture"):
+        figure_2.choose(run)
 
 
 @pytest.mark.parametrize("figure", [figure_5, figure_6], ids=["5", "6"])
@@ -134,6 +144,17 @@ def test_files_are_valid_and_repeat(figure: object, tmp_path: Path) -> None:
     with Image.open(tmp_path / "a" / f"{name}.png") as image:
         image.verify()
     assert ElementTree.parse(tmp_path / "a" / f"{name}.svg").getroot().tag.endswith("svg")
+
+
+def test_two_systems_in_one_figure(tmp_path: Path) -> None:
+    contenders = [Contender(name=name, answer=blend(b)) for name, b in (("m", 0.9), ("t", 0.6))]
+    run = build_run(tmp_path / "run", contenders, tasks=[Task.SE, Task.OVC], seconds=0.1)
+    options = ["--run", str(run), "--out", str(tmp_path), "--system"]
+    assert figure_5.main([*options, "m,t"]) == 0
+    text = (tmp_path / "figure_5.svg").read_text(encoding="utf-8")
+    for name in ("after: m", "after: t", "gained: m", "gained: t"):
+        assert f"<!-- {name} -->" in text
+    assert figure_5.main([*options, "m,t,m"]) == 2
 
 
 def test_unknown_system_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

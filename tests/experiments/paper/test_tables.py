@@ -15,8 +15,8 @@ import pytest
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.suite import load_suite
 from experiments.comparison.table import escape_latex
-from experiments.paper import claims, make_tables, table_2
-from experiments.paper.claims_measure import input_snr_slope, paired
+from experiments.paper import claims, make_tables, table_2, table_3, table_4, table_5
+from experiments.paper.claims_measure import apart, input_snr_slope, share_follows_mean
 from experiments.paper.published import (
     Block,
     Cell,
@@ -29,6 +29,7 @@ from experiments.paper.published import (
     to_markdown,
     write,
 )
+from experiments.paper.rows import SUBSTITUTES, TABLE_2, TABLE_5, Form, registered
 from experiments.paper.runs import (
     AVERAGE,
     TASKS,
@@ -133,7 +134,8 @@ def test_latex_is_balanced_and_escaped() -> None:
 
 def test_the_papers_numbers_are_all_there() -> None:
     paper = paper_numbers()
-    assert {row["system"] for row in paper["table_2_snri"]} == set(table_2.ROWS)
+    assert [row["system"] for row in paper["table_2_snri"]] == list(TABLE_2)
+    assert set(paper["table_5_si_sdr"]["Gender"]) == set(TABLE_5)
     assert {row["setting"] for row in paper["table_7_ablation_snri_lcrC"]} == set(ARMS)
     assert tuple(paper["tasks"]) == TASKS
 
@@ -142,8 +144,10 @@ def test_what_is_recorded_is_read_and_not_run_again(
     tmp_path: Path, suite: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = Options(suite=str(suite), out=tmp_path, per_task=1, device="cpu")
-    rows = {"A": "half", "B": None, "C": "unbuildable"}
+    half = registered("half")
+    rows = {"A": half, "B": None, "C": registered("unbuildable"), "D": half}
     first = recorded(rows, options)
+    assert first["D"] is first["A"]  # one system that fills two rows runs once
     assert len(first["A"].records) == 16
     assert first["B"].why.startswith("not run: no such weights ship")
     assert first["C"].why == "not run: its weights are not on this machine"
@@ -175,13 +179,93 @@ def test_every_table_is_written_even_where_nothing_can_run(tmp_path: Path) -> No
     assert "not run" in (folder / "claims.md").read_text("utf-8")
 
 
+DESK = {
+    "PIT + G.T. actions": ("pit", "desk-pit"),
+    "2 CLAPs + G.T. actions": ("clap-cascade", "desk-pit desk-clap-speech desk-clap-audio"),
+    "LASS (speech)": ("lass-speech", "desk-lass-speech"),
+    "LASS (audio)": ("lass-audio", "desk-lass-audio"),
+    "LCR-C GPT-2": ("lcr", "desk-lcr-c-gpt2"),
+    "LCR-C frozen": ("lcr", "desk-lcr-c-frozen"),
+    "LCR-C": ("lcr", "desk-lcr-c"),
+    "LCR-T GPT-2": ("lcr", "desk-lcr-t-gpt2"),
+    "LCR-T": ("lcr", "desk-lcr-t"),
+    "LCR-M": ("lcr", "desk-lcr-m"),
+}
+RECIPES = ABLATIONS.parent / "recipes"
+
+
+def asked_for(monkeypatch: pytest.MonkeyPatch, module: Any) -> list[dict[str, Form]]:
+    """What a table asks to be measured, suite by suite; nothing is."""
+    found: list[dict[str, Form]] = []
+
+    def note(rows: dict[str, Form], *_: object, **__: object) -> dict[str, Recorded]:
+        found.append(dict(rows))
+        return {row: Recorded(why="not run: told only") for row in rows}
+
+    monkeypatch.setattr(module, "recorded", note)
+    module.table(Options(unseen_bank="somewhere"))
+    return found
+
+
+def told(form: Form) -> tuple[str, str]:
+    return form.base, " ".join(str(v) for k, v in form.options.items() if k != "system")
+
+
+def test_every_row_of_every_table_is_filled_by_the_papers_own_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (second,) = asked_for(monkeypatch, table_2)
+    assert {row: told(second[row]) for row in DESK} == DESK
+    assert {name for name in second if name not in DESK} == set(SUBSTITUTES)
+    assert all(told(second[name]) == (name, "") for name in SUBSTITUTES)
+    for suite in asked_for(monkeypatch, table_3):
+        assert {row: told(form) for row, form in suite.items()} == {
+            "LCR-M": DESK["LCR-M"],
+            "LCR-T": DESK["LCR-T"],
+            "lcr": ("lcr", ""),
+        }
+    for suite in asked_for(monkeypatch, table_4):
+        assert told(suite["LCR-T"]) == DESK["LCR-T"]
+    for suite in asked_for(monkeypatch, table_5):
+        assert told(suite["LCR-T zero-shot"]) == DESK["LCR-T"]
+        assert told(suite["LCR-T 2.8 h finetuned"]) == ("lcr", "desk-lcr-t-two-speakers")
+        assert told(suite["LLM-TSE"]) == told(suite["LLM-TSE + audio clue"])
+        assert told(suite["LLM-TSE"]) == ("llm-tse", "desk-llm-tse")
+        assert suite["LLM-TSE"].name != suite["LLM-TSE + audio clue"].name
+
+
+@pytest.mark.parametrize("row", [row for row in DESK if row.startswith("LCR")])
+def test_the_recipe_behind_a_row_trains_what_the_row_says(row: str) -> None:
+    """The letter, the reader and what of it learns, at both scales; z is the embedding alone."""
+    letter = row[4]
+    reader, mode = {
+        "GPT-2": ("gpt2", "all"),
+        "frozen": ("llama", "frozen"),
+        "": ("llama", "lora"),
+    }[row[5:].strip()]
+    name = DESK[row][1].removeprefix("desk-")
+    for path in (RECIPES / "desk" / f"desk-{name}.toml", RECIPES / "paper" / f"{name}.toml"):
+        recipe = load_recipe(path, [])
+        built = recipe.reader.build()
+        assert recipe.sound is not None
+        assert (recipe.sound.block, built.trains, built.slots) == (letter, mode, 0)
+        assert reader in built.base.lower()
+        assert recipe.stage == "joint"
+        assert not recipe.init
+
+
+def test_the_headline_is_the_average_without_ovc() -> None:
+    rows = list(cells(records()))
+    assert rows.index("Average without OVC") < rows.index("Average")
+
+
 @pytest.mark.parametrize(("plan", "arms"), [("table_7", ARMS), ("readers", READERS)])
 def test_ablations_are_equal_but_for_what_they_are_named_after(
     plan: str, arms: Mapping[str, str]
 ) -> None:
     trainings = load_plan(ABLATIONS / f"{plan}.toml")
-    assert len(trainings) == 3 * len(arms)
-    assert {t.name.rpartition("-seed")[0] for t in trainings} == set(arms.values())
+    assert {t.name.partition("-seed")[0] for t in trainings} == set(arms.values())
+    assert len(trainings) % len(arms) == 0
     assert len({budget_of(training) for training in trainings}) == 1
 
 
@@ -231,10 +315,11 @@ def test_the_interval_decides(low: float, high: float, margin: float, verdict: s
 
 def test_effects_have_the_size_that_records_were_made_with() -> None:
     base, better = records(), records(shift=1.5)
-    effect = paired(better.records, base.records, tasks=None)
+    effect = claims.Beats(claim="x", better="A", worse="B").effect(better, base)
     assert effect.mean == pytest.approx(1.5)
     assert effect.n == 15 * 6
-    assert paired(better.records, base.records, tasks=["TSE"]).n == 6
+    one = claims.Beats(claim="x", better="A", worse="B", tasks=("TSE",)).effect(better, base)
+    assert one.n == 6
     sloped = [
         record(i, 5 - 0.5 * (i % 7) + (20 * (i % 16)), task=TASKS[i % 16]) for i in range(16 * 14)
     ]
@@ -242,6 +327,102 @@ def test_effects_have_the_size_that_records_were_made_with() -> None:
     assert slope.mean == pytest.approx(0.5)
     assert slope.n == 15 * 14
     assert input_snr_slope([]).mean is None
+
+
+PAIRS = {
+    "The ideal cascade stays ahead of LCR-C": ("PIT + G.T. actions", "LCR-C", 0),
+    "So does the cascade by CLAPs": ("2 CLAPs + G.T. actions", "LCR-C", 0),
+    "LCR-C beats the cascade by CLAPs on TA↑, TA↓ and OVC": ("LCR-C", "2 CLAPs + G.T. actions", 0),
+    "A cascade that knows the sources beats one that finds them by CLAPs": (
+        *("PIT + G.T. actions", "2 CLAPs + G.T. actions"),
+        0,
+    ),
+    "LCR-C beats LASS at speech": ("LCR-C", "LASS (speech)", 0),
+    "LCR-C beats LASS at sounds": ("LCR-C", "LASS (audio)", 0),
+    "T beats C": ("LCR-T", "LCR-C", 0),
+    "M beats C": ("LCR-M", "LCR-C", 0),
+    "M beats T": ("LCR-M", "LCR-T", 0),
+    "M is the best on every task": ("LCR-M", "LCR-T", 0),
+    "LLaMA2 beats GPT-2 (LCR-C)": ("LCR-C", "LCR-C GPT-2", 0),
+    "LLaMA2 beats GPT-2 (LCR-T)": ("LCR-T", "LCR-T GPT-2", 0),
+    "LoRA beats frozen by 2 dB (LCR-C)": ("LCR-C", "LCR-C frozen", 2),
+    "LoRA beats frozen on every task (LCR-C)": ("LCR-C", "LCR-C frozen", 0),
+    "T improves speech more often than M": ("LCR-T", "LCR-M", 0),
+    "T beats M on 2 Speech": ("LCR-T", "LCR-M", 0),
+    "T beats M on new classes": ("LCR-T", "LCR-M", 0),
+    "Rephrased prompts beat fixed ones by 1.4 dB (LCR-C)": ("Default", "Fixed Prompts", 1.4),
+    "One mask is enough: MultiMask gains no more than 0.1 dB": ("Default", "MultiMask", -0.1),
+    "LLM-TSE beats LCR-T zero-shot by 2 dB (gender)": ("LLM-TSE", "LCR-T zero-shot", 2),
+    "LCR-T 2.8 h finetuned beats LLM-TSE by 0 dB (energy)": (
+        *("LCR-T 2.8 h finetuned", "LLM-TSE"),
+        0,
+    ),
+    "LCR-T 2.8 h finetuned beats LLM-TSE + audio clue by 0 dB (gender)": (
+        *("LCR-T 2.8 h finetuned", "LLM-TSE + audio clue"),
+        0,
+    ),
+}
+
+
+def test_claims_compare_whom_the_paper_compares() -> None:
+    pairs = {
+        claim.claim: (claim.better, claim.worse, claim.margin)
+        for claim in claims.CLAIMS
+        if isinstance(claim, claims.Beats)
+    }
+    assert {name: pairs[name] for name in PAIRS} == PAIRS
+    names = [claim.claim for claim in claims.CLAIMS]
+    assert len(names) == len(set(names))
+    known = {*TABLE_2, *TABLE_5, *ARMS, *READERS}
+    assert {side.system for claim in claims.CLAIMS for side in claim.sides} <= known
+
+
+def test_a_claim_on_every_task_is_decided_by_the_worst() -> None:
+    base, better = records(), records(shift=1.0)
+    rows = tuple(
+        {**r, "metrics": {**r["metrics"], "snr_improvement_db": 0.0}} if r["task"] == "SR" else r
+        for r in better.records
+    )
+    claim = claims.Beats(claim="x", better="A", worse="B", tasks=TASKS, each=True)
+    assert claim.effect(better, base).mean == pytest.approx(1.0)
+    worst = claim.effect(Recorded(rows), base).mean
+    assert worst is not None
+    assert worst < -3
+
+
+def test_arms_that_never_beat_the_mixture_test_nothing() -> None:
+    low, lower, high = records(shift=-8), records(shift=-9), records()
+    claim = claims.Beats(claim="x", better="A", worse="B")
+    assert not claim.testable(low, lower)
+    assert claim.testable(high, lower)
+    found = claims.Finding(claim="x", unit="dB", effect=claim.effect(low, lower), testable=False)
+    assert found.verdict == "not testable"
+
+
+def test_differences_of_other_mixtures_add_their_spreads() -> None:
+    above = Interval(mean=3.0, low=2.7, high=3.3, n=9, n_clusters=9, confidence=0.95)
+    below = Interval(mean=1.0, low=0.6, high=1.4, n=5, n_clusters=5, confidence=0.95)
+    found = apart(above, below)
+    assert (found.mean, found.n) == (2.0, 5)
+    assert found.low == pytest.approx(1.5)
+    assert found.high == pytest.approx(2.5)
+    none = dataclasses.replace(below, low=None, high=None, reason="one value")
+    assert apart(above, none).reason == "one value"
+
+
+def test_shares_and_what_they_follow() -> None:
+    rows = [record(i, (1.0 if i % 32 < 16 else -1.0) + i % 16) for i in range(16 * 8)]
+    share = claims.Reaches(claim="x", side=claims.Side("A", TASKS), share=True)
+    expected = np.mean([r["metrics"]["snr_improvement_db"] > 0 for r in rows])
+    assert share.effect(Recorded(tuple(rows))).mean == pytest.approx(expected)
+    follows = share_follows_mean(rows)
+    assert follows.low is not None
+    assert follows.high is not None
+    assert -1 <= follows.low <= (follows.mean or 0) <= follows.high <= 1
+    slope = input_snr_slope(
+        [record(i, 5 - 0.25 * (i % 7), task=TASKS[i % 16]) for i in range(16 * 14)], final=True
+    )
+    assert slope.mean == pytest.approx(0.75)
 
 
 def test_options_are_checked(tmp_path: Path) -> None:

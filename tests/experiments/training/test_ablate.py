@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from experiments.compare import main as compare
 from experiments.compare import resolve_config
 from experiments.comparison.errors import ConfigError
+from experiments.paper.rows import TABLE_2, TABLE_5
 from experiments.training.ablate import Training, comparison, load_plan, main, train
 from experiments.training.schema import load_recipe
 from lcr.joint.remixer import JointRemixer
@@ -89,6 +90,32 @@ def test_what_is_set_for_the_plan_is_set_for_every_arm_unless_it_says_otherwise(
     assert one.overrides == ('reader.mode="lora"', "loop.steps=7", "loop.seed=3")
     recipe = load_recipe(other.recipe, other.overrides)
     assert (recipe.reader.mode, recipe.loop.steps) == ("frozen", 7)
+
+
+def test_an_arm_may_have_a_recipe_and_a_place_of_its_own(plan: Path, tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny.toml"
+    plan.write_text(f'[arms.one]\nrecipe = "{tiny}"\ninto = "lcr/weights"\n')
+    (one,) = load_plan(plan)
+    assert one.recipe == tiny
+    assert one.into == Path(__file__).parents[3] / "lcr" / "weights"
+    plan.write_text("[arms.one]\n")
+    with pytest.raises(ConfigError, match="names a recipe"):
+        load_plan(plan)
+
+
+def test_the_plan_of_rows_has_all_that_table_ii_names() -> None:
+    trained = {t.name: t for t in load_plan(PLANS[0].parent / "rows.toml")}
+    wanted = {
+        str(value)
+        for form in (*TABLE_2.values(), *TABLE_5.values())
+        for key, value in form.options.items()
+        if key != "system"
+    }
+    assert wanted <= set(trained)
+    assert {name for name, t in trained.items() if load_recipe(t.recipe, []).name != name} == set()
+    order = list(trained)
+    assert order.index("desk-clap-speech") < order.index("desk-lass-speech")
+    assert order.index("desk-lcr-t") < order.index("desk-lcr-t-two-speakers")
 
 
 def test_an_arm_that_cannot_be_trained_stops_all_before_the_first(plan: Path) -> None:

@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 
 from experiments.comparison.errors import ConfigError
-from experiments.training.recipe import build_remixer, build_stage, open_mixtures, remixer_settings
+from experiments.training.recipe import (
+    about,
+    build_remixer,
+    build_stage,
+    open_mixtures,
+    remixer_settings,
+)
 from experiments.training.schema import BlendRecipe, load_recipe
+from lcr.errors import LcrError
 from lcr.nn.grounded.remixer import GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from tests.experiments.training import test_train_cli
+from tests.tiny_models import WIDTH, tiny_gpt2
 
 bank = test_train_cli.bank
 
@@ -21,6 +29,7 @@ RECIPES = sorted((Path(__file__).parents[3] / "experiments" / "recipes").glob("*
 BASELINES = [path for path in RECIPES if load_recipe(path, []).system]
 LONGER = {"audiosep-desk": 28.0, "llm-tse": 28.0}
 """Minutes of those that have more than the others' equal budget, as their cards say."""
+JOINT = next(path for path in RECIPES if path.stem == "lcr-g-joint")
 REMIXER = next(path for path in RECIPES if path.stem.endswith("remixer"))
 
 
@@ -72,7 +81,7 @@ def test_a_block_of_the_paper_is_a_table_away(block: str) -> None:
     recipe = load_recipe(REMIXER, [f'sound.block="{block}"'])
     remixer, _ = build_remixer(recipe)
     assert isinstance(remixer, SoundRemixer)
-    assert remixer.config.z_dim == recipe.model.z_dim
+    assert remixer.config.z_dim == 417 + 384
     assert SoundRemixerConfig.from_dict(remixer_settings(recipe)) == remixer.config
 
 
@@ -85,3 +94,53 @@ def test_rows_of_table_vii_bring_what_they_train_by() -> None:
         build_remixer(load_recipe(REMIXER, ['sound.block="C"', 'sound.variant="fixed-prompts"']))
     with pytest.raises(ConfigError, match="no variant 'casual'"):
         build_remixer(load_recipe(REMIXER, ['sound.block="C"', 'sound.variant="casual"']))
+
+
+def test_z_is_as_wide_as_the_reader_makes_it(tmp_path: Path) -> None:
+    sets = [f'reader.base="{tiny_gpt2(tmp_path)}"', "sound.block=C"]
+    slots, _ = build_remixer(load_recipe(JOINT, sets))
+    alone, _ = build_remixer(load_recipe(JOINT, [*sets, "reader.slots=0"]))
+    grounded, _ = build_remixer(load_recipe(JOINT, sets[:1]))
+    assert [r.config.z_dim for r in (slots, alone, grounded)] == [417 + WIDTH, WIDTH, 417 + WIDTH]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["reader.slots=0"],
+        ["reader.slots=100"],
+        ["training.distinct=2", "training.wordings=w.jsonl", "sound.block=C"],
+        ["training.wordings=w.jsonl"],
+        ["sound.block=C", "sound.network={hiden=8}"],
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    sets: list[str], bank: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "w.jsonl").write_text("")
+    sets = [one.replace("w.jsonl", str(tmp_path / "w.jsonl")) for one in sets]
+    blends = (BlendRecipe(speech="field", audio="field", share=1.0),)
+
+    def trained() -> object:
+        recipe = replace(load_recipe(JOINT, sets), blends=blends, init={})
+        return build_stage(recipe, open_mixtures(recipe, {"field": bank}))
+
+    with pytest.raises(LcrError):
+        trained()
+
+
+def test_what_came_later_changes_no_run_that_does_without(tmp_path: Path) -> None:
+    usual, other = (about(load_recipe(JOINT, sets)) for sets in ([], ["objective.capped=false"]))
+    assert "capped" not in usual["objective"]
+    assert other["objective"]["capped"] is False
+    assert "slots" not in usual["reader"]
+
+
+def test_recipes_extend_one_another(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('extends = "b.toml"\n[loop]\nrate = 2.0\n')
+    (tmp_path / "b.toml").write_text('name = "b"\nstage = "joint"\n[loop]\nrate = 1.0\nsteps = 7\n')
+    recipe = load_recipe(tmp_path / "a.toml", ["loop.seed=3"])
+    assert (recipe.name, recipe.loop.rate, recipe.loop.steps, recipe.loop.seed) == ("b", 2.0, 7, 3)
+    (tmp_path / "b.toml").write_text('extends = "a.toml"\n')
+    with pytest.raises(ConfigError, match="extends itself"):
+        load_recipe(tmp_path / "a.toml", [])

@@ -7,7 +7,7 @@ import http.client
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ pytest.importorskip("jinja2", reason="the survey's page needs the extra report")
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_atomic
 from experiments.comparison.report.media import Clip
-from experiments.paper import table_6
+from experiments.comparison.report.run import read_run
+from experiments.paper import claims, table_6
 from experiments.paper.listening.analysis import mean_opinion, screen
 from experiments.paper.listening.command import main
 from experiments.paper.listening.results import (
@@ -32,8 +33,9 @@ from experiments.paper.listening.results import (
     read_results,
 )
 from experiments.paper.listening.server import SurveyServer
-from experiments.paper.listening.survey import low_anchor
+from experiments.paper.listening.survey import SurveyOptions, low_anchor, make_survey
 from experiments.paper.runs import Options
+from lcr.audio.core import write_audio
 from lcr.instruction import Task
 from tests.browser import chromium
 from tests.experiments.report_run import Contender, blend, build_run
@@ -257,7 +259,8 @@ def test_raters_files_become_table_6(survey: Path, tmp_path: Path) -> None:
         shown = {(row["column"], row["row"]): row for row in csv.DictReader(file)}
     key = read_key(survey / "key.json")
     groups = {item["group"] for item in key["items"]}
-    assert groups == {"Enhance", "Extract", "Remove", "Multiple"}
+    assert groups == {"Enhance", "Extract", "Remove", "Multiple", "Other tasks"}
+    assert {i["task"] for i in key["items"] if i["group"] == "Multiple"} == {"ME"}
     text = (out / "tables" / "table_6.md").read_text("utf-8")
     for name in means:
         for group in (*groups, "All"):
@@ -372,8 +375,8 @@ def test_simulated_raters_give_back_the_known_mos() -> None:
 def test_analysis_without_raters_says_so(survey: Path, tmp_path: Path) -> None:
     from experiments.paper.listening.table import analyse
 
-    with pytest.raises(ConfigError, match="no rater's answers count: 0 read"):
-        analyse(read_key(survey / "key.json"), tmp_path)
+    with pytest.raises(ConfigError, match="no rater's answers count"):
+        analyse([(read_key(survey / "key.json"), tmp_path)])
 
 
 @pytest.fixture
@@ -445,3 +448,83 @@ def test_a_rater_goes_back_and_forth_reloads_and_submits(
     # The browser asks for an icon by itself; the page must cause no other complaint.
     log = [e for e in browser.get_log("browser") if "favicon" not in e["message"]]
     assert not log
+
+
+def some_run(folder: Path, names: Sequence[str], tasks: Sequence[Task]) -> Path:
+    contenders = [Contender(name=name, answer=blend(0.7)) for name in names]
+    build_run(folder, contenders, tasks=tasks, per_task=2, shown=range(2 * len(tasks)), seconds=0.1)
+    return folder
+
+
+def test_four_surveys_make_the_papers_columns_and_one_system_does_one_task(tmp_path: Path) -> None:
+    """SepFormer enhances only; it costs the others none of their items. Section VI-C's columns, and
+    LCR-T against each by paired answers."""
+    surveys, true = [], {"reference": 4.9, "lcr-t": 3.8, "sepformer-denoiser": 2.2, "anchor": 1.2}
+    for number, (names, tasks) in enumerate(
+        (
+            (("lcr-t", "sepformer-denoiser"), (Task.SE,)),
+            (("lcr-t",), (Task.TSE, Task.TAE)),
+            (("lcr-t",), (Task.TSR, Task.TAR)),
+            (("lcr-t",), (Task.ME, Task.SR)),
+        )
+    ):
+        run = some_run(tmp_path / f"run{number}", names, tasks)
+        out = tmp_path / f"survey{number}"
+        assert main(["make", "--run", str(run), "--out", str(out), "--raters", "3"]) == 0
+        raters_sent(out, out / "results", true)
+        surveys += ["--survey", str(out)]
+    told = tmp_path / "told"
+    assert main(["analyse", *surveys, "--out", str(told)]) == 0
+    scores = json.loads((told / "table_6.json").read_text())
+    assert set(scores["mos"]["sepformer-denoiser"]) == {"Enhance", "All"}
+    assert set(scores["mos"]["lcr-t"]) == {
+        *("Enhance", "Extract", "Remove", "Multiple", "Other tasks", "All")
+    }
+    multiple = scores["mos"]["lcr-t"]["Multiple"]["quality"]
+    assert (multiple["n_items"], multiple["n"]) == (2, 6)
+    pair = scores["differences"]["sepformer-denoiser"]["faithfulness"]
+    assert scores["compared"] == "lcr-t"
+    assert pair["n"] == 6
+    assert 0.5 < pair["mean"] < 2.5
+    columns = {c.title: c for c in table_6.table(Options(ratings=told)).blocks[0].columns}
+    assert columns["SepFormer"].cells["Extract, MOS-F"].text == "not asked"
+    assert columns["LCR-T"].cells["Multiple, MOS-F"].interval is not None
+    found = {f.claim: f for f in claims._listeners(Options(ratings=told))}
+    assert found["Listeners prefer LCR-T to SepFormer (faithfulness)"].effect is not None
+    assert found["Listeners prefer LCR-T to AudioSep (quality)"].verdict == "not run"
+
+
+def test_a_run_in_which_a_system_answered_some_only_keeps_the_rest(tmp_path: Path) -> None:
+    run = read_run(some_run(tmp_path / "run", ("good", "partial"), (Task.SE, Task.TSE)))
+    for row in run.summary["examples"]:
+        if row["task"] != "SE":
+            del row["estimates"]["partial"]
+    key = make_survey(run, SurveyOptions(checks=0)).key
+    assert len(key["items"]) == len(run.summary["examples"])
+    for item in key["items"]:
+        assert ("partial" in item["stimuli"].values()) == (item["task"] == "SE")
+        assert {"good", "reference", "anchor"} <= set(item["stimuli"].values())
+
+
+def test_recordings_without_a_target_can_be_rated(tmp_path: Path, plugins: Path) -> None:
+    clip = 0.1 * np.random.default_rng(0).standard_normal((1, 4000)).astype(np.float32)
+    write_audio(tmp_path / "street.wav", clip, 16_000)
+    (tmp_path / "prompts.csv").write_text(
+        "path,prompt,pattern,sources\n"
+        "street.wav,enhance the man,10,male speech; traffic\n"
+        "street.wav,no traffic,10,speech; traffic\n"
+    )
+    out = tmp_path / "survey"
+    words = ["--recordings", str(tmp_path), "--systems", "half", "--out", str(out)]
+    assert main(["make", *words, "--raters", "2"]) == 0
+    key = read_key(out / "key.json")
+    assert [item["task"] for item in key["items"]] == ["SE", "SE"]
+    assert {n for item in key["items"] for n in item["stimuli"].values()} == {"half", "anchor"}
+    raters_sent(out, out / "results", {"half": 3.0, "anchor": 1.5})
+    assert main(["analyse", "--survey", str(out)]) == 0
+    scores = json.loads((out / "table_6.json").read_text())
+    assert scores["n_raters"] == 2
+    assert "reference" not in scores["mos"]
+    for line in ("street.wav,x,11,speech; traffic", "street.wav,x,10,speech", "street.wav,x,1"):
+        (tmp_path / "prompts.csv").write_text(f"path,prompt,pattern,sources\n{line}\n")
+        assert main(["make", *words[:-1], str(tmp_path / "none")]) == 2

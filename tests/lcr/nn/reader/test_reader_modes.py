@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from lcr.nn.reader.config import LoraConfig, Mode
 from lcr.nn.reader.text_encoder import MissingPackageError
@@ -163,3 +164,26 @@ def _dequantised(layer: Any) -> torch.Tensor:
         return functional.dequantize_4bit(weight.data, weight.quant_state)
     scale = weight.SCB if weight.SCB is not None else layer.state.SCB
     return weight.data.float() * scale.unsqueeze(1) / 127
+
+
+def test_lora_is_of_the_paper_s_rank_and_dropout(tmp_path: Path) -> None:
+    """Appendix A: rank 16, dropout 0.05, on query and value; alpha as the authors have it."""
+    adapted = reader(tiny_llama(tmp_path), "lora")
+    drops = {
+        name.rpartition(".lora_dropout")[0].rpartition(".")[2]: module.p
+        for name, module in adapted.named_modules()
+        if isinstance(module, nn.Dropout) and ".lora_dropout." in name
+    }
+    assert drops == {"q_proj": 0.05, "v_proj": 0.05}
+    ranks = {value.shape[0] for name, value in adapted.named_parameters() if "lora_A" in name}
+    scales = {
+        scale for module in adapted.modules() for scale in getattr(module, "scaling", {}).values()
+    }
+    assert (ranks, scales) == ({16}, {1.0})
+    with torch.no_grad():
+        for name, value in adapted.named_parameters():
+            if "lora_B" in name:
+                value.normal_()
+    assert torch.equal(adapted(PROMPTS), adapted(PROMPTS))
+    adapted.train()
+    assert not torch.equal(adapted(PROMPTS), adapted(PROMPTS))
