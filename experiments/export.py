@@ -53,7 +53,8 @@ class _Hear(nn.Module):
 
 class _Describe(_Hear):
     def forward(self, features: Tensor, power: Tensor) -> Tensor:  # type: ignore[override]
-        return self.remixer.encoder(features[None], power[None, None])[0, 0]
+        vector: Tensor = self.remixer.encoder(features[None], power[None, None])[0, 0]
+        return vector
 
 
 class _Answer(_Hear):

@@ -257,7 +257,7 @@ def load(
         return LoadedRemixer(registry.create(system, **options))
     if options:
         raise TypeError(f"a checkpoint folder takes no {', '.join(options)}")
-    from lcr.joint.authors import load_any  # torch takes seconds to import
+    from lcr.joint.load import load_any  # torch takes seconds to import
 
     return LoadedRemixer(load_any(Path(system), base=base, device=device or "cpu"))
 

@@ -74,7 +74,8 @@ class History:
                 last=last,
                 at=data["at"],
             )
-            whole = isinstance(made.at, int) and len(states) == len(data["last"])
+            at: object = made.at  # as the file has it
+            whole = isinstance(at, int) and len(states) == len(data["last"])
             if not (whole and 0 <= made.at < len(states) and made.turns):
                 raise ValueError("its states do not fit together")
             if [turn.number for turn in made.turns] != list(range(len(made.turns))):

@@ -260,7 +260,9 @@ def _add(
 ) -> None:
     """Take over a folder's records of its own examples; name the others, and duplicates."""
     examples = dict(here["examples"])
-    stale, equal, unequal = [], [], []
+    stale: list[int] = []
+    equal: list[int] = []
+    unequal: list[int] = []
     for record in latest:
         index = record["index"]
         if (

@@ -75,7 +75,9 @@ def write(
     def power(audio: Audio) -> NDArray[np.float64]:
         return mel_power(Clip(samples=audio.T, sample_rate=rate))
 
-    columns = {"the mixture": (power(mixture), None)}
+    columns: dict[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]] = {
+        "the mixture": (power(mixture), None)
+    }
     for prompt, (estimate, target) in remixes.items():
         columns[prompt] = (power(estimate), power(target))
     top = peak_db([p for column in columns.values() for p in column if p is not None])

@@ -51,13 +51,13 @@ def ship(
     with safe_open(source, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = file.metadata() or {}
-    about = {
+    about: dict[str, Any] = {
         "recipe": recipe.name,
         "steps": int(metadata.get("step", 0)),
         "seconds": int(metadata.get("seconds", 0)),
         "banks": list(recipe.banks),
     }
-    if recipe.query is None and recipe.stage != "reader":
+    if recipe.query is None:
         each = recipe.training.mixtures * recipe.training.instructions
         about["examples"] = about["steps"] * each
     try:

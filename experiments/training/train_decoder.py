@@ -69,8 +69,13 @@ def build_decoder(kind: Kind, *, vocabulary: int, width: int, layers: int, heads
     ends: dict[str, Any] = {"vocab_size": vocabulary, "bos_token_id": 0, "eos_token_id": 0}
     build: Any = transformers.AutoModelForCausalLM.from_config
     if kind == "gpt2":
-        sizes = {"n_embd": width, "n_layer": layers, "n_head": heads, "n_positions": _POSITIONS}
-        drops = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+        sizes: dict[str, Any] = {
+            "n_embd": width,
+            "n_layer": layers,
+            "n_head": heads,
+            "n_positions": _POSITIONS,
+        }
+        drops: dict[str, Any] = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
         return build(transformers.GPT2Config(**ends, **sizes, **drops))
     return build(
         transformers.LlamaConfig(

@@ -17,15 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lcr.checkpoints import CONFIG_FILE, WeightsError, must_fit, read_state
+from lcr.checkpoints import WeightsError, must_fit, read_state
 from lcr.files import sha256_of
-from lcr.joint.open import load_checkpoint
 from lcr.joint.remixer import SAMPLE_RATE, JointRemixer
 from lcr.nn.paper.dual_path import DualPathConfig
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig, preset
-from lcr.remixer import Remixer, SystemCard
+from lcr.remixer import SystemCard
 
 MASK_FILE = "masknet.ckpt"
 LORA_FILE = "lora_llm.ckpt"
@@ -82,20 +81,6 @@ def checkpoint_folder(folder: Path) -> Path | None:
     checkpoint of the authors' form; None if none does."""
     candidates = [folder, *sorted(folder.glob("CKPT+*"), reverse=True)]
     return next((path for path in candidates if (path / MASK_FILE).is_file()), None)
-
-
-def load_any(folder: Path, *, base: str | None = None, device: str = "cpu") -> Remixer:
-    """`lcr.load`: a checkpoint of the authors, with the language model `base`, or of lcr."""
-    if checkpoint_folder(folder) is not None:
-        reader = READER if base is None else replace(READER, base=base)
-        return load_authors(folder, reader=reader, device=device)
-    if base is not None:
-        raise WeightsError(f"{folder} names its language model itself: base is for the authors'")
-    if not (folder / CONFIG_FILE).is_file():
-        raise MissingWeightsError(
-            f"no checkpoint in {folder}: no {CONFIG_FILE} of lcr, no {MASK_FILE} of SpeechBrain"
-        )
-    return load_checkpoint(folder, name=folder.name, device=device)
 
 
 def load_authors(

@@ -16,7 +16,8 @@ from lcr.base_weights import MissingWeightsError
 from lcr.checkpoints import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_checkpoint
 from lcr.errors import LcrError
 from lcr.files import write_whole
-from lcr.joint.open import OpenRemixer, load_checkpoint
+from lcr.joint.load import load_checkpoint
+from lcr.joint.open import OpenRemixer
 from lcr.joint.remixer import JointRemixer
 
 _FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,4 +83,5 @@ def write_tables(tables: Tables, folder: Path) -> None:
     """What `read_query_model` reads beside the graphs."""
     styles = {f"styles_{i}": one for i, one in enumerate(tables.styles)}
     rows = {name: getattr(tables, name) for name in ("named", "alone", "weight", "bias")}
-    np.savez(folder / TABLES, columns=np.array(tables.columns), **styles, **rows)
+    arrays: dict[str, Any] = {"columns": np.array(tables.columns), **styles, **rows}
+    np.savez(folder / TABLES, **arrays)

@@ -13,22 +13,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcr.audio.core import check_audio
-from lcr.checkpoints import (
-    CARD_FILE,
-    DESK_CORPORA,
-    Checkpoint,
-    find_checkpoint,
-    how_made,
-    read_config,
-    text_of,
-)
 from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds
 from lcr.prompts.pointing import (
@@ -37,7 +27,7 @@ from lcr.prompts.pointing import (
     find_pointing,
     stand_in_for_example,
 )
-from lcr.prompts.reading import NamedThing, OpenReader, Reading
+from lcr.prompts.reading import NamedThing, Reading
 from lcr.prompts.reading.relations import relation_of
 from lcr.prompts.reading.things import WHOLE
 from lcr.prompts.reading.words import action_of, checked, name_of
@@ -55,12 +45,10 @@ from lcr.remixer import (
     Understood,
 )
 from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_core
-from lcr.runtime import exported, read_made_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lcr.joint.remixer import JointRemixer
 
 DEFAULT_WEIGHTS = "lcr-q"
 _SILENCE = 1e-5
@@ -445,51 +433,3 @@ def describe(thing: NamedThing) -> str:
     action = action_of(thing.gain)
     by = "" if action in ("remove", "keep") else f" by {abs(20 * math.log10(thing.gain)):.1f} dB"
     return f"{action} {thing.words}{by}"
-
-
-def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> OpenRemixer | JointRemixer:
-    """Load a checkpoint folder of lcr, by the kind that its config.json tells; an open model is run
-    by onnxruntime where it is exported (see `lcr.runtime`), else by torch. Raises
-    MissingWeightsError, WeightsError or RuntimeChoiceError."""
-    config = read_config(folder)
-    if config.get("remixer", {}).get("kind") != "query":
-        from lcr.joint.remixer import JointRemixer  # with torch
-
-        return JointRemixer.from_checkpoint(folder, name=name, device=device)
-    found = exported(folder) if device == "cpu" else None
-    if found is not None:
-        from lcr.joint.onnx_network import read_query_model
-
-        model, sha256 = read_query_model(folder, found), read_made_of(found)["weights"][folder.name]
-    else:
-        from lcr.joint.torch_network import read_query_model as read_in_torch
-
-        checkpoint = Checkpoint.read(folder)
-        model, sha256 = read_in_torch(checkpoint, device=device), checkpoint.sha256
-    card = SystemCard(
-        name=name,
-        family="joint",
-        points=True,
-        sample_rate=SAMPLE_RATE,
-        reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors; "
-        + how_made(config),
-        licence="Apache-2.0",
-        weights={folder.name: sha256},
-        trained_on=frozenset({*DESK_CORPORA, "real-sounds"}),
-    )
-    text = text_of(folder / CARD_FILE)
-    return OpenRemixer(model, OpenReader.load(), card, config=config, model_card=text)
-
-
-def load(
-    *, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr"
-) -> OpenRemixer | JointRemixer:
-    """The system `lcr`: the shipped checkpoint, or any folder given as `weights`, of lcr or of the
-    paper's authors (whose language model is found under $LCR_MODELS). Raises as `load_checkpoint`
-    does."""
-    from lcr.joint import authors  # which builds on this module
-
-    folder = find_checkpoint(weights)
-    if authors.checkpoint_folder(folder) is not None:
-        return authors.load_authors(folder, device=device)
-    return load_checkpoint(folder, name=name, device=device)

@@ -225,7 +225,9 @@ class QueryModel:
             gains = np.array([gain - rest_gain for gain, *_ in items], np.float32)
             mask = mask + np.tensordot(gains, parts, 1)
         hop = self.network.n_fft // 2
-        wave = istft((encoding.spectrum.T * mask), 2 * hop, encoding.samples + hop)[hop:]
+        wave = istft(
+            (encoding.spectrum.T * mask).astype(np.complex128), 2 * hop, encoding.samples + hop
+        )[hop:]
         return (wave * encoding.level).astype(np.float32)
 
 

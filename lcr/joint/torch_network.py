@@ -88,6 +88,7 @@ def tables_of(
     share = share / (share + 1)
     every = torch.arange(len(labels))
     named = share * names.recorded(every) + (1 - share) * regression(names.attributes)
+    weight_in, bias_in, weight_out, bias_out = map(_array, styles.layers.parameters())
     return Tables(
         labels=tuple(labels),
         named=_array(unit_variance(named)),
@@ -95,7 +96,7 @@ def tables_of(
         weight=_array(regression.weight),
         bias=_array(regression.bias),
         columns=STYLE_COLUMNS[: styles.columns],
-        styles=tuple(_array(one) for one in styles.layers.parameters()),
+        styles=(weight_in, bias_in, weight_out, bias_out),
     )
 
 

@@ -17,7 +17,7 @@ from baselines.llm_tse.remixer import load_llm_tse
 from baselines.pit.separation import load_separator
 from baselines.shipped import find_weights
 from lcr.checkpoints import CONFIG_FILE, WEIGHTS, WeightsError
-from lcr.joint.authors import load_any
+from lcr.joint.load import load_any
 from lcr.nn.reader.tagger import load_tagger
 
 resource = pytest.importorskip("resource", reason="memory is not told here")

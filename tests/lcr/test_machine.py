@@ -30,9 +30,10 @@ def test_a_device_that_is_not_here_is_one_line(
 
 
 def test_a_core_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "lcr.joint.open", None)
-    with pytest.raises(BrokenSystemError, match=r"pip install -e '\.\[all\]'"):
-        create("lcr")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "lcr.joint.remixer", raising=False)
+    with pytest.raises(BrokenSystemError, match="torch is not installed; run: pip install"):
+        create("lcr-g")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="users without a name are of Unix")

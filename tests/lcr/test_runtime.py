@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime")
 from experiments.export import export, main
 from lcr.checkpoints import Checkpoint, WeightsError, find_checkpoint
 from lcr.joint import onnx_network, torch_network
-from lcr.joint.open import load_checkpoint
+from lcr.joint.load import load_checkpoint
 from lcr.nn.reader.onnx_tagger import read_tagger
 from lcr.nn.reader.tagger import load_tagger
 from lcr.runtime import FOLDER, MADE_OF, VARIABLE, RuntimeChoiceError, exported

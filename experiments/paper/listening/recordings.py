@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.comparison.errors import ConfigError
+from experiments.comparison.isolation import StandIn
 from experiments.comparison.report.run import RunFolder
 from experiments.comparison.suite import digest_of
 from experiments.comparison.systems import ReadySystem, build_system
@@ -74,6 +75,8 @@ def remix_recordings(folder: Path, names: Sequence[str], out: Path, *, device: s
 
 
 def _remix(system: ReadySystem, clip: Any, row: Mapping[str, str], told: Instruction) -> Any:  # noqa: ANN401
+    if isinstance(system.remixer, StandIn):
+        raise ConfigError(f"{system.name} runs elsewhere; recordings are remixed here")
     oracle = Oracle(instruction=told).limited_to(system.card.uses_oracle)
     if system.card.uses_oracle - {"instruction"}:
         raise ConfigError(f"{system.name} needs a truth that nobody knows of recordings")
