@@ -35,8 +35,8 @@ from lcr.remixer import Audio, Step
 
 KINDS: tuple[Kind, ...] = ("speech", "audio")
 LIMITS = (
-    "the listener's names are guesses: on field recordings the class of a sound is right for 20 % of "
-    "separated sources and 27 % of clean ones, a speaker's pitch for 7 %, gender for 89 %"
+    "the listener's names are guesses: on field recordings the class of a sound is right for 20 % "
+    "of separated sources and 27 % of clean ones, a speaker's pitch for 7 %, gender for 89 %"
 )
 """Measured by `python -m experiments.analysis.listener_accuracy --suite field`, 64
 mixtures of the validation split."""
