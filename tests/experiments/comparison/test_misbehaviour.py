@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import locale
 import os
@@ -117,7 +118,7 @@ def test_what_systems_share_is_put_back(tmp_path: Path) -> None:
         os.chdir(tmp_path)
         os.environ["OMP_NUM_THREADS"] = "99"
         locale.setlocale(locale.LC_ALL, "C.UTF-8")
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout = sys.stderr = io.StringIO()
         random.seed(0)
         np.random.seed(0)
         np.seterr(all="raise")
