@@ -119,6 +119,7 @@ class LlmTseStage:
                 mixture
             ),
             mixture=mixture,
+            ceiling_db=self.config.ceiling_db,
         ).mean()
         figures = {"snri_db": -float(loss.detach()), f"snri_{given}_db": -float(loss.detach())}
         # Processes that train together, as one static graph, must not use different parameters.

@@ -310,6 +310,8 @@ def open_mixtures(
         )
     blends = [Blend(banks[b.speech], banks[b.audio], b.share) for b in recipe.blends]
     if recipe.stage == "llm-tse":
+        if recipe.training.distinct:
+            raise ConfigError("an llm-tse stage draws ever new mixtures: set training.distinct = 0")
         return SpeakerMixtures(blends, recipe.training)
     return LoadedMixtures(blends, recipe.training, workers=workers, device=device)
 

@@ -159,7 +159,8 @@ class TrainingMixtures:
 
     def instructions(self, number: int) -> list[Instruction]:
         """What is asked of mixture `number` of the `distinct` ones."""
-        return self._draw(number, np.random.default_rng())[2]
+        rng = np.random.default_rng([number])
+        return self._ask(self._choose(rng)[1], rng)
 
     def word(self, instruction: Instruction, number: int, place: int, wording: int) -> Prompt:
         """The grammar's wording number `wording` of the instruction at `place` of a mixture."""
@@ -171,11 +172,15 @@ class TrainingMixtures:
         """Mixture `number` of the distinct ones, or a new one where that is None."""
         if number is not None:
             rng = np.random.default_rng([number])
-        waves, entries = self._mixture(rng)
+        which, entries = self._choose(rng)
+        asked = self._ask(entries, rng)  # before the sound, which `instructions` does without
+        return self._render(which, entries, rng), entries, asked
+
+    def _ask(self, entries: Sequence[Entry], rng: np.random.Generator) -> list[Instruction]:
         drawn = rng.choice(
             len(self._tasks), self.config.instructions, replace=False, p=self._weights
         )
-        return waves, entries, [self._instruction(int(t), entries, rng) for t in drawn]
+        return [self._instruction(int(t), entries, rng) for t in drawn]
 
     def _word(
         self, instruction: Instruction, number: int | None, place: int, rng: np.random.Generator
@@ -191,8 +196,7 @@ class TrainingMixtures:
         """Draw prompts for mixtures without rendering their sound."""
         found = []
         for _ in range(count):
-            which = int(rng.choice(len(self._blends), p=self._shares))
-            entries = draw_entries(self._pools[which], self._mix, rng)
+            _, entries = self._choose(rng)
             task = int(rng.choice(len(self._tasks)))
             found.append(self._prompt(self._instruction(task, entries, rng), rng))
         return found
@@ -210,9 +214,18 @@ class TrainingMixtures:
         return Instruction(parse_pattern(pattern), tuple(e.description for e in entries))
 
     def _mixture(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[Entry]]:
+        which, entries = self._choose(rng)
+        return self._render(which, entries, rng), entries
+
+    def _choose(self, rng: np.random.Generator) -> tuple[int, list[Entry]]:
+        """Of which blend a mixture is, and of what it is made."""
         which = int(rng.choice(len(self._blends), p=self._shares))
+        return which, list(draw_entries(self._pools[which], self._mix, rng))
+
+    def _render(
+        self, which: int, entries: Sequence[Entry], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
         blend, pool, mix = self._blends[which], self._pools[which], self._mix
-        entries = list(draw_entries(pool, mix, rng))
         waves = []
         for entry in entries:
             kind = entry.description.kind
@@ -224,7 +237,7 @@ class TrainingMixtures:
                 second = place(self._augment(bank.load(other), kind, rng), mix.samples, rng, mix)
                 placed = set_level(placed, 0, mix) + set_level(second, rng.uniform(-9, 0), mix)
             waves.append(set_level(placed, rng.uniform(-mix.level_db, mix.level_db), mix))
-        return np.stack(waves), entries
+        return np.stack(waves)
 
     def _sibling(
         self, groups: Sequence[Sequence[Entry]], entry: Entry, rng: np.random.Generator

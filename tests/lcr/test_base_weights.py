@@ -173,3 +173,16 @@ def test_the_published_minilm_is_found_and_verified() -> None:
     assert find_base("all-MiniLM-L6-v2") == folder
     assert find_base("sentence-transformers/all-MiniLM-L6-v2") == folder
     assert weights_sha256(folder) == MINILM_SHA256
+
+
+def test_decoders_that_ship_are_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_weights, "DECODERS", tmp_path / "shipped")
+    (tmp_path / "shipped" / "desk-llama").mkdir(parents=True)
+    (tmp_path / "shipped" / "desk-llama" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "desk-llama").mkdir()  # what lies beside the caller must not take its place
+    assert base_weights.find_base("desk-llama") == tmp_path / "shipped" / "desk-llama"
+    with pytest.raises(MissingWeightsError):
+        base_weights.find_base("desk-gpt2")

@@ -204,7 +204,7 @@ def shrunken(name: str, folder: Path) -> list[str]:
     sets = [
         "training.mixtures=2",
         "training.duration_s=0.3",
-        "training.distinct=4",
+        f"training.distinct={4 if recipe.training.distinct else 0}",
         "validation=1",
         "loop.warmup_steps=2",
         "loop.save_every=2",

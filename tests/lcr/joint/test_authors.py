@@ -15,7 +15,9 @@ from safetensors.torch import save_file
 
 import lcr
 from lcr.checkpoints import WeightsError
+from lcr.joint import authors
 from lcr.joint.authors import FILES, READER, checkpoint_folder, load_authors, read_remixer
+from lcr.joint.open import load
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig
@@ -164,3 +166,13 @@ def test_a_language_model_of_another_width_is_refused(tmp_path: Path, llama: Pat
 def test_importing_lcr_imports_no_torch() -> None:
     code = "import sys, lcr; assert callable(lcr.load); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_system_lcr_takes_them_as_weights(
+    released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do comparisons and the paper's tables; without the language model it is what is missing."""
+    with pytest.raises(MissingWeightsError, match="Llama-2-7b-chat-hf"):
+        load(weights=str(released))
+    monkeypatch.setattr(authors, "load_authors", lambda folder, device: (folder, device))
+    assert load(weights=str(released), device="cpu") == (released, "cpu")
