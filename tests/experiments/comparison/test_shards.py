@@ -134,7 +134,7 @@ def test_what_does_not_belong_is_named_and_left_out(shards: list[Path], tmp_path
     (other / "run.json").write_text("{}")
     with pytest.raises(RecordsError):
         merged([other], tmp_path)
+    whole = tmp_path / "whole" / "tiny"
+    shutil.copytree(shards[0], whole)
     with pytest.raises(OutputError):
-        whole = tmp_path / "whole" / "tiny"
-        shutil.copytree(shards[0], whole)
         merge([whole], tmp_path / "whole")
