@@ -78,11 +78,16 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
+def check_measures(names: Sequence[str]) -> None:
+    """Raises ConfigError for names that are none."""
+    if unknown := [name for name in names if name not in MEASURES]:
+        raise ConfigError(f"no measure is called {unknown[0]!r}; there are {', '.join(MEASURES)}")
+
+
 def measure(
     names: Sequence[str], *, estimate: Signal, reference: Signal, sample_rate: int
 ) -> dict[str, Score]:
-    """The measures `names` of (channels, samples). Raises ConfigError for unknown ones, and for
-    those whose library is not here."""
-    if unknown := [name for name in names if name not in MEASURES]:
-        raise ConfigError(f"no measure is called {unknown[0]!r}; there are {', '.join(MEASURES)}")
+    """The measures `names` of (channels, samples). Raises ConfigError as `check_measures` does, and
+    for those whose library is not here."""
+    check_measures(names)
     return {name: MEASURES[name](estimate, reference, sample_rate) for name in names}

@@ -16,7 +16,7 @@ from experiments.comparison.answers import llm_cost, plain_trace
 from experiments.comparison.environment import MemoryMeter, code_state, environment
 from experiments.comparison.errors import OutputError, RecordsError
 from experiments.comparison.examples import Examples, keep_sound
-from experiments.comparison.measures import measure
+from experiments.comparison.measures import check_measures, measure
 from experiments.comparison.records import (
     NOT_DEFINED,
     SCHEMA,
@@ -165,6 +165,7 @@ def run_suite(
     Every example is made before the first record is written, so that bad input stops a run before
     it starts, and no record is taken for another example's. Raises LcrError.
     """
+    check_measures(config.metrics)
     with watcher.stage("mixtures", total=len(examples.indices)) as advance:
         for index in examples.indices:
             examples.described(index)

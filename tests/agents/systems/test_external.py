@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baselines.external.peer import MissingPeerError
 from experiments.comparison.systems import build_system
-from lcr.registry import SystemOptionError, create
+from lcr.registry import create
 
 ROOT = Path(__file__).parents[3]
 PEER = ROOT / "tests" / "baselines" / "external" / "misbehaving_peer.py"
@@ -31,7 +32,7 @@ def test_a_peer_that_remixes_is_a_system_whose_versions_are_its_identity() -> No
 
 
 def test_a_peer_needs_a_command() -> None:
-    with pytest.raises(SystemOptionError):
+    with pytest.raises(MissingPeerError):
         create("external")
 
 
