@@ -98,7 +98,8 @@ def external(
     `family`; one that extracts is asked for what `planner` finds in the prompt; one that separates
     has its sounds matched by two CLAPs, as in `cascade`.
 
-    Raises MissingPeerError without a command, SystemOptionError, PeerError, MissingWeightsError, WeightsError.
+    Raises MissingPeerError without a command, SystemOptionError, PeerError, MissingWeightsError,
+    WeightsError.
     """
     peer = Peer(command, seconds=seconds, start_seconds=start_seconds)
     hello = peer.hello
