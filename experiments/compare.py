@@ -46,9 +46,9 @@ from experiments.comparison.systems import (
     resolve_names,
 )
 from experiments.paper.rows import ALIASES, Form, registered
-from lcr.catalogue.listing import list_systems
+from lcr.catalogue.listing import list_systems, read_catalogue
 from lcr.cli.commands.systems import show
-from lcr.errors import LcrError
+from lcr.errors import LcrError, one_line
 from lcr.extras import mending
 
 
@@ -175,8 +175,6 @@ def _compare(options: argparse.Namespace) -> int:
     several = {"all", *ALIASES} & set((options.systems or "").replace(" ", "").split(","))
     executor, build = _executor(options, device)
     systems, not_run = _build(config, build, leave_out=bool(several))
-    for name, reason in not_run.items():
-        print(f"compare: {name} is not run: {reason}", file=sys.stderr)
     folder = options.out.resolve() / config.name / (shard.folder if shard else "")
     with locked(folder):
         run = run_suite(
@@ -265,10 +263,12 @@ def _executor(
 def _build(
     config: SuiteConfig, build: Callable[..., ReadySystem], *, leave_out: bool
 ) -> tuple[list[ReadySystem], dict[str, str]]:
-    """Build the systems; with `leave_out`, say why some cannot be built instead of failing."""
-    systems: list[ReadySystem] = []
+    """Build the systems; with `leave_out`, say at once why some cannot be built instead of
+    failing: those that lack something as they ship are tried first."""
+    built_by_name: dict[str, ReadySystem] = {}
     not_run: dict[str, str] = {}
-    for name in config.systems:
+    lacking = {row["name"] for row in read_catalogue()["systems"] if row["missing"]}
+    for name in sorted(config.systems, key=lambda name: name not in lacking):
         try:
             options = config.options.get(name, {})
             built = build(name, options, front_door=config.front_door)
@@ -276,11 +276,12 @@ def _build(
             if not leave_out:
                 raise
             not_run[name] = str(error)
+            print(f"compare: {name} is not run: {one_line(error)}", file=sys.stderr, flush=True)
         else:
-            systems.append(built)
-    if not systems:
+            built_by_name[name] = built
+    if not built_by_name:
         raise ConfigError(f"none of these systems can be built here: {'; '.join(not_run.values())}")
-    return systems, not_run
+    return [built_by_name[name] for name in config.systems if name in built_by_name], not_run
 
 
 def _console() -> Console:

@@ -60,7 +60,11 @@ def _subject(name: str) -> Subject:
         pytest.skip(str(error))
     except LcrError as error:
         # By name: their modules need torch and langchain, which need not be installed here.
-        if type(error).__name__ not in ("MissingWeightsError", "MissingModelError"):
+        if type(error).__name__ not in (
+            "MissingWeightsError",
+            "MissingModelError",
+            "MissingPeerError",
+        ):
             raise
         pytest.skip(f"{name}: {error}")
     return subject

@@ -98,10 +98,9 @@ def external(
     `family`; one that extracts is asked for what `planner` finds in the prompt; one that separates
     has its sounds matched by two CLAPs, as in `cascade`.
 
-    Raises SystemOptionError, PeerError, MissingWeightsError, WeightsError.
+    Raises MissingPeerError without a command, SystemOptionError, PeerError, MissingWeightsError,
+    WeightsError.
     """
-    if not command:
-        raise SystemOptionError("external needs command='PROGRAM ARGUMENTS' (see docs/peers.md)")
     peer = Peer(command, seconds=seconds, start_seconds=start_seconds)
     hello = peer.hello
     card = replace(

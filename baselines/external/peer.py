@@ -30,12 +30,17 @@ from lcr.remixer import Audio
 PROTOCOL = 1
 Role = Literal["remix", "extract", "separate"]
 _MOST_BYTES = 1 << 30
+_LOOK_S = 0.2
 _TOLD = 300
 """Characters of what a peer wrote that an error repeats."""
 
 
 class PeerError(LcrError):
     """A peer gave no answer, or one that is none."""
+
+
+class MissingPeerError(PeerError):
+    """No program was named."""
 
 
 class PeerTimeoutError(PeerError, TimeoutError):
@@ -75,15 +80,15 @@ class Peer:
     def __init__(self, command: str, *, seconds: float, start_seconds: float) -> None:
         """`command` is split as a shell does, and no shell runs it. Each answer may take `seconds`,
         its start `start_seconds`. Raises PeerError for a command that is none."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
         try:
             self._command = shlex.split(command)
         except ValueError as error:
             raise PeerError(f"command {command!r}: {error}") from error
         if not self._command:
-            raise PeerError("a peer needs a command, such as command='/path/python peer.py'")
+            raise MissingPeerError("a peer needs command='PROGRAM ARGUMENTS' (see docs/peers.md)")
         self._seconds, self._start_seconds = seconds, start_seconds
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
         self._left = b""
         self._count = 0
         self.hello = self._start()
@@ -111,6 +116,8 @@ class Peer:
     def close(self) -> int | None:
         """End the peer and what it started; its exit status, None where it does not run."""
         process, self._process = self._process, None
+        if self._log is not None:
+            self._log.close()
         if process is None:
             return None
         with contextlib.suppress(OSError):
@@ -183,9 +190,14 @@ class Peer:
         parts, self._left = [self._left], b""
         size = len(parts[0])
         while b"\n" not in parts[-1]:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            ready, _, _ = select.select([pipe], [], [], max(0.0, min(left, _LOOK_S)))
             if not ready:
-                raise PeerTimeoutError(f"no answer in time{self._last_words()}")
+                if self._process.poll() is not None:  # what it started may hold the pipe
+                    raise PeerError(f"ended without an answer{self._last_words()}")
+                if left <= 0:
+                    raise PeerTimeoutError(f"no answer in time{self._last_words()}")
+                continue
             part = os.read(pipe, 1 << 16)
             if not part:
                 raise PeerError(f"ended without an answer{self._last_words()}")

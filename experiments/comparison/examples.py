@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import wavfile
 
+from experiments.comparison.config import suggestion
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import ExampleRecord, SoundRecord, SourceRecord, write_atomic
 from experiments.comparison.suite import BankConfig, SuiteConfig
@@ -24,6 +25,7 @@ from lcr.data.bank import Bank
 from lcr.data.classes import WithoutClasses
 from lcr.data.folder import FolderBank
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
+from lcr.data.public import LAYOUTS, PublicMixtures
 from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription
 
 _CACHE_BYTES = 1 << 30
@@ -45,6 +47,14 @@ class Mixtures(Protocol):
 
 
 @dataclass(frozen=True)
+class PublicBank:
+    """What `build_bank` gives for a published test set."""
+
+    layout: str
+    root: Path
+
+
+@dataclass(frozen=True)
 class PaperBank:
     """What `build_bank` gives for the authors' own mixtures: a manifest, and the corpora."""
 
@@ -63,7 +73,7 @@ class Examples:
     def __init__(
         self,
         config: SuiteConfig,
-        bank: Bank | PaperBank,
+        bank: Bank | PaperBank | PublicBank,
         part: Callable[[int], Sequence[int]] = range,
     ) -> None:
         """`part` chooses the indices to run out of their number. Raises LcrError when the bank
@@ -71,8 +81,16 @@ class Examples:
         self.missing: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.mixtures: Mixtures
-        if isinstance(bank, PaperBank):
-            self.mixtures, count = self._of_the_authors(config, bank)
+        if isinstance(bank, (PaperBank, PublicBank)):
+            self.mixtures = found = _given(config, bank)
+            count = len(found)
+            self.missing = found.missing
+            if self.missing:
+                self.notes = (
+                    f"{found.left_out} of {found.total} mixtures were left out: "
+                    f"{len(self.missing)} source files are not there, the first "
+                    f"{self.missing[0]}; missing.txt names all of them.",
+                )
         else:
             self.mixtures = MixtureSet(
                 bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
@@ -93,23 +111,6 @@ class Examples:
     def digest(self) -> str:
         """sha256 hex of what the examples are made from; `described` tells what came of it."""
         return self.mixtures.digest
-
-    def _of_the_authors(self, config: SuiteConfig, bank: PaperBank) -> tuple[PaperMixtures, int]:
-        mixtures = PaperMixtures(
-            read_paper_set(bank.manifest),
-            bank.roots,
-            config=config.mixture,
-            per_task=config.per_task,
-            name=config.name,
-        )
-        self.missing = mixtures.missing
-        if self.missing:
-            self.notes = (
-                f"{mixtures.left_out} of {mixtures.total} mixtures were left out: "
-                f"{len(self.missing)} source files are not there, the first "
-                f"{self.missing[0]}; missing.txt names all of them.",
-            )
-        return mixtures, len(mixtures)
 
     def __getitem__(self, index: int) -> Example:
         """Raises AudioFileError or another LcrError when a source cannot be used."""
@@ -133,6 +134,19 @@ class Examples:
         return sound_path(self.described(index), name)
 
 
+def _given(config: SuiteConfig, bank: PaperBank | PublicBank) -> PaperMixtures | PublicMixtures:
+    """Mixtures that others have made."""
+    if isinstance(bank, PublicBank):
+        return PublicMixtures(bank.layout, bank.root, most=config.per_task, name=config.name)
+    return PaperMixtures(
+        read_paper_set(bank.manifest),
+        bank.roots,
+        config=config.mixture,
+        per_task=config.per_task,
+        name=config.name,
+    )
+
+
 def _size(example: Example) -> int:
     return example.mixture.nbytes + example.sources.nbytes + example.target.nbytes
 
@@ -148,8 +162,19 @@ def shown_indices(wanted: int, *, per_task: int, tasks: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def build_bank(config: BankConfig) -> Bank | PaperBank:
+def build_bank(config: BankConfig) -> Bank | PaperBank | PublicBank:
     """Open the bank of sources. Raises ConfigError, ManifestError, DataRootError."""
+    if config.kind == "public":
+        if config.layout not in LAYOUTS:
+            raise ConfigError(
+                f"bank.layout is {config.layout!r}{suggestion(config.layout, LAYOUTS)}"
+            )
+        if not config.path:
+            raise ConfigError(
+                f"{config.layout} is not part of this program; give its folder with --bank DIR: "
+                f"{LAYOUTS[config.layout].where}"
+            )
+        return PublicBank(config.layout, Path(config.path))
     if config.kind == "paper":
         if not config.manifest:
             raise ConfigError("this suite needs the authors' manifest; say which with --manifest")

@@ -10,10 +10,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, Protocol
 
+import numpy as np
+
 from experiments.comparison.answers import llm_cost, plain_trace
 from experiments.comparison.environment import MemoryMeter, code_state, environment
 from experiments.comparison.errors import OutputError, RecordsError
 from experiments.comparison.examples import Examples, keep_sound
+from experiments.comparison.measures import check_measures, measure
 from experiments.comparison.records import (
     NOT_DEFINED,
     SCHEMA,
@@ -162,6 +165,7 @@ def run_suite(
     Every example is made before the first record is written, so that bad input stops a run before
     it starts, and no record is taken for another example's. Raises LcrError.
     """
+    check_measures(config.metrics)
     with watcher.stage("mixtures", total=len(examples.indices)) as advance:
         for index in examples.indices:
             examples.described(index)
@@ -316,8 +320,8 @@ def _keep_truth(folder: Path, examples: Examples, index: int) -> None:
     paths = {name: examples.sound_path(index, name) for name in ("target", "mixture")}
     if not all((folder / path).is_file() for path in paths.values()):
         example = examples[index]
-        keep_sound(folder, paths["target"], example.target[None, :], example.sample_rate)
-        keep_sound(folder, paths["mixture"], example.mixture[None, :], example.sample_rate)
+        keep_sound(folder, paths["target"], np.atleast_2d(example.target), example.sample_rate)
+        keep_sound(folder, paths["mixture"], np.atleast_2d(example.mixture), example.sample_rate)
 
 
 def _check_space(folder: Path, examples: Examples, plans: Sequence[_Plan]) -> None:
@@ -359,15 +363,21 @@ class _Job:
     def record(self, example: Example, outcome: Outcome, started: str, finished: str) -> Record:
         """What the system made of an example; a sound that is to be kept is written."""
         system = self.plan.system
-        mixture = example.mixture[None, :]
+        mixture, target = np.atleast_2d(example.mixture), np.atleast_2d(example.target)
+        sources = example.sources.reshape(-1, *mixture.shape)
         # A failure counts as the unprocessed mixture: 0 dB improvement, never a gap.
         estimate = mixture if outcome.remix is None else outcome.remix.audio
-        scores = score(estimate=estimate, reference=example.target[None, :], mixture=mixture)
-        follow = followed(
-            estimate=estimate, sources=example.sources[:, None], gains=example.instruction.gains
+        scores = score(estimate=estimate, reference=target, mixture=mixture)
+        follow = followed(estimate=estimate, sources=sources, gains=example.instruction.gains)
+        more = measure(
+            self.config.metrics,
+            estimate=estimate,
+            reference=target,
+            sample_rate=example.sample_rate,
         )
-        metrics = scores.metrics | follow.metrics
+        metrics = {**scores.metrics, **follow.metrics, **{n: s.value for n, s in more.items()}}
         undefined = {**scores.undefined, **follow.undefined}
+        undefined |= {name: found.reason for name, found in more.items() if found.reason}
         effective = list(follow.effective_gains_db)
         if outcome.status == NOT_DEFINED:
             assert outcome.error is not None

@@ -31,7 +31,9 @@ class BankConfig:
     """Where the sources come from: `path` and `attributes` are for folders, `manifest` and `roots`
     for the authors' own mixtures, the rest for studio."""
 
-    kind: Literal["studio", "folder", "paper"] = "studio"
+    kind: Literal["studio", "folder", "paper", "public"] = "studio"
+    layout: str = ""
+    """Which published set is in `path`: one of `lcr.data.public.LAYOUTS`."""
     path: str = ""
     seed: int = 0
     unseen: bool = False
@@ -68,6 +70,8 @@ class SuiteConfig:
     front_door: bool = False
     """Whether prompts reach the systems as users' do, read and mended (`lcr.api.LoadedRemixer`),
     and not as they were written."""
+    metrics: tuple[str, ...] = ()
+    """Further measures: names in `experiments.comparison.measures.MEASURES`."""
     examples: int = 6
     """Examples whose audio is kept and shown in the report."""
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

@@ -285,13 +285,14 @@ def _attempt(
 
 def request_of(example: Example, card: SystemCard) -> RemixRequest:
     """Make what a system is given: the truth only as far as its card names it."""
+    samples = example.mixture.shape[-1]
     oracle = Oracle(
         instruction=example.instruction,
-        sources=_read_only(example.sources[:, None, :]),
-        target=_read_only(example.target[None, :]),
+        sources=_read_only(example.sources.reshape(len(example.sources), -1, samples)),
+        target=_read_only(np.atleast_2d(example.target)),
     )
     return RemixRequest(
-        mixture=_read_only(example.mixture[None, :]),
+        mixture=_read_only(np.atleast_2d(example.mixture)),
         sample_rate=example.sample_rate,
         prompt=example.prompt,
         oracle=oracle.limited_to(card.uses_oracle),

@@ -106,8 +106,9 @@ class MixtureConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One mixture with its truth. Arrays are float32 at `sample_rate`; `sources` is (n, samples)
-    as mixed, so that `mixture == sources.sum(0)` and `target == gains @ sources`."""
+    """One mixture with its truth. Arrays are float32 at `sample_rate`, a signal (samples,) or
+    (channels, samples); `sources` is (n, …) as mixed, so that `mixture == sources.sum(0)` and
+    `target == gains @ sources`."""
 
     id: str
     index: int

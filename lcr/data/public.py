@@ -1,0 +1,329 @@
+"""Published test sets as their authors lay them out, as a suite's examples.
+
+Every published item is one extraction: a mixture, the sound to take out of it, and words for it. So
+of the paper's tasks there is only one, TAE (of speakers: TSE); the other source of an item is what
+is left of the mixture. Mixtures, levels and rates are those of the published evaluator, and so is
+what it scores: its SDR is our SNR, its SDRi the SNR improvement, its SI-SDR ours.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcr.audio.core import read_audio, resample
+from lcr.data.mixtures import GIVEN, Example, MixtureConfig
+from lcr.errors import LcrError
+from lcr.instruction import (
+    Action,
+    AudioDescription,
+    Description,
+    Instruction,
+    SpeechDescription,
+)
+from lcr.prompts.generator import Prompt
+
+_RULE = 1  # goes into the digest; raise it when the same files give other samples
+_GENDERS = {"M": "male", "F": "female"}
+_STEMS = ("vocals", "drums", "bass", "other")
+_PER_CLASS = 10
+
+
+class PublicLayoutError(LcrError):
+    """A published test set is not where it was said to be, or lies otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One extraction: the files of its `target` and of either the whole `mixture` or the `others`,
+    which are added up; with `snr_db` the one other is scaled to that level below the target."""
+
+    id: str
+    words: str
+    target: Path
+    mixture: Path | None = None
+    others: tuple[Path, ...] = ()
+    snr_db: float | None = None
+    descriptions: tuple[Description, Description] | None = None
+    """Where they are no sounds: of the target, and of the rest."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.target, *([self.mixture] if self.mixture else []), *self.others)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a set is read: at `sample_rate`, in mono or as it is, its items from a root folder.
+    `where` says where to get it and how it must lie."""
+
+    sample_rate: int
+    items: Callable[[Path], Iterator[Item]]
+    where: str
+    mono: bool = True
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
+    """Rows of a CSV file below its head, which must begin with `columns`. Raises
+    PublicLayoutError."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        head = next(rows, [])
+        if head[: len(columns)] != list(columns):
+            raise PublicLayoutError(
+                f"{path} begins with {','.join(head)[:80]!r}; expected {','.join(columns)}"
+            )
+        for number, row in enumerate(rows, start=2):
+            if len(row) < len(columns):
+                raise PublicLayoutError(f"{path} line {number} has {len(row)} columns")
+            yield row
+
+
+def _dcase(root: Path) -> Iterator[Item]:
+    columns = ("source", "noise", "snr", "caption")
+    folder = root / "lass_validation"
+    for row in _rows(root / "lass_synthetic_validation.csv", columns):
+        source, noise, snr, caption = row[:4]
+        yield Item(
+            id=f"{source}+{noise}@{snr}",
+            words=caption,
+            target=folder / f"{source}.wav",
+            others=(folder / f"{noise}.wav",),
+            snr_db=float(snr),
+        )
+
+
+def _segments(name: str) -> Callable[[Path], Iterator[Item]]:
+    def items(root: Path) -> Iterator[Item]:
+        folder = root / "data" / name
+        for row in _rows(root / "metadata" / f"{name}_eval.csv", ("idx", "caption")):
+            yield Item(
+                id=row[0],
+                words=row[1],
+                target=folder / f"segment-{row[0]}.wav",
+                mixture=folder / f"mixture-{row[0]}.wav",
+            )
+
+    return items
+
+
+def _vggsound(root: Path) -> Iterator[Item]:
+    folder = root / "data" / "vggsound"
+    columns = ("file_id", "mix_wav", "s0_wav", "s0_text", "s1_wav", "s1_text")
+    for row in _rows(root / "metadata" / "vggsound_eval.csv", columns):
+        yield Item(id=row[0], words=row[3], target=folder / row[2], mixture=folder / row[1])
+
+
+def _audioset(root: Path) -> Iterator[Item]:
+    columns = ("index", "mid", "display_name")
+    for row in _rows(root / "metadata" / "class_labels_indices.csv", columns):
+        folder = root / "data" / "audioset" / f"class_id={row[0]}"
+        for target in sorted(folder.glob("*,source.wav"))[:_PER_CLASS]:
+            name = target.name.removesuffix(",source.wav")
+            yield Item(
+                id=f"{row[0]}/{name}",
+                words=row[2],
+                target=target,
+                mixture=folder / f"{name},mixture.wav",
+            )
+
+
+def _fuss(root: Path) -> Iterator[Item]:
+    for line in (root / "test_example_list.txt").read_text("utf-8").splitlines():
+        mixture, *sources = (root / part for part in line.split("\t") if part)
+        for target in sources:  # the set names no sounds: only the background can be asked for
+            if target.stem.startswith("background") and len(sources) > 1:
+                others = tuple(s for s in sources if s != target)
+                words = "the background sound"
+                yield Item(id=mixture.stem, words=words, target=target, others=others)
+
+
+def _libri2mix(root: Path) -> Iterator[Item]:
+    genders = {}
+    for line in (root / "SPEAKERS.TXT").read_text("utf-8").splitlines():
+        if not line.startswith(";") and line.count("|") >= 4:
+            speaker, gender = (part.strip() for part in line.split("|")[:2])
+            genders[speaker] = gender
+    columns = ("mixture_ID", "mixture_path", "source_1_path", "source_2_path")
+    for row in _rows(root / "metadata" / "mixture_test_mix_clean.csv", columns):
+        who = [genders.get(one.split("-")[0], "") for one in row[0].split("_")]
+        if sorted(who) != ["F", "M"]:
+            continue  # words can tell apart a woman and a man only
+        told = [SpeechDescription(gender=gender) for gender in who]
+        files = [root / "test" / f"s{n + 1}" / Path(row[n + 2]).name for n in (0, 1)]
+        for n in (0, 1):
+            yield Item(
+                id=f"{row[0]}/s{n + 1}",
+                words=f"the {_GENDERS[who[n]]} speaker",
+                target=files[n],
+                others=(files[1 - n],),
+                descriptions=(told[n], told[1 - n]),
+            )
+
+
+def _musdb(root: Path) -> Iterator[Item]:
+    for folder in sorted(path for path in (root / "test").iterdir() if path.is_dir()):
+        for stem in _STEMS:
+            yield Item(
+                id=f"{folder.name}/{stem}",
+                words={"other": "everything but vocals, drums and bass"}.get(stem, f"the {stem}"),
+                target=folder / f"{stem}.wav",
+                mixture=folder / "mixture.wav",
+            )
+
+
+_AUDIOSEP = (
+    "the folder `evaluation` of github.com/Audio-AGI/AudioSep with its data, which its README says "
+    "where to get: metadata/{0} and data/{1}"
+)
+
+
+def _audiosep(name: str, items: Callable[[Path], Iterator[Item]], index: str = "") -> Layout:
+    where = _AUDIOSEP.format(index or f"{name}_eval.csv", name)
+    return Layout(32_000, items, where)
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "dcase24-lass": Layout(
+        16_000,
+        _dcase,
+        "zenodo.org/records/10886481: lass_synthetic_validation.csv and lass_validation/*.wav",
+    ),
+    **{name: _audiosep(name, _segments(name)) for name in ("audiocaps", "clotho", "esc50")},
+    "music": _audiosep("music", _segments("music")),
+    "vggsound": _audiosep("vggsound", _vggsound),
+    "audioset": _audiosep("audioset", _audioset, "class_labels_indices.csv"),
+    "fuss": Layout(
+        16_000,
+        _fuss,
+        "zenodo.org/records/4012661: the folder ssdata or ssdata_reverb, with "
+        "test_example_list.txt and test/",
+    ),
+    "libri2mix": Layout(
+        16_000,
+        _libri2mix,
+        "github.com/JorisCos/LibriMix, wav16k/max: metadata/mixture_test_mix_clean.csv, test/s1 "
+        "and test/s2, and LibriSpeech's SPEAKERS.TXT beside them",
+    ),
+    "musdb": Layout(
+        44_100,
+        _musdb,
+        "zenodo.org/records/3338373 (MUSDB18-HQ): test/TRACK/{mixture,vocals,drums,bass,other}.wav",
+        mono=False,
+    ),
+}
+
+
+class PublicMixtures:
+    """The items of a published set whose files are all there, `most` of them, evenly chosen.
+
+    `missing` names files that are not there, `left_out` counts the items that need them, `total`
+    all of them. Raises PublicLayoutError, in one line, for a tree that is not the set.
+    """
+
+    n_tasks = 1
+
+    def __init__(self, layout: str, root: Path, *, most: int, name: str) -> None:
+        self.layout, self.name = LAYOUTS[layout], name
+        self.config = MixtureConfig()
+        try:
+            items = list(self.layout.items(root))
+        except OSError as error:
+            raise PublicLayoutError(
+                f"{layout} is not in {root}: no {error.filename or root}; it is {self.layout.where}"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise PublicLayoutError(f"{layout}: an index in {root} is not UTF-8") from error
+        missing: dict[str, None] = {}
+        found = []
+        for item in items:
+            absent = [str(file.relative_to(root)) for file in item.files if not file.is_file()]
+            missing.update(dict.fromkeys(absent))
+            if not absent:
+                found.append(item)
+        self.missing, self.total = tuple(missing), len(items)
+        self.left_out = self.total - len(found)
+        if not found:
+            first = f", the first missing file is {self.missing[0]}" if missing else ""
+            raise PublicLayoutError(
+                f"none of the {self.total} items of {layout} is in {root}{first}; it is "
+                f"{self.layout.where}"
+            )
+        kept = min(most, len(found))
+        self._items = [found[i * len(found) // kept] for i in range(kept)]
+        told = [
+            (item.id, item.words, item.snr_db, [file.stat().st_size for file in item.files])
+            for item in self._items
+        ]
+        self.digest = hashlib.sha256(f"{layout} {_RULE} {told}".encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def example(self, index: int) -> Example:
+        """Example `index`. Raises IndexError, AudioFileError when a file cannot be read,
+        PublicLayoutError for files that do not fit together."""
+        item = self._items[index]
+        target = self._read(item.target)
+        if item.mixture is not None:
+            mixture = self._read(item.mixture)
+            target, mixture = _same_length(target, mixture)
+            rest = mixture - target
+        else:
+            others = [self._read(path) for path in item.others]
+            target, *others = _same_length(target, *others)
+            rest = np.sum(others, axis=0, dtype=np.float32)
+            if item.snr_db is not None:
+                target, rest = _at_snr(target, rest, item.snr_db)
+        words = item.words.strip().rstrip(".")
+        told = item.descriptions or (AudioDescription(label=words), AudioDescription(label="rest"))
+        prompt = f"Extract {words[:1].lower()}{words[1:]}."
+        clips = tuple(path.name for path in item.files[:2])
+        return Example(
+            id=f"{self.name}-{item.id}",
+            index=index,
+            mixture=target + rest,
+            sources=np.stack([target, rest]),
+            target=target,
+            instruction=Instruction((Action.KEEP, Action.REMOVE), told),
+            prompt=prompt,
+            written=Prompt(prompt, (), GIVEN),
+            sample_rate=self.layout.sample_rate,
+            clips=clips,
+            groups=clips,
+        )
+
+    def _read(self, path: Path) -> NDArray[np.float32]:
+        """(samples,) in mono, else (channels, samples)."""
+        clip = read_audio(path)
+        audio = clip.audio.mean(0, keepdims=True) if self.layout.mono else clip.audio
+        found = resample(audio, clip.sample_rate, self.layout.sample_rate)
+        return found[0] if self.layout.mono else found
+
+
+def _same_length(*signals: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    if len({signal.shape[:-1] for signal in signals}) > 1:
+        raise PublicLayoutError("a mixture and its sources have different numbers of channels")
+    shortest = min(signal.shape[-1] for signal in signals)
+    return [signal[..., :shortest] for signal in signals]
+
+
+def _at_snr(
+    target: NDArray[np.float32], noise: NDArray[np.float32], snr_db: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """As DCASE's evaluator mixes: the noise `snr_db` below the target, and where the sum is beyond
+    full scale both at nine tenths of it."""
+    power = float(np.mean(np.square(noise, dtype=np.float64)))
+    if power == 0:
+        raise PublicLayoutError("a noise is silent, so that no SNR can be set")
+    wanted = float(np.mean(np.square(target, dtype=np.float64))) / 10 ** (snr_db / 10)
+    noise = (noise * np.sqrt(wanted / power)).astype(np.float32)
+    peak = float(np.abs(target + noise).max())
+    scale = np.float32(0.9 / peak if peak > 1 else 1.0)
+    return target * scale, noise * scale
