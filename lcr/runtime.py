@@ -27,7 +27,8 @@ FOLDER, MADE_OF = "onnx", "made_of.json"
 VARIABLE = "LCR_RUNTIME"
 _CODE = (
     *("joint/query.py", "nn/film.py", "nn/grounded/bands.py", "nn/query/remixer.py"),
-    *("nn/reader/light_bert.py", "nn/reader/tagger.py", "prompts/reading/pieces.py"),
+    *("nn/reader/light_bert.py", "nn/reader/tagger.py"),
+    *("prompts/reading/pieces.py", "prompts/reading/word_pieces.py"),
 )
 """What the graphs are made of besides weights, and what runs them."""
 
@@ -56,7 +57,7 @@ def exported(checkpoint: Path) -> Path | None:
 
 
 def _problem(checkpoint: Path) -> str | None:
-    for name in ("onnxruntime", "tokenizers", "safetensors"):
+    for name in ("onnxruntime", "safetensors"):
         if importlib.util.find_spec(name) is None:
             return f"{name} is not installed; run: {install_command('run')}"
     if not (checkpoint / FOLDER / MADE_OF).is_file():

@@ -31,7 +31,7 @@ from lcr.runtime import FOLDER, VARIABLE
 
 ROOT = Path(__file__).parents[2]
 SECONDS, RATE = 5, 16_000
-UNWANTED = ("torch", "transformers", "scipy", "gradio", "onnx")
+UNWANTED = ("torch", "transformers", "tokenizers", "scipy", "gradio", "onnx")
 """Packages that must not come with `run`."""
 
 

@@ -28,7 +28,7 @@ from lcr.runtime import exported
 SCHEMA = 1
 DEFAULT_SYSTEM = "lcr"
 _NEEDED = ("numpy", "soundfile", "soxr")
-_USEFUL = ("onnxruntime", "tokenizers", "torch", "transformers", "peft", "scipy", "sounddevice")
+_USEFUL = ("onnxruntime", "torch", "transformers", "peft", "scipy", "sounddevice")
 """Imported for real: a package may be there and not load (sounddevice without PortAudio, say)."""
 
 

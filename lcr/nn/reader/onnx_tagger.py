@@ -30,6 +30,6 @@ def read_tagger(checkpoint: Path, folder: Path) -> PieceTagger:
     try:
         most = int(read_config(checkpoint)["tagger"]["max_tokens"])
         tokenizer = PieceTokenizer(folder / TOKENIZER, most)
-    except Exception as error:  # tokenizers raises a bare Exception
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{folder} is damaged: {error}") from error
     return PieceTagger(tokenizer, OnnxPieces(folder))

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcr.instruction import STYLE_VALUES, Action
 from lcr.prompts.reading.things import KINDS, RESTS, Kind, Span, Tagging
+from lcr.prompts.reading.word_pieces import WordPieces
 
 ACTIONS = tuple(Action)
 TAGS: tuple[str, ...] = (*KINDS, "odd")
@@ -46,33 +47,26 @@ class Pieces:
 
 
 class PieceTokenizer:
-    """Cuts texts into word pieces, `max_tokens` of each at most, as the tokenizer.json `path` of
-    the Hugging Face tokenizers says."""
+    """Cuts texts into word pieces, `max_tokens` of each at most, by the tokenizer.json `path`.
+    Raises ValueError for one of another kind."""
 
     def __init__(self, path: Path, max_tokens: int) -> None:
-        from tokenizers import Tokenizer
-
-        self._tokenizer: Any = Tokenizer.from_file(str(path))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens)
+        self._pieces, self._most = WordPieces.read(path), max_tokens
 
     @property
     def vocabulary(self) -> Collection[str]:
         """All word pieces; those that begin a word are whole words."""
-        found: dict[str, int] = self._tokenizer.get_vocab()
-        return found.keys()
+        return self._pieces.vocabulary.keys()
 
     def cut(self, texts: Sequence[str]) -> Pieces:
-        rows = self._tokenizer.encode_batch(
-            [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        )
+        rows = [self._pieces.cut(text, self._most) for text in texts]
         longest = max((len(row.ids) for row in rows), default=0)
         ids = np.zeros((len(rows), longest), np.int64)
         mask = np.zeros_like(ids)
         for i, row in enumerate(rows):
             ids[i, : len(row.ids)] = row.ids
             mask[i, : len(row.ids)] = 1
-        return Pieces(ids, mask, [row.offsets for row in rows], [row.word_ids for row in rows])
+        return Pieces(ids, mask, [row.offsets for row in rows], [row.words for row in rows])
 
 
 @dataclass(frozen=True)

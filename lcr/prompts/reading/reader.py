@@ -166,8 +166,7 @@ def read(prompts: Sequence[str]) -> list[Reading]:
 @lru_cache(maxsize=1)
 def _shipped() -> OpenReader:
     """By name, since this package needs no deep-learning library; without one, rules read."""
-    runs = any(importlib.util.find_spec(name) for name in ("torch", "onnxruntime"))
-    if not runs or importlib.util.find_spec("tokenizers") is None:
+    if not any(importlib.util.find_spec(name) for name in ("torch", "onnxruntime")):
         return OpenReader(KeywordTagger())
     halves = importlib.import_module("lcr.nn.reader.shipped").load_halves()
     return OpenReader(halves.tagger, halves.meanings)
