@@ -71,7 +71,7 @@ wheel: setup
 	@$(BIN)/python -m experiments.benchmarks.install --wheel-dir dist
 
 docs: setup
-	@$(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: setup
 	$(BIN)/python -m ruff check --fix .
