@@ -18,6 +18,7 @@ import torch
 from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import PaperBank, build_bank
+from experiments.comparison.public import PublicBank
 from lcr.data.mixtures import Example, MixtureSet
 from lcr.evaluation.effective import effective_gains
 from lcr.evaluation.statistics import bootstrap_mean
@@ -60,7 +61,7 @@ def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     config = suite_of(options)
     bank = build_bank(config.bank)
-    if isinstance(bank, PaperBank):
+    if isinstance(bank, PaperBank | PublicBank):
         raise ConfigError("the authors' mixtures have no amounts")
     mixtures = MixtureSet(
         bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import PaperBank, build_bank
+from experiments.comparison.public import PublicBank
 from experiments.comparison.records import write_json
 from lcr.checkpoints import CONFIG_FILE, Checkpoint
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
@@ -316,7 +317,7 @@ def main(options: argparse.Namespace) -> None:
     config = suite_of(options)
     model = read_query_model(Checkpoint.read(options.checkpoint))
     bank = build_bank(config.bank)
-    if isinstance(bank, PaperBank):
+    if isinstance(bank, PaperBank | PublicBank):
         raise ConfigError("the authors' mixtures are not asked in this way")
 
     def ask(mixture: MixtureConfig, count: int) -> list[Found]:

@@ -171,7 +171,7 @@ def test_importing_lcr_imports_no_torch() -> None:
 def test_the_system_lcr_takes_them_as_weights(
     released: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So do comparisons and the paper's tables; without the language model it is what is missing."""
+    """So do comparisons and tables; without the language model it is what is missing."""
     with pytest.raises(MissingWeightsError, match="Llama-2-7b-chat-hf"):
         load(weights=str(released))
     monkeypatch.setattr(authors, "load_authors", lambda folder, device: (folder, device))
