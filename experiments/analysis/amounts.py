@@ -17,8 +17,7 @@ import torch
 
 from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.examples import PaperBank, build_bank
-from experiments.comparison.public import PublicBank
+from experiments.comparison.examples import PaperBank, PublicBank, build_bank
 from lcr.data.mixtures import Example, MixtureSet
 from lcr.evaluation.effective import effective_gains
 from lcr.evaluation.statistics import bootstrap_mean

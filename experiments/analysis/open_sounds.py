@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.errors import ConfigError
-from experiments.comparison.examples import PaperBank, build_bank
-from experiments.comparison.public import PublicBank
+from experiments.comparison.examples import PaperBank, PublicBank, build_bank
 from experiments.comparison.records import write_json
 from lcr.checkpoints import CONFIG_FILE, Checkpoint
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
