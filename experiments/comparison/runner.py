@@ -170,7 +170,9 @@ def run_suite(
         for index in examples.indices:
             examples.described(index)
             advance()
-    plans = [_plan(system, folder, examples, resume=resume) for system in systems]
+    plans = [
+        _plan(system, folder, examples, resume=resume, metrics=config.metrics) for system in systems
+    ]
     _check_space(folder, examples, plans)
     for index in examples.shown:
         _keep_truth(folder, examples, index)
@@ -241,7 +243,14 @@ def _execute(
     return made
 
 
-def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resume) -> _Plan:
+def _plan(
+    system: ReadySystem,
+    folder: Path,
+    examples: Examples,
+    *,
+    resume: Resume,
+    metrics: Sequence[str],
+) -> _Plan:
     path = folder / f"{system.stem}.jsonl"
     if resume == "never":
         return _Plan(system=system, path=path, missing=examples.indices)
@@ -263,6 +272,8 @@ def _plan(system: ReadySystem, folder: Path, examples: Examples, *, resume: Resu
             stale[differs] = stale.get(differs, 0) + 1
             return False
         defined = system.card.defines(Task(record["task"]))
+        if not set(metrics) <= set(record["metrics"]):
+            return False
         if defined == (record["status"] == NOT_DEFINED):
             return False  # the card has changed since
         if not defined:

@@ -52,7 +52,10 @@ def summarize(run: Run, *, not_run: Mapping[str, str]) -> dict[str, Any]:
     """Summarise a run as JSON values, which `tables` and `report` print."""
     values = {entry.system.name: values_of(entry.records) for entry in run.systems}
     tasks = [t.value for t in Task if any(v.task == t.value for vs in values.values() for v in vs)]
-    systems = [_system(entry, values[entry.system.name], tasks) for entry in run.systems]
+    systems = [
+        _system(entry, values[entry.system.name], tasks, run.config.metrics)
+        for entry in run.systems
+    ]
     against = _add_comparison(systems, values, wanted=run.config.compare_to)
     corpora = corpora_of(run.config)
     for entry, system in zip(run.systems, systems, strict=True):
@@ -106,7 +109,9 @@ def paired_differences(
     return _differences(values_of(better, measure), values_of(worse, measure))
 
 
-def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> dict[str, Any]:
+def _system(
+    entry: SystemRun, values: Sequence[Value], tasks: Sequence[str], metrics: Sequence[str]
+) -> dict[str, Any]:
     system = entry.system
     records = [r for r in entry.records if r["status"] != NOT_DEFINED]
     defined = {r["task"] for r in records}
@@ -156,7 +161,7 @@ def _system(entry: SystemRun, values: Sequence[Value], tasks: Sequence[str]) -> 
         "share_improved": _share(share),
         "followed": {
             name: interval_json(mean_interval([] if missing else values_of(records, name)))
-            for name in MEASURES
+            for name in (*MEASURES, *metrics)
         },
         "real_time_factor": median(r["cost"]["real_time_factor"] for r in answered)
         if answered

@@ -84,20 +84,21 @@ def _systems_grid(summary: Summary) -> Table:
 
 def followed_grid(summary: Summary) -> Table:
     """Did each source get the gain that was asked for it?"""
+    heads = FOLLOWED | {name: name for name in summary["config"].get("metrics", ())}
     return Table(
         title=f"{summary['suite']}: what followed the prompt",
-        heads=("System", *FOLLOWED.values()),
+        heads=("System", *heads.values()),
         rows=tuple(
-            (_label(s), *(_followed(s["followed"][name], name) for name in FOLLOWED))
+            (_label(s), *(_followed(s["followed"][name], name) for name in heads))
             for s in summary["systems"]
         ),
     )
 
 
 def _followed(value: Mapping[str, Any], name: str) -> str:
-    if name.endswith("_db"):
-        return interval_text(value)
-    return interval_text(value, ".0f", scale=100, unit=" %")
+    if name == "action_accuracy":
+        return interval_text(value, ".0f", scale=100, unit=" %")
+    return interval_text(value)
 
 
 def _system_row(system: Mapping[str, Any]) -> tuple[str, ...]:

@@ -244,7 +244,7 @@ def test_a_system_that_was_trained_on_the_suites_corpus_is_marked_in_every_table
     rows = records(("TSE", 1.0), ("ME", 2.0))
     summary = summary_of({"a": rows}, trained_on=frozenset({"studio", "other"}))
     assert summary["systems"][0]["trained_on"] == ["studio"]
-    tasks, systems, followed = tables.grids(summary)
+    tasks, systems, followed, _ = tables.grids(summary)
     assert (tasks.heads[1], systems.rows[0][0], followed.rows[0][0]) == ("a*", "a*", "a*")
     assert any(remark.startswith("* a:") for remark in tables.remarks(summary))
     (plain,) = summary_of({"a": rows}, trained_on=frozenset({"other"}))["systems"]
@@ -268,7 +268,7 @@ def test_tables_say_failures_and_hold_names_as_text() -> None:
     assert "2 of 3" in markdown
     assert r"E\|\<i\>: a b" in markdown
     rules = [line for line in markdown.splitlines() if "---" in line]
-    assert [line.count("|") for line in rules] == [4, 12, 7]
+    assert [line.count("|") for line in rules] == [4, 12, 7, 3]
     console = Console(file=io.StringIO(), width=200)
     tables.print_tables(summary, console)
     assert "a|b[red]" in console.file.getvalue()  # type: ignore[attr-defined]
