@@ -22,7 +22,8 @@ from experiments.command import (
     set_option,
     suite_options,
 )
-from experiments.comparison.runner import Executor, InThisProcess, Run
+from experiments.comparison.executors import Executor, InThisProcess
+from experiments.comparison.runner import Run
 
 if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
     _HERE = Path(__file__).resolve().parent

@@ -11,8 +11,8 @@ import ray
 
 from experiments.comparison.environment import MemoryMeter
 from experiments.comparison.examples import Examples
+from experiments.comparison.executors import Done, Work, now
 from experiments.comparison.isolation import BuildError, StandIn
-from experiments.comparison.runner import Done, Work, now
 from experiments.comparison.systems import Outcome, ReadySystem, build_here, run_batch
 from lcr.data.mixtures import Example
 

@@ -6,16 +6,16 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
 from experiments.comparison.answers import llm_cost, plain_trace
-from experiments.comparison.environment import MemoryMeter, code_state, environment
+from experiments.comparison.environment import code_state, environment
 from experiments.comparison.errors import OutputError, RecordsError
 from experiments.comparison.examples import Examples, keep_sound
+from experiments.comparison.executors import Executor, InThisProcess, Work
 from experiments.comparison.measures import check_measures, measure
 from experiments.comparison.records import (
     NOT_DEFINED,
@@ -31,7 +31,7 @@ from experiments.comparison.records import (
     read_records,
 )
 from experiments.comparison.suite import SuiteConfig
-from experiments.comparison.systems import BATCH, Outcome, ReadySystem, run_batch
+from experiments.comparison.systems import BATCH, Outcome, ReadySystem
 from lcr.data.mixtures import Example
 from lcr.evaluation.effective import followed
 from lcr.evaluation.metrics import score
@@ -51,62 +51,6 @@ class Watcher(Protocol):
     ) -> contextlib.AbstractContextManager[Callable[[], None]]:
         """A context whose function is called each time one more of `total` is done."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What a system is to be handed: batches of examples, by index."""
-
-    system: ReadySystem
-    batches: Sequence[Sequence[int]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    """What came of a batch of the `number`-th work."""
-
-    number: int
-    examples: Sequence[Example]
-    outcomes: Sequence[Outcome]
-    started: str
-    finished: str
-
-
-class Executor(Protocol):
-    """Where systems answer. `together` says whether it wants the work of all systems at once."""
-
-    together: bool
-
-    def __call__(
-        self, works: Sequence[Work], examples: Examples, *, timeout_s: float
-    ) -> Iterator[Done]:
-        """Do all the work, each system's in order."""
-        ...
-
-
-class InThisProcess:
-    """Systems answer here, one after another."""
-
-    together = False
-
-    def __init__(self, device: str) -> None:
-        self._meter = MemoryMeter(device)
-
-    def __call__(
-        self, works: Sequence[Work], examples: Examples, *, timeout_s: float
-    ) -> Iterator[Done]:
-        for number, work in enumerate(works):
-            for indices in work.batches:
-                group = [examples[index] for index in indices]
-                started = now()
-                outcomes = run_batch(work.system, group, self._meter, timeout_s=timeout_s)
-                yield Done(
-                    number=number,
-                    examples=group,
-                    outcomes=outcomes,
-                    started=started,
-                    finished=now(),
-                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -435,7 +379,3 @@ class _Job:
             "started": started,
             "finished": finished,
         }
-
-
-def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
