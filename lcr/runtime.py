@@ -108,6 +108,9 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
         options.log_severity_level = 3
+        # Further rewriting costs more of a short recording's time than it saves of a long one's.
+        level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.graph_optimization_level = level
         # Threads that wait do not take the processor from other work.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
