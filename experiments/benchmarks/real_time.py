@@ -1,15 +1,17 @@
 """How fast does the default `lcr` remix?
-`python -m experiments.benchmarks.real_time [--threads 2]`.
+`python -m experiments.benchmarks.real_time [--threads 2] [--systems lcr,lcr-g]`.
 
-60 s of 16 kHz mono through the whole system, prompt reading and overlap-add included, against one
-forward pass of SpeechBrain's Conv-TasNet of the paper's size (section V-B) over the same samples:
-the separation network alone, which a composite system would run before anything else.
+60 s of 16 kHz mono, a mixture of the studio suite again and again, through whole systems, prompt
+reading and overlap-add included, against one forward pass of SpeechBrain's Conv-TasNet of the
+paper's size (section V-B) over the same samples: the separation network alone, which a composite
+system would run before anything else.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,11 +19,13 @@ import torch
 from experiments.benchmarks.timing import interleaved, print_race, summary
 from experiments.command import command, option
 from experiments.comparison.environment import machine_line
+from experiments.comparison.suite import load_suite
 from lcr import registry
+from lcr.data.mixtures import MixtureSet
+from lcr.data.studio.bank import StudioBank
 
-OURS, PEER = "lcr, whole system", "SpeechBrain Conv-TasNet, network alone"
+PEER = "SpeechBrain Conv-TasNet, network alone"
 RATE = 16_000
-PROMPT = "Turn down the excited man and remove the traffic."
 
 
 def conv_tasnet() -> Callable[[torch.Tensor], torch.Tensor]:
@@ -57,24 +61,31 @@ def conv_tasnet() -> Callable[[torch.Tensor], torch.Tensor]:
     option("--threads", type=int, default=2),
     option("--seconds", type=float, default=60.0),
     option("--rounds", type=int, default=5),
+    option("--systems", default="lcr,lcr-g", metavar="A,B,…", help="default: lcr,lcr-g"),
 )
 def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     print(machine_line())
-    rng = np.random.default_rng(0)
-    audio = (0.05 * rng.standard_normal((1, round(options.seconds * RATE)))).astype(np.float32)
-    system = registry.create("lcr")
+    suite = load_suite("studio")
+    example = MixtureSet(
+        StudioBank(), split="test", config=suite.mixture, seed=0, name=suite.name
+    ).example(0)
+    samples = round(options.seconds * RATE)
+    audio = np.resize(example.mixture, (1, samples)).astype(np.float32)
     separate = conv_tasnet()
 
     @torch.inference_mode()
     def peer() -> None:
-        for start in range(0, audio.shape[1], 20 * RATE):  # the chunks that ours takes
+        for start in range(0, samples, 20 * RATE):  # the chunks that ours takes
             separate(torch.from_numpy(audio[:, start : start + 20 * RATE]))
 
-    times = interleaved(
-        {OURS: lambda: system.remix(audio, RATE, PROMPT), PEER: peer}, options.rounds
-    )
-    print_race(f"{options.seconds:g} s of 16 kHz mono", times, OURS)
+    runs: dict[str, Callable[[], object]] = {
+        name: partial(registry.create(name).remix, audio, RATE, example.prompt)
+        for name in options.systems.split(",")
+    }
+    ours = next(iter(runs))
+    times = interleaved({**runs, PEER: peer}, options.rounds)
+    print_race(f"{options.seconds:g} s of 16 kHz mono", times, ours)
     for name, seconds in times.items():
         factor = summary([s / options.seconds for s in seconds], ".4f")
         print(f"  {name}: real-time factor {factor}")
