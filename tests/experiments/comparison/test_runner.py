@@ -426,7 +426,7 @@ def test_an_interruption_says_how_to_go_on(
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("experiments.comparison.runner.run_batch", interrupt)
+    monkeypatch.setattr("experiments.comparison.executors.run_batch", interrupt)
     command = ["--suite", str(suite), "--out", str(tmp_path), "--device", "cpu"]
     assert compare.main(command) == 130
     assert "resume with the same command" in capsys.readouterr().err
