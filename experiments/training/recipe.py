@@ -97,6 +97,10 @@ def about(recipe: Recipe) -> dict[str, Any]:
     long it trains and how often it tells."""
     told = settings(**asdict(recipe))
     del told["validation"]
+    usual = asdict(Recipe(name="", stage="joint"))
+    for table, key in _LATER:
+        if told[table].get(key) == usual[table][key]:
+            told[table].pop(key, None)
     return told
 
 
@@ -106,10 +110,6 @@ def settings(**parts: object) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(json.dumps(parts))
     for key in _FREE:
         told["loop"].pop(key)
-    usual = asdict(Recipe(name="", stage="joint"))
-    for table, key in _LATER:
-        if told.get(table, {}).get(key) == usual[table][key]:
-            told[table].pop(key, None)
     return told
 
 
