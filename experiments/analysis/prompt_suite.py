@@ -219,7 +219,7 @@ _RELATIONS: tuple[tuple[str, Callable[[Source], float]], ...] = (
     ("loud", lambda source: source.level_db),
     ("quiet|soft", lambda source: -source.level_db),
     ("high", _pitch),
-    ("deep|low", lambda source: -_pitch(source)),
+    (r"deep|\blow", lambda source: -_pitch(source)),
     ("fast", lambda source: _style(source, "tempo")),
     ("slow", lambda source: -_style(source, "tempo")),
     ("last", lambda source: source.start_s or 0.0),

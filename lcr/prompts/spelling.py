@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import ModuleType
 
+from lcr.lexicon import load_lexicon
 from lcr.prompts import lexicon
 from lcr.prompts.generator import labels, sentences, verbs
 
@@ -24,7 +25,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _FUNCTION = (
     "the a an and or of to in on at by from with without for please just only more less it its "
     "them that this these those other one all both everything else while also then but not do as "
-    "undo redo before after between until second seconds minute minutes start end first last"
+    "undo redo half third quarter twice double triple percent decibel decibels volume "
+    "before after between until second seconds minute minutes start end first last"
 )
 _SOUND_WORDS = (
     "accordion alto arpeggio babble bagpipe banjo bassoon bassy bellow bleat bleep bongo boo bray "
@@ -46,8 +48,12 @@ _SOUND_WORDS = (
 _SOUNDS = frozenset(_SOUND_WORDS.split())
 """Of sounds and instruments, which common English in pieces may lack."""
 _SHORT = {"teh": "the", "hte": "the", "th": "the", "adn": "and", "nad": "and", "dgo": "dog"}
-_SHORT |= {"mna": "man", "amn": "man", "cta": "cat", "ony": "only", "upp": "up", "dogg": "dog"}
+_SHORT |= {"mna": "man", "amn": "man", "cta": "cat", "ony": "only", "musik": "music"}
+_SHORT |= {"quiter": "quieter", "upp": "up", "dogg": "dog"}
 """Slips in words of two and three letters, which are too near to others to be found by distance."""
+_SLANG = frozenset(
+    ("imma", "gonna", "wanna", "gimme", "lemme", "kinda", "yeet", "ngl", "tbh", "argh")
+)
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 NEIGHBOURS = {
     row[i]: row[max(i - 1, 0) : i] + row[i + 1 : i + 2] for row in _ROWS for i in range(len(row))
@@ -65,7 +71,8 @@ as powers of ten."""
 
 def corrected(text: str) -> str:
     """`text` with its misspelt words put right; all else as it was."""
-    return _WORD.sub(lambda match: _as_written(match[0], text), text)
+    text = _WORD.sub(lambda match: _as_written(match[0], text), text)
+    return re.sub(r"\b(turn|switch)(ing)? of (?=the|that|my|all)", r"\1\2 off ", text)
 
 
 def _as_written(word: str, text: str) -> str:
@@ -82,7 +89,9 @@ def _as_written(word: str, text: str) -> str:
 @lru_cache(maxsize=4096)
 def _better(word: str) -> str | None:
     known = prompt_words()
-    if word in known:
+    if word in known or word in _names_of_sounds() or word in _SLANG:
+        return None
+    if word.endswith(("n't", "'ll", "'re", "'ve")):
         return None
     if word in _SHORT:
         return _SHORT[word]
@@ -101,7 +110,7 @@ def _better(word: str) -> str | None:
             if cost is not None and (cost <= dearest or (cost <= _TWO and other[0] == word[0])):
                 found.append((_SLIP * cost - math.log10(count), other))
     if not found:
-        return _common_word(word)
+        return _common_word(word) or _name_of_sound(word)
     found.sort()
     clear = len(found) == 1 or found[1][0] - found[0][0] >= _CLEAR
     return found[0][1] if clear else None
@@ -121,6 +130,13 @@ def _is_english(word: str) -> bool:
             if any(form in common or form in known for form in forms):
                 return True
     return False
+
+
+def _name_of_sound(word: str) -> str | None:
+    """The only word of the lexicon of sounds that a swap, a double or a key beside makes of it."""
+    cost = {o: distance(word, o, 1) for o in _names_of_sounds() if abs(len(o) - len(word)) < 2}
+    found = [o for o, one in cost.items() if one is not None and one <= _KEY]
+    return found[0] if len(found) == 1 and len(word) > _LEAST else None
 
 
 def _common_word(word: str) -> str | None:
@@ -173,6 +189,13 @@ def _extra(word: str, place: int) -> float:
 
 def _wrong(a: str, b: str) -> float:
     return _KEY if b in NEIGHBOURS.get(a, "") else _OTHER
+
+
+@lru_cache(maxsize=1)
+def _names_of_sounds() -> frozenset[str]:
+    """Every word of the names in the lexicon of sounds, casual ones and kinds too."""
+    names = (*load_lexicon().by_word, *load_lexicon().kind_words)
+    return frozenset(word for name in names for word in _WORD.findall(name.lower()))
 
 
 @lru_cache(maxsize=1)

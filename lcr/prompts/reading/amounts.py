@@ -20,7 +20,7 @@ A gain is a factor on the waveform, as in the paper (section III-A: up is 2, dow
 | a lot, much, way, far, considerably, significantly, ...  | +12 dB   | -12 dB    |
 | extremely, massively, hugely, enormously, as ... can     | +20 dB   | -20 dB    |
 | into the background                                      |          | -12 dB    |
-| barely audible, almost silent, nearly gone, a whisper    |          | -30 dB    |
+| barely audible, barely any, nearly gone, all the way down |          | -30 dB    |
 
 "By 100 %" down leaves nothing: minus infinity, a removal. Where several stand in one text the
 first row of the table that fits counts.
@@ -53,18 +53,24 @@ _HAIR, _LITTLE, _SOME, _LOT, _EXTREME = 2.0, 3.0, PAPER_DB, 12.0, 20.0
 _HOW_MUCH: tuple[tuple[str, float], ...] = (
     (r"(?:a|the) (?:touch|hair|tad|smidge\w*|notch)|(?:very|ever so) (?:slightly|little)", _HAIR),
     (r"not (?:by |too |so |that )*(?:much|a lot|far)", _LITTLE),
+    (r"tiny bit|little bit", _HAIR),
     (r"quite a bit|a (?:good|fair) (?:bit|amount)", _SOME),
-    (r"a (?:\w+ )?bit|a (?:little|wee)|slight(?:ly)?|little bit", _LITTLE),
-    (r"extremely|massive(?:ly)?|huge(?:ly)?|enormous(?:ly)?|vastly|as \w+ as .*can", _EXTREME),
+    (r"a (?:\w+ )?bit|a (?:little|wee|lil)|slight(?:ly)?|little bit", _LITTLE),
+    (
+        r"extremely|massive(?:ly)?|huge(?:ly)?|enormous(?:ly)?|vastly|as \w+ as .*can"
+        r"|as much as possible|to the (?:great|full|max)\w* extent",
+        _EXTREME,
+    ),
     (r"a (?:\w+ )?lot|lots|much|way|far|a great deal|really|radically|drastic(?:ally)?", _LOT),
     (r"dramatic(?:ally)?|considerab\w+|significant(?:ly)?|substantial(?:ly)?", _LOT),
-    (r"great(?:ly)?|heav(?:y|ily)|strong(?:ly)?", _LOT),
+    (r"great(?:ly)?|heav(?:y|ily)|strongly", _LOT),
     (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly", _SOME),
 )
 _ONLY_DOWN: tuple[tuple[str, float], ...] = (
     (
         r"(?:bare|hard)ly (?:\w+ )?(?:audible|heard|noticeable|there|hear)"
-        r"|(?:almost|nearly|next to|practically) (?:in ?audible|silent|gone|nothing|mute[d]?)"
+        r"|all the way|(?:bare|hard)ly any|(?:almost|nearly|next to|practically) (?:in ?audible|"
+        r"silent|gone|nothing|mute[d]?)"
         r"|(?:a|to a) whisper|very faint(?:ly)?",
         30.0,
     ),
@@ -135,7 +141,8 @@ def _multiple(match: re.Match[str], _: Direction) -> float:
 _MOST_DB = 200.0
 """More than any sound can change; it keeps numbers finite."""
 _BARE = (
-    rf"(?:(?P<sign>minus |plus )|\b(?:by|down|up) )(?P<n>\d+(?:\.\d+)?|{NUMBER_WORDS})"
+    rf"(?:(?P<sign>minus |plus |(?<=[\s:])[-+−] ?)|\b(?:by|down|up) )(?P<n>\d+(?:\.\d+)?|"
+    rf"{NUMBER_WORDS})"
     r"(?=\s*(?:[,.;!?]|$|and\b|but\b|then\b|please\b|or so\b))"
 )
 """A number of decibels that are not called so: "down by 7"."""

@@ -19,7 +19,12 @@ _JOINED = re.compile(
 _BORDER = re.compile(
     r",(?!\d)|;|\.\s|\?|!|\b(?:and|but|then|while|with|except|apart from|besides|other than)\b"
 )
-_TOO_MUCH = re.compile(r"\b(?:too|so|that|how|very) much\b|\bno (?:longer|more)\b", re.IGNORECASE)
+_EXCEPT = re.compile(r"(?:but|except|apart from|besides|other than)\b")
+_TOO_MUCH = re.compile(
+    r"\b(?:too|so|that|how|very) much\b|\bno (?:longer|more)\b|"
+    r"(?<!so )(?<!that )(?<!until )\b(?:i|we|you|one) can (?:bare|hard|scarce)ly hear\b",
+    re.IGNORECASE,
+)
 _SIGNED = re.compile(
     r"[-+−] ?\d|\bminus |\bplus \d|\bfull (?:volume|blast)|"
     r"\b(?:to|at) (?:about |around |roughly |the )?(?:\d|max|eleven)|"
@@ -71,8 +76,17 @@ def _clauses(text: str, spans: Sequence[Span]) -> list[tuple[Sequence[Span], str
             pieces.append(text[at : span.stop if span.kind in WHOLE else span.start])
             at = span.stop
         pieces.append(text[at:stop])
-        clauses.append((group, " ".join(pieces)))
+        words = " ".join(pieces)
+        if clauses and _EXCEPT.match(words.lower()) and group[0].action is Action.KEEP:
+            all_but, said = clauses[-1]
+            if not _has_amount(said):  # "all but the man much louder": all are
+                clauses[-1], words = (all_but, f"{said} {words}"), ""
+        clauses.append((group, words))
     return clauses
+
+
+def _has_amount(words: str) -> bool:
+    return any(amount_db(words, way) is not None for way in ("up", "down"))
 
 
 def _gain(action: Action, words: str) -> Gain:

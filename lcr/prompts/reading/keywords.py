@@ -161,8 +161,13 @@ def styles_of(words: str) -> dict[str, str]:
     return found
 
 
+_OF_OTHERS = re.compile(r"\b(?:over|to|at|about|behind|beside|from)\b.*")
+"""Who else is spoken of: "the guy talking over her"."""
+
+
 def gender_of(words: str) -> dict[str, str]:
     """The style "gender", where lower-case `words` are of one alone."""
+    words = _OF_OTHERS.sub("", words)
     male, female = bool(MALE.search(words)), bool(FEMALE.search(words))
     return {"gender": "M" if male else "F"} if male != female else {}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from lcr.instruction import Action
+from lcr.prompts.cues import GONE, LESS
 from lcr.prompts.reading.keywords import kind_of, only_styles, styles_of
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CHANGE, CLAUSE_END, corrected, doubts, negated
@@ -23,30 +24,68 @@ _BACK = re.compile(
 _NOT_THINGS = re.compile(
     r"^(?:the |this |my |audio |sound |entire |given |whole )*"
     r"(?:recordings?|audio(?: file)?s?|file|clip|track|soundtrack|mix(?:ture)?|instructions?|take|"
-    r"nothing|neither|none|anything)$"
+    r"nothing|neither|none|anything|changes?|version)$"
 )
+_NO_NAME = re.compile(
+    r"ugh|argh|go(?:es)?|stops?|tiny|little|silent|quiet|loud|strong|soft|low|high"
+)
+_CALLED = re.compile(
+    r"(?:my )?(?:dear|darling|honey|love|mate|buddy|bro|dude|guys|folks|sir|madam)"
+)
+"""Whom a person speaks to, where it stands between commas."""
+_WHERE = re.compile(r"(?:this |that )?one|this|it|here|what(?: (?:it|they) (?:is|are|was|were).*)?")
+"""Behind "out of": the recording itself, and in "half of what it is" no thing either."""
 _LINK = (
     r"(?: (?:is|are|was|were|sounds?|seems?|gets?|should|must|could|can|needs?|has|have|ought|to|"
-    r"be|comes?|get|a|bit|little|much|far|way|just|really|slightly|also|both|all)){0,6}"
+    r"be|comes?|get|only|by|\d+(?:[.,]\d+)?|db|decibels?|percent|a|bit|little|much|far|way|just|"
+    r"really|slightly|also|both|all)){0,6}"
+)
+INCESSANT = (
+    r"(?:(?:won't|will not|never|doesn't|don't|can't) (?:stop|shut up|quit|let up|end)s?|"
+    r"(?:just )?keeps? (?:on )?going|goes on and on)"
+)
+DROWNS = (
+    r"(?:(?:is|are|just|completely|totally|keeps?|(?:did|does|do|would)(?: not|n't)) )*"
+    r"(?:drown|cover|mask|bury|buries|overpower|swallow|dominat|hid|eat)(?:s|e|es|ing)?"
+    r"(?: (?:out|up))?"
 )
 _BESIDE = {
     Action.REMOVE: (
         r"(?:no|no more|without(?: the| any)?|bye bye|away with(?: the)?|enough(?: of the)?)",
-        r"(?:out|off|gone|removed|muted|away|go(?! (?:quiet|loud))|doing my head in|"
+        r"(?:shuts? up|be silent|out|off|gone|removed|muted|away|go(?! (?:quiet|loud))|doing my "
+        r"head in|"
         r"driving (?:me|us) \w+|getting on (?:my|our) nerves)",
     ),
     Action.DOWN: (
-        r"(?:less|quieter|softer)(?: of the| of)?",
-        r"(?:down|quieter|softer|lower|less loud|go(?:es)? quiet\w*|"
+        r"(?:less|quieter|softer|more (?:silent|quiet|soft|low))(?: of the| of| the)?",
+        rf"(?:{INCESSANT}|down|quieter|softer|lower|less loud|(?:be|go(?:es)?) quiet\w*|"
+        r"more (?:silent|quiet|soft|low)|(?:a|like a) whisper|(?:bare|hard)ly (?:audible|there)|"
         r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|deafening|overwhelming)",
     ),
     Action.UP: (
-        r"(?:more|louder)(?: of the| of)?",
+        r"(?:more|louder|more (?:strong|loud))(?: of the| of| the)?",
         r"(?:up|louder|higher|more prominent|go(?:es)? loud\w*|stands? out|shine|come through|"
         r"too (?:quiet|soft|faint|weak|distant))",
     ),
 }
-_KEPT = re.compile(r"\b(?:keep|leav|isolat|extract|separat|only|just|but|except|apart)\w*\b")
+_THAN = re.compile(
+    r"\b(?:louder|quieter|softer|lower|higher|stronger|weaker|(?:more|less)(?: (?:loud|"
+    r"prominent|audible))?) than "
+    r"(?:the |my |that |this |those |her |his |any )*$|"
+    r"\b(?:anything|everything|whatever|all)(?: that| which)?(?:'s not| isn't| is not| aren't| "
+    r"are not)"
+    r"(?: (?:the|a|an|my|from|part of))* $"
+)
+"""What is only compared with, or is all that shall not go: kept."""
+_SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
+_WHILE = re.compile(
+    r"\b(?:while|when|whenever)(?: (?:the|my|a|an|our|that|i|you|we|they|he|she))* $"
+)
+_STATE = re.compile(rf"\b(?:{CHANGE}|keep|stay|remain|leav|loud|quiet|up|down|out)")
+_KEPT = re.compile(
+    r"\b(?:keep|leav|isolat|extract|separat|only|just|but|except|apart|besides|aside|other "
+    r"than)\w*\b"
+)
 _LEAD = {
     action: re.compile(rf"(?:^|[\s,;.!])(?<!not )(?<!n't ){lead} $")
     for action, (lead, _) in _BESIDE.items()
@@ -56,12 +95,15 @@ _TRAIL = {
     for a, (_, trail) in _BESIDE.items()
 }
 _BUT_NOT = re.compile(r",? (?:but )?(?:not|never) (?:the |a |an |my |that |any )?")
-_NOT_THE = re.compile(r"(?:^|[,;.] ?)not (?:the |a |my )?$")
-_BUT_THE = re.compile(r", ?(?:but )?(?:only )?(?:the |my )?")
-_UNHEARD = re.compile(
-    r"\b(?:can(?:no|'?)t|cannot|(?:barely|hardly|scarcely)|hard to|difficult to|impossible to|"
-    r"nobody (?:can|will)|no one (?:can|will))(?: \w+)? (?:hear|understand|make out|follow|catch)\b"
+_NOT_THE = re.compile(r"(?:^|[,;.!] ?|\bno )not (?:the |a |my )?$")
+_BUT_THE = re.compile(r"[,!.;] ?(?:but )?(?:only |just )?(?:the |my )?")
+UNHEARD = (
+    r"\b(?:can(?:no|'?)t|cannot|(?:barely|hardly|scarcely)|nobody (?:can|will)|no one (?:can|will)|"
+    r"(?:hard|tough|difficult|tricky|impossible) to)(?: \w+)? "
+    r"(?:hear|understand|make out|follow|catch)\b|\b(?:bare|hard|scarce)ly (?:intelligible|"
+    r"audible)\b"
 )
+_UNHEARD = re.compile(UNHEARD)
 _UNDER = re.compile(
     r"\b(?:over|because of|due to|through|with|next to|behind|above|under|in|by|for all)\b"
 )
@@ -69,10 +111,7 @@ _DROWNED = re.compile(
     r"\b(?:is|are|gets?|being) (?:\w+ )?(?:drowned(?: out)?|lost|buried|masked|covered|swallowed|"
     r"overpowered)\b"
 )
-_DROWNS = re.compile(
-    r"^ (?:is |are |just |completely |(?:did|does|do|would)(?: not|n't) )?(?:drown(?:s|ing)?"
-    r"(?: out)?|cover(?:s|ing)?|mask(?:s|ing)?|bur(?:y|ies)|overpowers?|swallows?|dominates?)\b"
-)
+_DROWNS = re.compile(rf"^ {DROWNS}\b")
 _SPOILS = re.compile(r"^ (?:just |really )?(?:spoil|ruin|destroy|wreck|disturb)s?\b")
 _BETTER_WITHOUT = re.compile(
     r"^ (?:would|could|might) (?:be|sound) (?:\w+ )?(?:nicer|better|clearer|perfect) without\b"
@@ -81,6 +120,7 @@ _TOO_QUIET = re.compile(
     r"^ (?:is|are|sounds?) (?:\w+ )?too (?:quiet|soft|faint|weak|low) "
     r"(?:against|next to|compared (?:to|with)|under|behind|beside|for) "
 )
+_BELOW = re.compile(r" (?:\w+ )?(?:under|underneath|beneath|below|behind) (?:the |my |his |her )?")
 _ASIDE = re.compile(
     r"(?:she|he|they|i|we|you)(?:'s|'re|'m| is| are| am| was| were) (?:(?:just|only|also|trying to|"
     r"still|not) )*(?!going|getting|being)\w+ing\b"
@@ -96,7 +136,7 @@ _PLAIN_VERB = (
     r"(?P<D>lower|reduce|soften|quieten|decrease|attenuate|dip|tame|hush|(?:turn|tone|dial) down)|"
     r"(?P<U>raise|boost|amplify|increase|lift|(?:turn|crank|pump|bring) up|up)|"
     r"(?P<R>remove|delete|mute|silence|eliminate|erase|get rid of|take out|filter out|ditch|"
-    r"get shot of|scrap|zap|bin|bye bye))"
+    r"get shot of|shut up|scrap|zap|bin|bye bye))"
     r" (?:(?:the|that|this|my|all|any|those|these|her|his|your|a|an) )*"
     r"(?:(?:volume|level|sound|noise|loudness)s? (?:of|from) (?:the |that |my |all )?)?"
 )
@@ -128,7 +168,7 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     if len(lower) != len(text):
         return Mended(tuple(spans))
     found = [_trimmed(lower, s) for s in spans if not _is_no_thing(lower, s)]
-    found = _without_asides(lower, found)
+    found = _without_asides(lower, _as_me(lower, found))
     found = _joined(lower, found)
     found = _listed(lower, _with_missed(lower, found))
     found = [replace(s, action=_beside(lower, s)) for s in found]
@@ -143,13 +183,19 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
 def _is_no_thing(text: str, span: Span) -> bool:
     """A recording that something is removed from, or "nothing"."""
     words = text[span.start : span.stop].strip(" .,!?'")
-    if words in ("go", "goes"):
+    if _NO_NAME.fullmatch(words):
+        return True
+    if _WHERE.fullmatch(words) and re.search(
+        r"\b(?<!rid )(?<!shot )(?:of|from)(?: (?:this|that|the))? $", text[: span.start]
+    ):
         return True
     if re.fullmatch(r"hair|touch|tad|bit|notch|lot|little", words):
         return (
             re.match(r" (?:less|more|louder|quieter|softer|off|up|down)\b", text[span.stop :])
             is not None
         )
+    if _CALLED.fullmatch(words) and re.match(r"\s*(?:[,.!?]|$)", text[span.stop :]):
+        return re.search(r"(?:^|,)\s*$", text[: span.start]) is not None
     if span.kind == "sound":
         return _NOT_THINGS.match(words) is not None and look_up(words).hypernym is None
     tail = span.kind == "everything" and words in (
@@ -163,9 +209,18 @@ def _is_no_thing(text: str, span: Span) -> bool:
     return tail and re.search(r"\bfrom (?:the |this |my )*$", text[: span.start]) is not None
 
 
+_WHICH = re.compile(r"wh(?:o|ich)(?:ever)?\b")
+_IS_MORE = re.compile(
+    r" (?:is|sounds|speaks|talks|comes|starts)(?: talking| speaking| the)* (?:first|second|last|"
+    r"\w+er|\w+est)\b"
+)
+
+
 def _trimmed(text: str, span: Span) -> Span:
     """Without a cue that was taken for a part of its name: "engine off", "more me"."""
     words = text[span.start : span.stop]
+    if _WHICH.match(words) and (more := _IS_MORE.match(text, span.stop)):
+        return replace(span, stop=more.end())
     if look_up(words).whole or span.kind not in ("sound", "voice"):
         return span
     if cue := re.search(r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes)$", words):
@@ -176,22 +231,44 @@ def _trimmed(text: str, span: Span) -> Span:
 
 
 def _without_asides(text: str, spans: Sequence[Span]) -> list[Span]:
-    """Without who is only said to be doing something, and what it is: "she's reading a story"."""
+    """Without who is only said to be doing something, and what it is: "she's reading a story",
+    "while he talks"."""
     found = list(spans)
     for span in spans:
-        aside = _ASIDE.match(text, span.start)
-        if aside is None or span.kind != "voice":
+        aside = span.kind == "voice" and _ASIDE.match(text, span.start)
+        meanwhile = found and found[0].stop < span.start and _WHILE.search(text[: span.start])
+        if not aside and not meanwhile:
             continue
-        end = CLAUSE_END.search(text, aside.end())
+        end = CLAUSE_END.search(text, aside.end() if aside else span.stop)
         stop = end.start() if end else len(text)
-        if not re.search(rf"\b{CHANGE}", text[span.stop : stop]):
+        unless = _STATE.search(text, span.stop, stop) if meanwhile else None
+        if not unless and not re.search(rf"\b{CHANGE}", text[span.stop : stop]):
             found = [s for s in found if not span.start <= s.start < stop]
+    return found
+
+
+def _as_me(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Who says "I'm the girl" is the girl; what is asked of "me" is asked of her."""
+    mine = [s for s in spans if text[s.start : s.stop] in ("me", "my voice", "myself")]
+    found = list(spans)
+    for span in spans:
+        if span.kind == "voice" and re.search(r"\b(?:i'm|i am) (?:the |a )?$", text[: span.start]):
+            found = [s for s in found if s is not span and s not in mine]
+            found += [replace(span, action=_beside(text, s)) for s in mine[:1]]
     return found
 
 
 def _so_that(text: str, spans: Sequence[Span]) -> list[Span]:
     """What shall be heard for it is kept: "remove the hum so that I hear her"."""
-    found = list(spans)
+    found = [
+        replace(s, action=Action.KEEP)
+        if s.action in (Action.REMOVE, Action.DOWN)
+        and re.search(r"\bso (?:that )?(?:the |my |his |her )?$", text[: s.start])
+        and re.match(r" (?:is|are|can|could|will|becomes?|comes?|stands?)\b", text[s.stop :])
+        and not re.match(rf" (?:\w+ ){{1,4}}{LESS}|{GONE}", text[s.stop :])
+        else s
+        for s in spans
+    ]
     for match in _SO_THAT.finditer(text):
         end = CLAUSE_END.search(text, match.end())
         inside = range(match.end(), end.start() if end else len(text))
@@ -312,7 +389,8 @@ def _member_before(text: str, at: int, spans: Sequence[Span]) -> int | None:
     """Where a missed member before a comma or "and" begins, which itself stands behind a verb or
     another comma."""
     before = re.search(
-        r"(?:^|,|;|\band\b|\bor\b|\b(?:remove|mute|delete|lower|raise|boost|cut|drop|of|out|down|up|"
+        r"(?:^|,|;|\band\b|\bor\b|\b(?:remove|mute|delete|lower|raise|boost|cut|drop|of|out|"
+        r"down|up|"
         rf"silence|reduce))\s*(?:the |a |an |any )?(?P<words>{_ONE}(?:[ -]{_ONE}){{0,2}})"
         r"\s*(?:,|;|&|\band|\bor)[\s,]*(?:and )?(?:the |a |an |any )?$",
         text[:at],
@@ -321,19 +399,27 @@ def _member_before(text: str, at: int, spans: Sequence[Span]) -> int | None:
         return None
     start, stop = before.span("words")
     taken = any(s.start < stop and s.stop > start for s in spans)
-    return start if not taken and look_up(before["words"]).whole else None
+    named = not _NO_NAME.fullmatch(before["words"]) and look_up(before["words"]).whole
+    return start if named and not taken else None
 
 
 def _beside(text: str, span: Span) -> Action:
     """The action of a cue that stands right before or behind a thing."""
-    if verb := _VERB_BEFORE.search(text[max(0, span.start - 48) : span.start]):
+    before = text[max(0, span.start - 48) : span.start]
+    if _THAN.search(before):
+        return Action.KEEP
+    if verb := _VERB_BEFORE.search(before):
         return _WAYS[str(verb.lastgroup)]
+    if (shut := _SHUT.search(before)) and text.startswith(" up", span.stop):
+        return Action.REMOVE if shut[1] == "shut" else span.action
     for action, lead in _LEAD.items():
         if lead.search(text[max(0, span.start - 24) : span.start]):
             return action
-    behind = text[span.stop : span.stop + 40]
+    behind = text[span.stop : span.stop + 48]
+    again = re.match(r",? (?:they|it|which)\b", behind)
+    behind = behind[again.end() :] if again else behind
     for action, trail in _TRAIL.items():
-        kept = span.action is Action.KEEP and _KEPT.search(text[: span.start])
+        kept = not again and span.action is Action.KEEP and _KEPT.search(text[: span.start])
         if trail.match(behind) and not kept:
             return action
     return span.action
@@ -382,11 +468,20 @@ def _masked(text: str, spans: Sequence[Span]) -> list[Span]:
             found[i : i + 2] = _with(Action.KEEP, one), _with(Action.REMOVE, other)
         elif _TOO_QUIET.match(gap):
             found[i : i + 2] = _with(Action.UP, one), _with(Action.KEEP, other)
+        elif one.action is other.action is Action.DOWN and _BELOW.fullmatch(gap):
+            found[i + 1] = _with(Action.KEEP, other)
     return found
 
 
 def _with(action: Action, span: Span) -> Span:
     return replace(span, action=action)
+
+
+def _who_is_meant(span: Span, before: Sequence[Span]) -> Span | None:
+    """Whom "her" may mean: the last voice before that is said to be hers, and more."""
+    gender = span.styles.get("gender")
+    alike = [s for s in before if s.kind == "voice" and s.styles.get("gender") == gender]
+    return alike[-1] if gender and alike and len(alike[-1].styles) > 1 else None
 
 
 def _said_again(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -395,6 +490,10 @@ def _said_again(text: str, spans: Sequence[Span]) -> list[Span]:
     found: list[Span] = []
     for span in spans:
         words = text[span.start : span.stop].strip(" .,!?")
+        mine = _who_is_meant(span, found) if re.fullmatch(r"her|him|she|he", words) else None
+        if mine is not None and mine.action in (Action.KEEP, span.action):
+            found[found.index(mine)] = _with(span.action, mine)
+            continue
         if not found or not _BACK.match(words) or (words.startswith("both") and "voice" in words):
             found.append(span)
         elif span.action in (Action.UP, Action.DOWN):

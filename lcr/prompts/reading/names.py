@@ -33,7 +33,7 @@ _HOW_WORDS = (
 _EMPTY = frozenset(_EMPTY_WORDS.split())
 _HEARD = frozenset(_HEARD_WORDS.split())
 _HOW = frozenset(_HOW_WORDS.split())
-_PLACES = re.compile(r"\b(?:in|on|at|behind|near|over|under|outside|during|throughout)\b.*")
+_PLACES = re.compile(r"\b(?:from|in|on|at|behind|near|over|under|outside|during|throughout)\b.*")
 _OF = re.compile(
     r"^(?:(?:the|a|any|all|some|that|this) )?(?:\w+ )?(?:sounds?|noises?|audio|volume|level|"
     r"loudness)"
@@ -97,9 +97,8 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] in "ey" else word
 
 
-_CALLS = frozenset(
-    map(stem, ("call", "calling", "cry", "song", "chatter", "playing", "hiss", "music", "solo"))
-)
+_CALL_WORDS = "call calling cry song chatter playing hiss music solo vocalization vocalisation"
+_CALLS = frozenset(map(stem, _CALL_WORDS.split()))
 """What many things do or make: it is the thing that counts."""
 
 
@@ -138,9 +137,15 @@ class _Index:
                 if form and (found := look(form)):
                     return found
         rest = plain_here or plain or content
+        owner = self.exact.get(content[0])
+        if owner and (found := self._alike(" ".join((owner.name.split()[0], *content[1:])))):
+            return found  # "pup's whine" is a dog's
+        _, someones, own = text.rpartition("'s ")
+        if someones and (found := self._exactly(own) or self._alike(own)):
+            return found
         if len(rest) > 1 and stem(rest[-1]) in _CALLS:
-            owner = " ".join(rest[:-1])
-            if found := self._exactly(owner) or self._alike(owner):
+            caller = " ".join(rest[:-1])
+            if found := self._exactly(caller) or self._alike(caller):
                 return Found(found.sound, found.hypernym, False)
         return self._part(rest)
 

@@ -44,12 +44,16 @@ CLAUSE_END = re.compile(
     r"[.;!?:]|\b(?:but|just|instead|only|rather|although|because|while)\b|"
     rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|{CHANGE})|\band (?:please )?{CHANGE}"
 )
+_LET_IN = re.compile(r"let\b.* (?:in|into|through|stay|be heard)\b")
+_JUST = re.compile(r"(?:,? ?(?:but|just|only|rather|instead)){1,2} (?:the |my |that |those )*")
+"""What is said of it is to be done: "don't mute the dog, just the cat"."""
 _NEGATION = re.compile(r"\b(?:not|never|neither|nor|nobody|none)\b|n't\b")
 _HARMLESS = re.compile(
     r"\b(?:can(?:no|'?)t|could(?: not|n't)|why (?:not|don't you)|(?:don't|do not|doesn't) (?:\w+ )?"
     r"(?:want|need|like|mind|care|know|worry|forget|hesitate|bother|belong|miss|understand|hear|"
     r"keep|leave|stand|have)|not (?:so|too|that|very|much|only|sure|loud|clear|enough|a)|"
     r"(?:is|are|was|were|am)(?: not|n't)|(?:but|and|if|or|rather|would|i'd) not|"
+    r"(?:never|n't|not) (?:stop|shut|quit|end|let up)\w*|"
     r"would(?:n't| not)|should(?: not|n't) (?:be|stay|remain)|not (?:be|hear)|not [a-z]+ing|"
     r"nobody|none|has(?:n't| not)|have(?:n't| not))\b"
 )
@@ -104,11 +108,14 @@ def negated(text: str, spans: Sequence[Span]) -> tuple[list[Span], list[tuple[in
         stop = end.start() if end else len(text)
         heeded.append((match.start(), stop))
         undone = _undone(match["verb"], text[match.end() : stop])
+        kept = Action.REMOVE if _LET_IN.match(text, match.start("verb"), stop) else Action.KEEP
         again = _AGAIN.match(text[stop:].lstrip(" ,.;").removeprefix("but "))
         instead = _named(again) if again and re.search(r"\b(?:it|them|that)\b", again[0]) else None
         found = [
-            replace(s, action=instead or Action.KEEP)
+            replace(s, action=instead or kept)
             if match.end() <= s.start < stop and (undone is None or s.action is undone)
+            else replace(s, action=undone)
+            if undone is not None and s.start > stop and _JUST.fullmatch(text[stop : s.start])
             else s
             for s in found
         ]

@@ -17,8 +17,8 @@ from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.reading.gains import Gain, gains_of
-from lcr.prompts.reading.keywords import KeywordTagger, styles_of
-from lcr.prompts.reading.mend import mended
+from lcr.prompts.reading.keywords import KeywordTagger, kind_of, styles_of
+from lcr.prompts.reading.mend import UNHEARD, mended
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
@@ -48,7 +48,11 @@ _MEMBER = re.compile(
     r"(?=\s*(?:,|;|\band\b|\bor\b|[.!?]|$))"
 )
 _CLEANED = re.compile(r"\bclean(?:ing)?\b(?: \w+)* up\b|\bclean up\b|\bdenois")
-_BALANCED = re.compile(r"\b(?:level|even|balanc)\w* out\b|\bbalanc(?:e|ing) the\b")
+_BALANCED = re.compile(
+    r"\b(?:level|even|balanc)\w* out\b|\bbalanc(?:e|ing) the\b|"
+    r"\bas (?:loud|quiet|soft|low) as (?!possible|you|i\b|we\b|it\b|they|before|can\b|now\b)|"
+    r"\bsame (?:level|volume|loudness) as\b|\bmatch\w* the (?:level|volume|loudness)"
+)
 _SET_APART = re.compile(
     r"\b(?:separat|isolat|extract|singl)\w*\b.* from "
     r"(?:the rest|everything else|all else|the others?)\b"
@@ -67,6 +71,21 @@ _NO_SPEAKER = re.compile(
     r"(?:the |that |my |those )?(?:baby|infant|newborn|vocals|singers?|singing)"
 )
 """Persons, but what is heard of them is no speech."""
+_WHOEVER = re.compile(
+    r"(?:who(?:ever)?|the (?:one|person) (?:who|that)) (?:\w+ )*?(?:speak|talk)|which"
+)
+_ONLY_WANTED = re.compile(r"\b(?:only|just) (?:need|want|care about|interested)")
+_HARD_TO_HEAR = re.compile(rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}")
+_LOUDER = re.compile(
+    rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|clear\w*"
+    r"|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|weak|"
+    r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff)\b|[\d%+]|percent|decibel"
+)
+"""Of a prompt without any of these it is not sure that something shall be louder."""
+_MEANT_TO_STAY = re.compile(
+    r"\b(?:keep|leav|stay|remain|preserv|retain|untouch|unchang|not?\b|never|nothing|cannot|safe"
+    r"|neither|none|nor|alone|same|as (?:it|they|he|she|is)\b)|n't\b|\b0 ?(?:db|%)"
+)
 _SHORT = 5
 """Words."""
 _NO_NAMES = frozenset(
@@ -200,7 +219,19 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     if _SET_APART.search(text.lower()):
         things = [thing for thing in things if thing.kind != "everything_else"]
         tagging = replace(tagging, rest="goes")
-    rest_gain = 1.0 if NOTHING_BUT.search(text.lower()) else REST_GAINS[tagging.rest]
+    rest = tagging.rest
+    if rest == "goes" and spans and all(s.action in (Action.DOWN, Action.REMOVE) for s in spans):
+        rest = "stays"  # "it should only be a whisper"
+    if any(t.gain > 1 for t in things) and not _LOUDER.search(text.lower()):
+        unclear.append(text)
+    if things and rest == "stays" and all(t.gain == 1 for t in things):
+        if _ONLY_WANTED.search(text.lower()):
+            rest = "goes"
+        elif _HARD_TO_HEAR.search(text.lower()):
+            rest = "fades"
+        elif not _MEANT_TO_STAY.search(text.lower()):
+            unclear.append(text)  # it would change nothing, and does not say so
+    rest_gain = 1.0 if NOTHING_BUT.search(text.lower()) else REST_GAINS[rest]
     for kind in ("everything", "everything_else"):
         for thing in things:
             if thing.kind == kind:
@@ -298,6 +329,10 @@ def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
         kind = "all_speech"
     elif words.lower() in ("me", "my voice", "us", "myself", "you"):
         kind = "all_speech" if words.lower() == "us" else "voice"
+    elif kind in ("all_speech", "sound") and _WHOEVER.match(words.lower()):
+        kind = "voice"
+    elif kind == "sound" and kind_of(words.lower()) == "all_sounds" and _is_vague(words):
+        kind = "all_sounds"
     elif kind == "voice" and not span.styles and _NO_SPEAKER.fullmatch(words.lower()):
         kind = "sound"
     thing = NamedThing(
@@ -323,6 +358,12 @@ def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
         hypernym=found.hypernym,
         attributes=_attributes(found.sound, found.hypernym),
     )
+
+
+def _is_vague(words: str) -> bool:
+    """Whether it is "background noise", but not "background music"."""
+    sound = look_up(words).sound
+    return sound is None or sound.name == "background noise"
 
 
 def _attributes(sound: Sound | None, hypernym: str | None) -> NDArray[np.float32] | None:
