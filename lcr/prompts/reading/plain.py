@@ -104,7 +104,7 @@ _OTHER_WORK = re.compile(
 _NO_LEVELS = re.compile(
     rf"{_POLITE}(?:(?:slow|speed)\b(?: \w+){{0,4}} (?:up|down)\b"
     rf"|(?:{CHANGE}|shift|bend|adjust) (?:(?:the|its|his|her|their|my) )*"
-    r"(?:pitch|tempo|key|speed|bpm)\b"
+    r"(?:pitch|tempo|key|speed|bpm)\b(?!.*\b(?:volume|level|loud))"
     rf"|(?:{CHANGE}|cancel|reject|decline) (?:(?:my|the|your|this|that|an?|all) )*(?:\w+ ){{0,2}}?"
     r"(?:account|passwords?|e-?mails?|subscription|invit\w+|offer|essay|paragraph|sentence|photos?|"
     r"pictures?|images?|calendar|appointment|reservation|bill|invoice|document|spreadsheet|files?|"

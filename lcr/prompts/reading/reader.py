@@ -17,7 +17,7 @@ from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.reading.gains import Gain, gains_of
-from lcr.prompts.reading.keywords import KeywordTagger, kind_of, styles_of
+from lcr.prompts.reading.keywords import KeywordTagger, styles_of
 from lcr.prompts.reading.mend import UNHEARD, mended
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
@@ -63,7 +63,8 @@ _ADJUSTED = re.compile(
     r"(?:of |for |from )?(?:the |a |an |that |this |my )*$"
 )
 _A_WAY = re.compile(
-    rf"\b(?:{LESS}|{MORE}|{GONE}|up|down|out|off|higher|lower|half|double|twice|to|by|so|until|max\w*"
+    rf"\b(?:{LESS}|{MORE}|{GONE}|up|down|out|off|higher|lower|half|double|twice|to|by|so|until|"
+    rf"max\w*"
     r"|min\w*)\b"
 )
 _GONE_VERB = re.compile(r"(?:please |can you )*(?:remove|delete|mute|silence|get rid of)\b")
@@ -74,11 +75,18 @@ _NO_SPEAKER = re.compile(
 _WHOEVER = re.compile(
     r"(?:who(?:ever)?|the (?:one|person) (?:who|that)) (?:\w+ )*?(?:speak|talk)|which"
 )
+_BACKGROUND = re.compile(
+    r"(?:(?:the|all|any|that|this|other) )*(?:background|ambient|surrounding|environmental|"
+    r"unwanted)"
+    r"(?: (?:noises?|sounds?|ambience))+"
+)
 _ONLY_WANTED = re.compile(r"\b(?:only|just) (?:need|want|care about|interested)")
 _HARD_TO_HEAR = re.compile(rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}")
 _LOUDER = re.compile(
-    rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|clear\w*"
-    r"|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|weak|"
+    rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|"
+    rf"clear\w*"
+    r"|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|"
+    r"weak|"
     r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff)\b|[\d%+]|percent|decibel"
 )
 """Of a prompt without any of these it is not sure that something shall be louder."""
@@ -331,7 +339,7 @@ def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
         kind = "all_speech" if words.lower() == "us" else "voice"
     elif kind in ("all_speech", "sound") and _WHOEVER.match(words.lower()):
         kind = "voice"
-    elif kind == "sound" and kind_of(words.lower()) == "all_sounds" and _is_vague(words):
+    elif kind == "sound" and _BACKGROUND.fullmatch(words.lower()):
         kind = "all_sounds"
     elif kind == "voice" and not span.styles and _NO_SPEAKER.fullmatch(words.lower()):
         kind = "sound"
@@ -358,12 +366,6 @@ def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
         hypernym=found.hypernym,
         attributes=_attributes(found.sound, found.hypernym),
     )
-
-
-def _is_vague(words: str) -> bool:
-    """Whether it is "background noise", but not "background music"."""
-    sound = look_up(words).sound
-    return sound is None or sound.name == "background noise"
 
 
 def _attributes(sound: Sound | None, hypernym: str | None) -> NDArray[np.float32] | None:

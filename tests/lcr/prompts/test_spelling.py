@@ -23,6 +23,8 @@ from lcr.prompts.spelling import NEIGHBOURS, corrected, distance, prompt_words
         ("REMVOE TEH DOGG", "REMOVE THE DOG"),
         ("Trun donw the exicted man", "Turn down the excited man"),
         ("remove the trafic", "remove the traffic"),
+        ("turn of the dishwahser", "turn off the dishwasher"),
+        ("drop the wind to a quater", "drop the wind to a quarter"),
         ("increse the volme by 3 dB", "increase the volume by 3 dB"),
         ("keep the low-pithced man", "keep the low-pitched man"),
         ("mute the womna's voice", "mute the woman's voice"),
@@ -44,6 +46,7 @@ def test_it_is_clear_what_was_meant(written: str, meant: str) -> None:
         "the woman's and the men's voices",
         "lower the dog's brking",  # bringing or barking
         "Naïve façade",
+        "the mutt won't stop, imma mute it",
         "",
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lcr.instruction import Action
 from lcr.prompts.reading import OpenReader, Span, Tagging
+from lcr.prompts.reading.gains import gains_of
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
@@ -50,6 +53,20 @@ def actions(text: str, *found: tuple[str, Action]) -> list[tuple[str, Action]]:
         ("lower the wind, remove the dog", [("wind", DOWN), ("dog", KEEP)], [DOWN, REMOVE]),
         ("lower the bells or rather remove them", [("bells", DOWN)], [REMOVE]),
         ("make both of them louder", [("both of them", UP)], [UP]),
+        ("no need to mute the bees, just the wasps",
+         [("bees", REMOVE), ("wasps", KEEP)], [KEEP, REMOVE]),
+        ("don't let the phone into the take", [("phone", KEEP)], [REMOVE]),
+        ("lower the organ, it is louder than the choir",
+         [("organ", DOWN), ("choir", DOWN)], [DOWN, KEEP]),
+        ("anything that isn't the flute can go", [("flute", REMOVE)], [KEEP]),
+        ("tuck the guitar under the flute", [("guitar", DOWN), ("flute", DOWN)], [DOWN, KEEP]),
+        ("remove the fan so that the flute is audible",
+         [("fan", REMOVE), ("flute", REMOVE)], [REMOVE, KEEP]),
+        ("shut that parrot up", [("parrot", REMOVE)], [REMOVE]),
+        ("make the dog shut up", [("dog", UP)], [REMOVE]),
+        ("the seagulls won't shut up", [("seagulls", UP)], [DOWN]),
+        ("the machine more silent please", [("machine", UP)], [DOWN]),
+        ("leave all but the drums, they should be 4 dB lower", [("drums", KEEP)], [DOWN]),
     ],
 )  # fmt: skip
 def test_actions(text: str, found: list[tuple[str, Action]], right: list[Action]) -> None:
@@ -92,6 +109,35 @@ def test_what_somebody_is_said_to_do_is_no_request() -> None:
     assert [text[s.start : s.stop] for s in mended(text, spans).spans] == ["fan"]
 
 
+def test_what_goes_on_meanwhile_and_who_is_spoken_to_is_no_thing() -> None:
+    text = "lower the fan, dear, while she talks"
+    voices = spans_of(text, [("dear", DOWN), ("she talks", DOWN)], kind="voice")
+    found = mended(text, [*spans_of(text, [("fan", DOWN)]), *voices]).spans
+    assert [text[s.start : s.stop] for s in found] == ["fan"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "right"),
+    [
+        ("more me, i'm the girl", [("me", UP), ("girl", REMOVE)], ["girl"]),
+        ("mute whichever voice is higher", [("whichever voice", REMOVE)],
+         ["whichever voice is higher"]),
+    ],
+)  # fmt: skip
+def test_who_is_meant(text: str, found: list[tuple[str, Action]], right: list[str]) -> None:
+    spans = mended(text, spans_of(text, found, kind="voice")).spans
+    assert [text[s.start : s.stop] for s in spans] == right
+    assert spans[0].action is found[0][1]
+
+
+def test_her_is_the_woman_named_before() -> None:
+    text = "the sad woman, make her louder"
+    sad, her = spans_of(text, [("sad woman", KEEP), ("her", UP)], kind="voice")
+    sad = replace(sad, styles={"gender": "F", "emotion": "sad"})
+    (found,) = mended(text, [sad, replace(her, styles={"gender": "F"})]).spans
+    assert (found.start, found.action) == (sad.start, UP)
+
+
 def test_what_shall_be_heard_for_it_is_kept() -> None:
     text = "remove the plumbing so that you can hear the flute"
     found = actions(text, ("plumbing", REMOVE), ("flute", REMOVE))
@@ -122,6 +168,46 @@ def test_any_text_and_spans(text: str, data: st.DataObject) -> None:
         span = Span(start, stop, "sound", data.draw(st.sampled_from(list(Action))))
         for found in mended(text, [span]).spans:
             assert 0 <= found.start < found.stop <= len(text)
+
+
+class Told:
+    """A tagger that finds one thing, wherever it stands."""
+
+    def __init__(self, words: str, action: Action, kind: Kind = "sound") -> None:
+        self.words, self.action, self.kind = words, action, kind
+
+    def tag(self, texts: list[str]) -> list[Tagging]:
+        spans = (spans_of(text, [(self.words, self.action)], self.kind) for text in texts)
+        return [Tagging(tuple(some)) for some in spans]
+
+
+def test_what_would_change_nothing_or_says_not_louder_is_told() -> None:
+    for text, action in (("the dog and I", KEEP), ("my dog barks a lot", UP)):
+        (reading,) = OpenReader(Told("dog", action)).read([text])
+        assert reading.not_understood == (text,)
+    (reading,) = OpenReader(Told("dog", KEEP)).read(["leave the dog alone"])
+    assert reading.not_understood == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [("the speech is hard to follow", 0.5), ("just interested in the speech", 0.0)],
+)
+def test_to_hear_somebody_is_to_lower_the_rest(text: str, rest: float) -> None:
+    (reading,) = OpenReader(Told("speech", KEEP, "all_speech")).read([text])
+    assert reading.rest_gain == rest
+
+
+@pytest.mark.parametrize(
+    ("text", "rest_db"),
+    [("all but the man should be much louder", 12), ("all but the man lower by 9 dB", -9)],
+)
+def test_an_amount_behind_an_exception_is_for_all_the_others(text: str, rest_db: float) -> None:
+    way = UP if rest_db > 0 else DOWN
+    spans = spans_of(text, [("all", way), ("man", KEEP)], kind="everything")
+    whole, spared = gains_of(text, [spans[0], replace(spans[1], kind="voice")])
+    assert whole.factor == pytest.approx(10 ** (rest_db / 20))
+    assert spared.factor == 1
 
 
 class Silent:
@@ -156,6 +242,12 @@ def test_versions(text: str) -> None:
         ("the music is fighting with the narrator", {"music": DOWN}, {"narrator"}),
         ("love the ocean, hate the snoring", {"snoring": REMOVE}, {"ocean"}),
         ("the siren ruined my take", {"siren": REMOVE}, set()),
+        ("omg the dog is so loud", {"dog": DOWN}, set()),
+        ("that alarm never stops", {"alarm": DOWN}, set()),
+        ("ugh, the neighbour's drill again", {"neighbour's drill": DOWN}, set()),
+        ("this fan is swallowing the narrator", {"fan": DOWN}, {"narrator"}),
+        ("dog -6, cat no, piano yes", {"dog": DOWN, "cat": REMOVE}, {"piano"}),
+        ("everything is fine except the drill", {"drill": DOWN}, set()),
     ],
 )
 def test_a_complaint_asks_without_saying_so(
@@ -201,6 +293,13 @@ def test_what_says_more_is_not_plain(text: str) -> None:
         ("Export it as FLAC, please", True),
         ("can you transcribe this?", True),
         ("what time is it?", True),
+        ("slow the whole thing down", True),
+        ("lower the pitch of the song", True),
+        ("turn down the invitation", True),
+        ("Is the piano louder than the singer?", True),
+        ("Is there a way to lose the siren?", False),
+        ("adjust the tempo of the man by lowering the volume", False),
+        ("delete the email notification sound", False),
         ("what I want is less wind", False),
         ("save it without the dog", False),
         ("remove the dog", False),

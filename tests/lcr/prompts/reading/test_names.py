@@ -53,6 +53,21 @@ def test_the_head_noun_stands_for_words_that_are_not_there():
     assert not found.whole
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("the pup's whimpering", "dog whining"),
+        ("the guest's telephone", "telephone ringing"),
+        ("bovine vocalizations", "cow mooing"),
+        ("coughing from the gallery", "person coughing"),
+    ],
+)
+def test_whose_it_is_and_where_is_left_out(words: str, name: str):
+    found = look_up(words)
+    assert found.sound is not None
+    assert found.sound.name == name
+
+
 def test_unknown_words_name_nothing():
     found = look_up("the flurbish")
     assert found.sound is None
