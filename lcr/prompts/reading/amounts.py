@@ -141,9 +141,9 @@ def _multiple(match: re.Match[str], _: Direction) -> float:
 _MOST_DB = 200.0
 """More than any sound can change; it keeps numbers finite."""
 _BARE = (
-    rf"(?:(?P<sign>minus |plus |(?<=[\s:])[-+−] ?)|\b(?:by|down|up) )(?P<n>\d+(?:\.\d+)?|"
+    rf"(?:(?P<sign>minus |plus |(?<![\w.])[-+−] ?)|\b(?:by|down|up) )(?P<n>\d+(?:\.\d+)?|"
     rf"{NUMBER_WORDS})"
-    r"(?=\s*(?:[,.;!?]|$|and\b|but\b|then\b|please\b|or so\b))"
+    r"(?=\s*(?:[,.;!?]|$|and\b|but\b|then\b|please\b|or so\b|on\b|for\b))"
 )
 """A number of decibels that are not called so: "down by 7"."""
 _ABOUT = r"(?:about |around |roughly )?"

@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from lcr.instruction import Action
-from lcr.prompts.reading.amounts import Direction, amount_db, explicit_db
+from lcr.prompts.numbers import NUMBER_WORDS
+from lcr.prompts.reading.amounts import PAPER_DB, Direction, amount_db, explicit_db
 from lcr.prompts.reading.things import WHOLE, Span
 
 _JOINED = re.compile(
@@ -20,6 +21,14 @@ _BORDER = re.compile(
     r",(?!\d)|;|\.\s|\?|!|\b(?:and|but|then|while|with|except|apart from|besides|other than)\b"
 )
 _EXCEPT = re.compile(r"(?:but|except|apart from|besides|other than)\b")
+_AMOUNT_SAID = re.compile(
+    rf"\s*(?:up|down|louder|quieter|softer)?\s*(?:by |to |at )?[-+−]?\s?(?:\d+(?:[.,]\d+)?|"
+    rf"{NUMBER_WORDS}) ?(?:db|decibels?|%|percent)\s*(?:the |my )?"
+)
+_PARTLY = re.compile(
+    r"\b(?:some|part|most|much|a (?:tiny |little )?bit|a little|a touch) of\b|"
+    r"\b(?:a (?:little|bit|touch)|slightly|somewhat|partly)(?=(?: please)?[\s.!]*$)"
+)
 _TOO_MUCH = re.compile(
     r"\b(?:too|so|that|how|very) much\b|\bno (?:longer|more)\b|"
     r"(?<!so )(?<!that )(?<!until )\b(?:i|we|you|one) can (?:bare|hard|scarce)ly hear\b",
@@ -66,7 +75,8 @@ def _clauses(text: str, spans: Sequence[Span]) -> list[tuple[Sequence[Span], str
     for one, other in pairwise(groups):
         start, stop = one[-1].stop, other[0].start
         cuts = list(_BORDER.finditer(text.lower(), start, stop))
-        borders.append(cuts[-1].start() if cuts else start)
+        ended = _AMOUNT_SAID.fullmatch(text.lower(), start, stop)  # "rain down 5 dB wind up 3 dB"
+        borders.append(cuts[-1].start() if cuts else stop if ended else start)
     borders.append(len(text))
     clauses: list[tuple[Sequence[Span], str]] = []
     for group, start, stop in zip(groups, borders, borders[1:], strict=False):
@@ -86,7 +96,7 @@ def _clauses(text: str, spans: Sequence[Span]) -> list[tuple[Sequence[Span], str
 
 
 def _has_amount(words: str) -> bool:
-    return any(amount_db(words, way) is not None for way in ("up", "down"))
+    return amount_db(words, "up") is not None or amount_db(words, "down") is not None
 
 
 def _gain(action: Action, words: str) -> Gain:
@@ -102,6 +112,9 @@ def _gain(action: Action, words: str) -> Gain:
         is_stated = explicit_db(_TOO_MUCH.sub(" ", words), way) is not None
         return _stated(found)._replace(is_stated=is_stated)
     found = explicit_db(words, "down")
+    if found is None and action is Action.REMOVE and (some := _PARTLY.search(words.lower())):
+        size_db = amount_db(some[0], "down") or (-12.0 if "most" in some[0] else -PAPER_DB)
+        return _stated(size_db)._replace(is_stated=False)
     if found is None or not math.isfinite(found) or found == 0:
         return plain
     if action is Action.KEEP and not re.search(

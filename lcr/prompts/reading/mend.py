@@ -37,7 +37,8 @@ _WHERE = re.compile(r"(?:this |that )?one|this|it|here|what(?: (?:it|they) (?:is
 """Behind "out of": the recording itself, and in "half of what it is" no thing either."""
 _LINK = (
     r"(?: (?:is|are|was|were|sounds?|seems?|gets?|should|must|could|can|needs?|has|have|ought|to|"
-    r"be|comes?|get|only|by|\d+(?:[.,]\d+)?|db|decibels?|percent|a|bit|little|much|far|way|just|"
+    r"be|comes?|get|got|only|by|\d+(?:[.,]\d+)?|db|decibels?|percent|a|bit|little|much|far|way|"
+    r"just|"
     r"really|slightly|also|both|all)){0,6}"
 )
 INCESSANT = (
@@ -51,8 +52,10 @@ DROWNS = (
 )
 _BESIDE = {
     Action.REMOVE: (
-        r"(?:no|no more|without(?: the| any)?|bye bye|away with(?: the)?|enough(?: of the)?)",
-        r"(?:shuts? up|be silent|out|off|gone|removed|muted|away|go(?! (?:quiet|loud))|doing my "
+        r"(?:(?:no ?one|nobody) (?:\w+ )?hears?(?: the| my)?|no|no more|without(?: the| any)?|"
+        r"bye bye|away with(?: the)?|enough(?: of the)?)",
+        r"(?:shuts? up|be silent|leave(?=\s*(?:[,.!?]|$))|vanish|disappear|out|off|gone|removed|"
+        r"muted|away|go(?! (?:quiet|loud))|doing my "
         r"head in|"
         r"driving (?:me|us) \w+|getting on (?:my|our) nerves)",
     ),
@@ -60,11 +63,15 @@ _BESIDE = {
         r"(?:less|quieter|softer|more (?:silent|quiet|soft|low))(?: of the| of| the)?",
         rf"(?:{INCESSANT}|down|quieter|softer|lower|less loud|(?:be|go(?:es)?) quiet\w*|"
         r"more (?:silent|quiet|soft|low)|(?:a|like a) whisper|(?:bare|hard)ly (?:audible|there)|"
-        r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|deafening|overwhelming)",
+        r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|(?:the|a) (?:problem|"
+        r"issue|culprit)|deafening|overwhelming)",
     ),
     Action.UP: (
-        r"(?:more|louder|more (?:strong|loud))(?: of the| of| the)?",
-        r"(?:up|louder|higher|more prominent|go(?:es)? loud\w*|stands? out|shine|come through|"
+        r"(?:not enough|too (?:little|few)|there(?:'s| is| are) (?:hardly|barely) any|bring "
+        r"back the|"
+        r"more|louder|more (?:strong|loud))(?: of the| of| the)?",
+        r"(?:up|louder|higher|more prominent|go(?:es)? loud\w*|(?:lost|buried)(?: in (?:the|"
+        r"this) mix)?[.!]*$|stands? out|shine|come through|"
         r"too (?:quiet|soft|faint|weak|distant))",
     ),
 }
@@ -74,7 +81,8 @@ _THAN = re.compile(
     r"(?:the |my |that |this |those |her |his |any )*$|"
     r"\b(?:anything|everything|whatever|all)(?: that| which)?(?:'s not| isn't| is not| aren't| "
     r"are not)"
-    r"(?: (?:the|a|an|my|from|part of))* $"
+    r"(?: (?:the|a|an|my|from|part of))* $|"
+    r"\b(?:strip|pare|boil|narrow)\w* .*\bdown to (?:the |just |only )*(?:.* and (?:the )?)?$"
 )
 """What is only compared with, or is all that shall not go: kept."""
 _SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
@@ -94,7 +102,10 @@ _TRAIL = {
     a: re.compile(rf"{_LINK} {trail}\b(?!-| (?:the|of|my|that|a|there|than)\b)")
     for a, (_, trail) in _BESIDE.items()
 }
-_BUT_NOT = re.compile(r",? (?:but )?(?:not|never) (?:the |a |an |my |that |any )?")
+_BUT_NOT = re.compile(
+    r",? (?:(?:but )?(?:not|never)|instead of|rather than) (?:the |a |an |my |"
+    r"that |any )?"
+)
 _NOT_THE = re.compile(r"(?:^|[,;.!] ?|\bno )not (?:the |a |my )?$")
 _BUT_THE = re.compile(r"[,!.;] ?(?:but )?(?:only |just )?(?:the |my )?")
 UNHEARD = (
@@ -146,7 +157,7 @@ _ASKED = re.compile(rf"{_PLAIN_VERB}(?P<words>{_ONE}(?: {_ONE}){{0,2}})")
 _ENDING = re.compile(
     rf"(?:^|[,;.]|\b(?:and|but))\s*(?:(?:the|my|that|this) )?(?P<words>{_ONE}(?: {_ONE})?)"
     rf"(?=(?: (?:go|goes|is|should be|must be))? (?:{_BESIDE[Action.DOWN][1]}|"
-    rf"{_BESIDE[Action.UP][1]}|{_BESIDE[Action.REMOVE][1]})\s*(?:$|[,;.!?]|and\b|but\b))"
+    rf"{_BESIDE[Action.UP][1]}|{_BESIDE[Action.REMOVE][1]})\s*(?:$|[,;.!?\d]|and\b|but\b))"
 )
 _WAYS = {"D": Action.DOWN, "U": Action.UP, "R": Action.REMOVE}
 _GLUE = re.compile(
@@ -221,11 +232,17 @@ def _trimmed(text: str, span: Span) -> Span:
     words = text[span.start : span.stop]
     if _WHICH.match(words) and (more := _IS_MORE.match(text, span.stop)):
         return replace(span, stop=more.end())
+    if words.startswith("little ") and text.endswith("too ", 0, span.start):
+        return replace(span, start=span.start + len("little "))
     if look_up(words).whole or span.kind not in ("sound", "voice"):
         return span
-    if cue := re.search(r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes)$", words):
+    if cue := re.search(
+        r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes|"
+        r"fades?)$",
+        words,
+    ):
         span = replace(span, stop=span.start + cue.start())
-    if cue := re.match(r"(?:more|less|no|too much) (?=\w)", words):
+    if cue := re.match(r"(?:more|less|no|too much|little) (?=\w)", words):
         span = replace(span, start=span.start + cue.end())
     return span
 
@@ -429,6 +446,17 @@ def _likewise(text: str, spans: Sequence[Span]) -> list[Span]:
     """ "The rain down, and the wind too"; "remove the man, not the dog"; "the man, not the dog"."""
     found = list(spans)
     for i, (one, other) in enumerate(pairwise(found)):
+        trail = _TRAIL.get(other.action)
+        beside = one.action is Action.KEEP and text[one.stop : other.start] in (
+            " and ",
+            " and the ",
+        )
+        if beside and trail and trail.match(text, other.stop) and not _KEPT.search(text):
+            found[i] = replace(one, action=other.action)
+        if one.action is not Action.KEEP and re.search(
+            r", not (?:the |my )?$", text[: other.start]
+        ):
+            found[i + 1] = replace(other, action=Action.KEEP)
         if re.match(r",? (?:too|as well)\b", text[other.stop :]) and other.action is Action.KEEP:
             found[i + 1] = replace(other, action=found[i].action)
         between = _BUT_NOT.fullmatch(text[one.stop : other.start])

@@ -56,6 +56,7 @@ _BALANCED = re.compile(
 _SET_APART = re.compile(
     r"\b(?:separat|isolat|extract|singl)\w*\b.* from "
     r"(?:the rest|everything else|all else|the others?)\b"
+    r"|\b(?:strip|pare|boil|narrow)\w* .*\bdown to\b"
 )
 _ADJUSTED = re.compile(
     r"\b(?:adjust|change|modify|alter|tweak|regulate)\w* (?:the |its |his |her )?"
@@ -87,7 +88,8 @@ _LOUDER = re.compile(
     rf"clear\w*"
     r"|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|"
     r"weak|"
-    r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff)\b|[\d%+]|percent|decibel"
+    r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff|enough|lost|buried|missing|"
+    r"(?:hard|bare)ly any)\b|[\d%+]|percent|decibel"
 )
 """Of a prompt without any of these it is not sure that something shall be louder."""
 _MEANT_TO_STAY = re.compile(
@@ -97,7 +99,24 @@ _MEANT_TO_STAY = re.compile(
 _SHORT = 5
 """Words."""
 _NO_NAMES = frozenset(
-    {"my", "the", "a", "an", "of", "all", "much", "any", "some", "that", "this", "someone", "so"}
+    {
+        "every",
+        "each",
+        "to",
+        "my",
+        "the",
+        "a",
+        "an",
+        "of",
+        "all",
+        "much",
+        "any",
+        "some",
+        "that",
+        "this",
+        "someone",
+        "so",
+    }
     | {"too", "with", "and", "or", "your", "both", "sound", "sounds", "volume", "level"}
 )
 """Words that alone name nothing."""
@@ -225,7 +244,7 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     things, unclear = _with_a_way(text.lower(), _said_again(things))
     things, alike = _told_apart(things)
     if _SET_APART.search(text.lower()):
-        things = [thing for thing in things if thing.kind != "everything_else"]
+        things = [thing for thing in things if thing.kind not in WHOLE]
         tagging = replace(tagging, rest="goes")
     rest = tagging.rest
     if rest == "goes" and spans and all(s.action in (Action.DOWN, Action.REMOVE) for s in spans):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -53,6 +54,15 @@ def actions(text: str, *found: tuple[str, Action]) -> list[tuple[str, Action]]:
         ("lower the wind, remove the dog", [("wind", DOWN), ("dog", KEEP)], [DOWN, REMOVE]),
         ("lower the bells or rather remove them", [("bells", DOWN)], [REMOVE]),
         ("make both of them louder", [("both of them", UP)], [UP]),
+        ("there's too little pig", [("little pig", DOWN)], [UP]),
+        ("the pig got lost", [("pig", DOWN)], [UP]),
+        ("the pig can leave", [("pig", KEEP)], [REMOVE]),
+        ("the pig instead of the cow", [("pig", REMOVE), ("cow", REMOVE)], [KEEP, REMOVE]),
+        ("make sure no one hears the flush", [("flush", KEEP)], [REMOVE]),
+        ("the dog and the phone are the problem, not the cat",
+         [("dog", KEEP), ("phone", KEEP), ("cat", REMOVE)], [DOWN, DOWN, KEEP]),
+        ("strip it down to the drums and the flute",
+         [("drums", DOWN), ("flute", DOWN)], [KEEP, KEEP]),
         ("no need to mute the bees, just the wasps",
          [("bees", REMOVE), ("wasps", KEEP)], [KEEP, REMOVE]),
         ("don't let the phone into the take", [("phone", KEEP)], [REMOVE]),
@@ -208,6 +218,23 @@ def test_an_amount_behind_an_exception_is_for_all_the_others(text: str, rest_db:
     whole, spared = gains_of(text, [spans[0], replace(spans[1], kind="voice")])
     assert whole.factor == pytest.approx(10 ** (rest_db / 20))
     assert spared.factor == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "gains_db"),
+    [
+        ("rain down 5 dB wind down 10 dB", [("rain", DOWN), ("wind", DOWN)], [-5, -10]),
+        ("+3 on the flute", [("flute", UP)], [3]),
+        ("remove a bit of the rain", [("rain", REMOVE)], [-3]),
+        ("remove most of the rain", [("rain", REMOVE)], [-12]),
+        ("I can barely hear her because of the rain", [("rain", DOWN)], [-6]),
+    ],
+)
+def test_amounts_without_marks_and_for_a_part(
+    text: str, found: list[tuple[str, Action]], gains_db: list[float]
+) -> None:
+    gains = gains_of(text, spans_of(text, found))
+    assert [20 * math.log10(gain.factor) for gain in gains] == pytest.approx(gains_db, abs=0.1)
 
 
 class Silent:
