@@ -38,10 +38,12 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:
-    """`root` is the folder that a batch goes into; None for a single file."""
+    """`root` is the folder that a batch goes into; None for a single file. `skipped` are files of
+    the folders that were given whose names are not those of audio."""
 
     jobs: tuple[Job, ...]
     root: Path | None
+    skipped: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,8 @@ def plan_batch(inputs: Sequence[str], output: str | None, *, mark: str = "remixe
     if root.exists() and not root.is_dir():
         raise BatchError(f"{root} is a file; several files need a folder to go into")
     jobs: dict[Path, Job] = {}
-    for given in (each for text in inputs for each in _found(text, root)):
+    skipped: list[Path] = []
+    for given in (each for text in inputs for each in _found(text, root, skipped)):
         target = root / given.below.parent / _written(given.below.name)
         job = Job(name=str(given.source), source=given.source, target=target, problem=given.problem)
         other = jobs.setdefault(target, job)
@@ -82,7 +85,7 @@ def plan_batch(inputs: Sequence[str], output: str | None, *, mark: str = "remixe
     for target in jobs:
         if target.resolve() in sources:
             raise BatchError(f"{target} would be overwritten; give another folder to -o")
-    return BatchPlan(jobs=tuple(jobs.values()), root=root)
+    return BatchPlan(jobs=tuple(jobs.values()), root=root, skipped=tuple(skipped))
 
 
 def _from_pipe(inputs: Sequence[str], output: str | None) -> BatchPlan:
@@ -117,11 +120,11 @@ def _names_folder(output: str | None) -> bool:
     return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
-def _found(text: str, root: Path) -> Iterator[_Input]:
+def _found(text: str, root: Path, skipped: list[Path]) -> Iterator[_Input]:
     path = Path(text)
     if path.is_dir():
         closed: list[OSError] = []
-        inside = list(_audio_below(path, root, closed.append))
+        inside = list(_audio_below(path, root, closed.append, skipped.append))
         yield from (_Input(source=each, below=each.relative_to(path)) for each in inside)
         for error in closed:
             folder = Path(error.filename)
@@ -139,9 +142,14 @@ def _found(text: str, root: Path) -> Iterator[_Input]:
         yield _Input(source=path, below=Path(path.name))
 
 
-def _audio_below(folder: Path, root: Path, tell: Callable[[OSError], object]) -> Iterator[Path]:
+def _audio_below(
+    folder: Path,
+    root: Path,
+    tell: Callable[[OSError], object],
+    skip: Callable[[Path], object],
+) -> Iterator[Path]:
     """Audio files by their suffix, sorted; nothing hidden and nothing of the output folder. `tell`
-    hears of folders that are not looked into."""
+    hears of folders that are not looked into, `skip` of files that have other suffixes."""
     suffixes = audio_suffixes() | ffmpeg.SUFFIXES
     for here, folders, files in os.walk(folder, onerror=tell):
         folders[:] = sorted(
@@ -153,8 +161,12 @@ def _audio_below(folder: Path, root: Path, tell: Callable[[OSError], object]) ->
             if (link := Path(here) / name).is_symlink():
                 tell(OSError(errno.ELOOP, "it is a link to a folder", str(link)))
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+            if name.startswith("."):
+                continue
+            if Path(name).suffix.lower() in suffixes:
                 yield Path(here) / name
+            else:
+                skip(Path(here) / name)
 
 
 def settings_digest(**settings: object) -> str:

@@ -25,6 +25,8 @@ _DONE = {
     "turn up": "Turned up",
     "turn down": "Turned down",
 }
+_NAMED = 5
+"""Of the files that are skipped."""
 _WORDS = {"done": "remixed", "kept": "there already", "to do": "to do", "failed": "failed"}
 
 
@@ -57,7 +59,7 @@ class Reporter:
     or on standard error as well where the audio goes to standard output."""
 
     def __init__(self, options: argparse.Namespace, plan: BatchPlan, bars: Bars) -> None:
-        self._options, self._bars = options, bars
+        self._options, self._plan, self._bars = options, plan, bars
         self._batch = plan.root is not None
         self._out = sys.stderr if any(job.target is None for job in plan.jobs) else sys.stdout
 
@@ -106,6 +108,7 @@ class Reporter:
                 "start_s": self._options.start_s,
                 "end_s": self._options.end_s,
                 "dry_run": self._options.dry_run,
+                "skipped": [str(path) for path in self._plan.skipped],
                 "files": [outcome.as_json() for outcome in outcomes],
             }
             print(json.dumps(told, indent=1))
@@ -113,6 +116,9 @@ class Reporter:
             counts = Counter(str(outcome.status) for outcome in outcomes)
             parts = [f"{counts[key]} {word}" for key, word in _WORDS.items() if counts[key]]
             print(f"{len(outcomes)} files: {', '.join(parts)}", file=self._out)
+            if names := [str(path) for path in self._plan.skipped]:
+                more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+                self._bars.line(f"skipped, not named as audio: {', '.join(names[:_NAMED])}{more}")
 
 
 def sentence(understood: Sequence[Understood]) -> str:
