@@ -215,7 +215,7 @@ class QueryRemixer(nn.Module):
             vectors: Tensor = self.encoder(features, kept.unsqueeze(0))[0]
             return vectors
         # Grouped by mixture, so that the features of one are not copied for each query.
-        vectors = kept.new_empty(len(kept), self.config.query_dim)
+        vectors = kept.new_empty(len(kept), self.config.query_dim, dtype=torch.float32)
         for row in range(len(features)):
             mine = mixture == row
             if mine.any():
