@@ -29,7 +29,8 @@ PLATFORMS = {
     "linux": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"},
     "darwin": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
 }
-EXTRAS = tuple(e for e in PROJECT["optional-dependencies"] if e != "laion-clap")
+UNLOCKED = {"laion-clap", "ray"}  # not in `all`: who wants them installs them beside the lock
+EXTRAS = tuple(e for e in PROJECT["optional-dependencies"] if e not in UNLOCKED)
 
 
 def locked_for(python: str, platform: str) -> dict[str, str]:
