@@ -19,7 +19,7 @@ from scipy.io import wavfile
 from experiments import compare
 from experiments.comparison.examples import shown_indices
 from experiments.comparison.records import comparable, read_records
-from experiments.comparison.suite import load_suite
+from experiments.comparison.suite import DEFAULT_SYSTEMS, load_suite
 from lcr import registry
 from lcr.data import mixtures
 from lcr.instruction import Instruction, Task
@@ -447,5 +447,5 @@ def test_shown_examples_spread_over_the_tasks(
 def test_overrides_and_embedded_suites_resolve() -> None:
     config = load_suite("studio", overrides=["mixture.level_db=6", "bank.seed=3", "per_task = 2"])
     assert (config.mixture.level_db, config.bank.seed, config.per_task) == (6.0, 3, 2)
-    assert config.systems == ("mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr")
+    assert config.systems == DEFAULT_SYSTEMS
     assert load_suite("field").bank.kind == "folder"
