@@ -79,8 +79,8 @@ _ONLY_DOWN: tuple[tuple[str, float], ...] = (
 )
 
 _NUMBER = (
-    rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?|\.\d+|"
-    rf"(?:{NUMBER_WORDS})(?: and a half)?|\d+ and a half)"
+    rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?(?:e[-+]?\d+)?|\.\d+|"
+    rf"(?:{NUMBER_WORDS}) point (?:{NUMBER_WORDS})|(?:{NUMBER_WORDS})(?: and a half)?|\d+ and a half)"
 )
 _PART = rf"(?:(?P<count>\d+|{NUMBER_WORDS})[ -])?(?P<part>{'|'.join(_PARTS)})s?"
 _PERCENT = r"(?:%|percent\b|per cent\b)"
@@ -95,6 +95,8 @@ Meaning = Callable[[re.Match[str], Direction], float]
 def _number(text: str) -> float:
     if text.endswith(" and a half"):
         return _number(text.removesuffix(" and a half")) + 0.5
+    if " point " in text:
+        return float(".".join(f"{NUMBERS[part]:g}" for part in text.split(" point ")))
     if text in NUMBERS:
         return NUMBERS[text]
     thousands = re.fullmatch(r"\d{1,3}(?:,\d{3})+", text)
@@ -178,7 +180,7 @@ def explicit_db(words: str, direction: Direction) -> float | None:
         match = pattern.search(text)
         if match:
             factor = meaning(match, direction)
-            gain_db = 20 * math.log10(factor) if factor > 0 else -math.inf
+            gain_db = min(20 * math.log10(factor), _MOST_DB) if factor > 0 else -math.inf
             fits = gain_db >= 0 if direction == "up" else gain_db <= 0
             return gain_db if fits else None
     return None
