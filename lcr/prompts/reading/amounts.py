@@ -80,7 +80,8 @@ _ONLY_DOWN: tuple[tuple[str, float], ...] = (
 
 _NUMBER = (
     rf"(?P<n>\d{{1,3}}(?:,\d{{3}})+|\d+(?:[.,]\d+)?(?:e[-+]?\d+)?|\.\d+|"
-    rf"(?:{NUMBER_WORDS}) point (?:{NUMBER_WORDS})|(?:{NUMBER_WORDS})(?: and a half)?|\d+ and a half)"
+    rf"(?:{NUMBER_WORDS}) point (?:{NUMBER_WORDS})|(?:{NUMBER_WORDS})(?: and a half)?|"
+    r"\d+ and a half)"
 )
 _PART = rf"(?:(?P<count>\d+|{NUMBER_WORDS})[ -])?(?P<part>{'|'.join(_PARTS)})s?"
 _PERCENT = r"(?:%|percent\b|per cent\b)"
