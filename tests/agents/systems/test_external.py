@@ -46,8 +46,8 @@ def test_the_worked_peer_separates_in_an_environment_of_its_own(tmp_path: Path) 
     torch.save(model.serialize(), tmp_path / "model.pth")
     venv.create(tmp_path / "env", with_pip=False)
     (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
-    there = next(path for path in sys.path if path.endswith("site-packages"))
-    (site / "borrowed.pth").write_text(there + "\n")
+    there = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "borrowed.pth").write_text("\n".join(there) + "\n")
     python = tmp_path / "env" / "bin" / "python"
     remixer = create("external", command=f"{python} {ADAPTER} {tmp_path / 'model.pth'}")
     assert remixer.card.sample_rate == 8_000
