@@ -110,31 +110,31 @@ def test_paper_recipes_have_what_appendix_a_says() -> None:
 def test_remixers_are_speechbrain_s_and_film(name: str, width: int) -> None:
     with torch.device("meta"):
         remixer, _ = build_remixer(load_recipe(PAPER[name], []))
-        if "-c" in name:
-            module = speechbrain_module("lobes.models.conv_tasnet")
-            theirs = module.MaskNet(512, 128, 512, 3, 8, 3, 1, "gLN", False)
-            channels, films = 512, 3 * film(width, 128)
-        else:
-            module = speechbrain_module("lobes.models.dual_path")
-            block = {
-                "num_layers": 8,
-                "d_model": 256,
-                "nhead": 8,
-                "d_ffn": 1024,
-                "use_positional_encoding": True,
-                "norm_before": True,
-            }
-            theirs = module.Dual_Path_Model(
-                in_channels=256,
-                out_channels=256,
-                intra_model=module.SBTransformerBlock(**block),
-                inter_model=module.SBTransformerBlock(**block),
-                num_layers=2,
-                K=250,
-                num_spks=1,
-                linear_layer_after_inter_intra=False,
-            )
-            channels, films = 256, 2 * film(width, 256)
+    if "-c" in name:
+        module = speechbrain_module("lobes.models.conv_tasnet")
+        theirs = module.MaskNet(512, 128, 512, 3, 8, 3, 1, "gLN", False)
+        channels, films = 512, 3 * film(width, 128)
+    else:
+        module = speechbrain_module("lobes.models.dual_path")
+        block = {
+            "num_layers": 8,
+            "d_model": 256,
+            "nhead": 8,
+            "d_ffn": 1024,
+            "use_positional_encoding": True,
+            "norm_before": True,
+        }
+        theirs = module.Dual_Path_Model(
+            in_channels=256,
+            out_channels=256,
+            intra_model=module.SBTransformerBlock(**block),
+            inter_model=module.SBTransformerBlock(**block),
+            num_layers=2,
+            K=250,
+            num_spks=1,
+            linear_layer_after_inter_intra=False,
+        )
+        channels, films = 256, 2 * film(width, 256)
     assert all(p.is_meta for p in remixer.parameters())
     assert count(remixer) == count(theirs) + 2 * 16 * channels + films
 

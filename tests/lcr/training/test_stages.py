@@ -121,7 +121,7 @@ def without_slots(folder: Path, config: StageConfig | None = None, **changes: ob
     torch.manual_seed(0)
     small = TcnConfig(bottleneck=8, hidden=8, repeats=1, layers=2)
     sizes = replace(configuration("C", "desk", z_dim=WIDTH), network=small, channels=16)
-    language_model = reader(tiny_llama(folder), "lora")
+    language_model = reader(tiny_llama(folder), "lora", max_tokens=128)
     own = mixtures(replace(MIXTURES, **changes))  # type: ignore[arg-type]
     remixer = SoundRemixer(sizes)
     return JointStage(language_model, remixer, SlotVocabulary(()), own, config or StageConfig())
