@@ -174,5 +174,5 @@ def test_the_system_lcr_takes_them_as_weights(
     """So do comparisons and tables; without the language model it is what is missing."""
     with pytest.raises(MissingWeightsError, match="Llama-2-7b-chat-hf"):
         load(weights=str(released))
-    monkeypatch.setattr(authors, "load_authors", lambda folder, device: (folder, device))
+    monkeypatch.setattr(authors, "load_authors", lambda folder, *, reader, device: (folder, device))
     assert load(weights=str(released), device="cpu") == (released, "cpu")
