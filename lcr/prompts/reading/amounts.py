@@ -71,7 +71,7 @@ _ONLY_DOWN: tuple[tuple[str, float], ...] = (
         r"(?:bare|hard)ly (?:\w+ )?(?:audible|heard|noticeable|there|hear)"
         r"|all the way|(?:bare|hard)ly any|(?:almost|nearly|next to|practically) (?:in ?audible|"
         r"silent|gone|nothing|mute[d]?)"
-        r"|(?:a|to a) whisper|very faint(?:ly)?",
+        r"|(?:a|to a) whisper|very faint(?:ly)?|(?:hint|trace) of",
         30.0,
     ),
     (r"to (?:a|the) (?:bare )?minimum|as (?:quiet|low|soft) as possible", 20.0),
@@ -153,7 +153,11 @@ _ABOUT = r"(?:about |around |roughly )?"
 _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
-        (rf"(?<![\w.,])(?P<sign>[-+−]|minus |plus )? ?{_NUMBER} ?(?:db\b|decibels?)", _decibels),
+        (
+            rf"(?<![\w.,])(?P<sign>[-+−]|minus |plus )? ?{_NUMBER} ?"
+            r"(?:(?:more|extra|less) )?(?:db\b|decibels?)",
+            _decibels,
+        ),
         (rf"\b(?:to|at) {_ABOUT}{_NUMBER} ?{_PERCENT}", lambda m, _: _number(m["n"]) / 100),
         (rf"(?<!\w){_NUMBER} ?{_PERCENT}", lambda m, d: _changed_by(_number(m["n"]) / 100, d)),
         (
@@ -169,6 +173,10 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         (rf"(?<!\w){_NUMBER}(?: times|x| x|[- ]?fold)\b(?P<how>{_HOW})?", _times),
         (rf"\b(?P<word>{'|'.join(_MULTIPLES)})[ds]?\b(?P<how>{_HOW})?", _multiple),
         (_BARE, _decibels),
+        (
+            rf"\b(?:only|just|keep|leave) (?:a )?{_PART} (?:of )?(?:the|my)\b",
+            lambda m, _: _share(m),
+        ),
     )
 )
 

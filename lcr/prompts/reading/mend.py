@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from lcr.instruction import Action
-from lcr.prompts.cues import GONE, LESS
+from lcr.prompts.cues import GONE, LESS, REMOVE
 from lcr.prompts.reading.keywords import kind_of, only_styles, styles_of
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CHANGE, CLAUSE_END, corrected, doubts, negated
@@ -27,7 +27,7 @@ _NOT_THINGS = re.compile(
     r"nothing|neither|none|anything|changes?|version)$"
 )
 _NO_NAME = re.compile(
-    r"ugh|argh|go(?:es)?|stops?|tiny|little|silent|quiet|loud|strong|soft|low|high"
+    r"ugh|argh|go(?:es)?|stops?|tiny|little|hint|trace|silent|quiet|loud|strong|soft|low|high"
 )
 _CALLED = re.compile(
     r"(?:my )?(?:dear|darling|honey|love|mate|buddy|bro|dude|guys|folks|sir|madam)"
@@ -52,7 +52,8 @@ DROWNS = (
 )
 _BESIDE = {
     Action.REMOVE: (
-        r"(?:(?:no ?one|nobody) (?:\w+ )?hears?(?: the| my)?|no|no more|without(?: the| any)?|"
+        r"(?:(?:no ?one|nobody) (?:(?:should|must|will) hear|hears)(?: the| my)?|no|no more|"
+        r"without(?: the| any)?|"
         r"bye bye|away with(?: the)?|enough(?: of the)?)",
         r"(?:shuts? up|be silent|leave(?=\s*(?:[,.!?]|$))|vanish|disappear|out|off|gone|removed|"
         r"muted|away|go(?! (?:quiet|loud))|doing my "
@@ -60,9 +61,12 @@ _BESIDE = {
         r"driving (?:me|us) \w+|getting on (?:my|our) nerves)",
     ),
     Action.DOWN: (
-        r"(?:less|quieter|softer|more (?:silent|quiet|soft|low))(?: of the| of| the)?",
+        r"(?:(?:want to (?:bare|hard)ly|(?:bare|hard)ly want to) hear(?: the| my)?|less|quieter|"
+        r"softer|more (?:silent|quiet|soft|low))(?: of the| of| the)?",
         rf"(?:{INCESSANT}|down|quieter|softer|lower|less loud|(?:be|go(?:es)?) quiet\w*|"
-        r"more (?:silent|quiet|soft|low)|(?:a|like a) whisper|(?:bare|hard)ly (?:audible|there)|"
+        r"more (?:silent|quiet|soft|low)|"
+        r"(?:does|do|need|should)(?:n't| not) (?:(?:need|have) to )?be (?:so|that|this|too) loud|"
+        r"(?:so|that) loud|(?:a|like a) whisper|(?:bare|hard)ly (?:audible|there)|"
         r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|(?:the|a) (?:problem|"
         r"issue|culprit)|deafening|overwhelming)",
     ),
@@ -70,7 +74,8 @@ _BESIDE = {
         r"(?:not enough|too (?:little|few)|there(?:'s| is| are) (?:hardly|barely) any|bring "
         r"back the|"
         r"more|louder|more (?:strong|loud))(?: of the| of| the)?",
-        r"(?:up|louder|higher|more prominent|go(?:es)? loud\w*|(?:lost|buried)(?: in (?:the|"
+        r"(?:up|louder|higher|more prominent|go(?:es)? loud\w*|dominate|(?:lost|buried)(?: in "
+        r"(?:the|"
         r"this) mix)?[.!]*$|stands? out|shine|come through|"
         r"too (?:quiet|soft|faint|weak|distant))",
     ),
@@ -85,6 +90,11 @@ _THAN = re.compile(
     r"\b(?:strip|pare|boil|narrow)\w* .*\bdown to (?:the |just |only )*(?:.* and (?:the )?)?$"
 )
 """What is only compared with, or is all that shall not go: kept."""
+_PART_OF = re.compile(
+    r"\b(?:(?:half|third|quarter|percent|%|hint|trace|little|bit|touch|some|fraction) of|half) "
+    r"(?:the |my |that )$"
+)
+_GONE_IT = re.compile(rf"\b{REMOVE} (?:it|them|that|this|him|her)\b")
 _SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
 _WHILE = re.compile(
     r"\b(?:while|when|whenever)(?: (?:the|my|a|an|our|that|i|you|we|they|he|she))* $"
@@ -131,6 +141,12 @@ _TOO_QUIET = re.compile(
     r"^ (?:is|are|sounds?) (?:\w+ )?too (?:quiet|soft|faint|weak|low) "
     r"(?:against|next to|compared (?:to|with)|under|behind|beside|for) "
 )
+_MAKE = re.compile(r"\b(?:let|make|have) (?:the |my )?$")
+_IS_THAN = re.compile(
+    r" (?:is|are|sounds?) (?:\w+ )?(?:louder|stronger|noisier|(?P<up>quieter|softer|weaker)) than "
+    r"(?:the |my )?"
+)
+"""A complaint, where "should be louder than" is a wish."""
 _BELOW = re.compile(r" (?:\w+ )?(?:under|underneath|beneath|below|behind) (?:the |my |his |her )?")
 _ASIDE = re.compile(
     r"(?:she|he|they|i|we|you)(?:'s|'re|'m| is| are| am| was| were) (?:(?:just|only|also|trying to|"
@@ -238,7 +254,7 @@ def _trimmed(text: str, span: Span) -> Span:
         return span
     if cue := re.search(
         r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes|"
-        r"fades?)$",
+        r"fades?|audible|where|in)$",
         words,
     ):
         span = replace(span, stop=span.start + cue.start())
@@ -427,6 +443,8 @@ def _beside(text: str, span: Span) -> Action:
         return Action.KEEP
     if verb := _VERB_BEFORE.search(before):
         return _WAYS[str(verb.lastgroup)]
+    if span.action is Action.KEEP and _PART_OF.search(before):
+        return Action.DOWN
     if (shut := _SHUT.search(before)) and text.startswith(" up", span.stop):
         return Action.REMOVE if shut[1] == "shut" else span.action
     for action, lead in _LEAD.items():
@@ -437,7 +455,8 @@ def _beside(text: str, span: Span) -> Action:
     behind = behind[again.end() :] if again else behind
     for action, trail in _TRAIL.items():
         kept = not again and span.action is Action.KEEP and _KEPT.search(text[: span.start])
-        if trail.match(behind) and not kept:
+        asked = span.action is Action.REMOVE and _GONE_IT.search(text, span.stop)
+        if trail.match(behind) and not kept and not asked:
             return action
     return span.action
 
@@ -487,7 +506,12 @@ def _masked(text: str, spans: Sequence[Span]) -> list[Span]:
                 found[i] = replace(span, action=Action.KEEP)
     for i, (one, other) in enumerate(pairwise(found)):
         gap = text[one.stop : other.start]
-        if _DROWNS.match(gap):
+        if _DROWNS.match(gap) and _MAKE.search(text[: one.start]):
+            found[i : i + 2] = _with(Action.UP, one), _with(Action.KEEP, other)
+        elif than := _IS_THAN.fullmatch(gap):
+            way = Action.UP if than["up"] else Action.DOWN
+            found[i : i + 2] = _with(way, one), _with(Action.KEEP, other)
+        elif _DROWNS.match(gap):
             found[i : i + 2] = _with(Action.DOWN, one), _with(Action.KEEP, other)
         elif _SPOILS.match(gap):
             gone = Action.REMOVE if one.action is Action.KEEP else one.action

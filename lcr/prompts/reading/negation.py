@@ -45,6 +45,7 @@ CLAUSE_END = re.compile(
     rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|{CHANGE})|\band (?:please )?{CHANGE}"
 )
 _LET_IN = re.compile(r"let\b.* (?:in|into|through|stay|be heard)\b")
+_SO_LOUD = re.compile(r"\b(?:so|too|that|this) (?:loud|noisy)")
 _JUST = re.compile(r"(?:,? ?(?:but|just|only|rather|instead)){1,2} (?:the |my |that |those )*")
 """What is said of it is to be done: "don't mute the dog, just the cat"."""
 _NEGATION = re.compile(r"\b(?:not|never|neither|nor|nobody|none)\b|n't\b")
@@ -109,6 +110,7 @@ def negated(text: str, spans: Sequence[Span]) -> tuple[list[Span], list[tuple[in
         heeded.append((match.start(), stop))
         undone = _undone(match["verb"], text[match.end() : stop])
         kept = Action.REMOVE if _LET_IN.match(text, match.start("verb"), stop) else Action.KEEP
+        kept = Action.DOWN if _SO_LOUD.search(text, match.end(), stop) else kept
         again = _AGAIN.match(text[stop:].lstrip(" ,.;").removeprefix("but "))
         instead = _named(again) if again and re.search(r"\b(?:it|them|that)\b", again[0]) else None
         found = [

@@ -52,6 +52,10 @@ def _named(group: str) -> str:
 _IT_IS = _named("it")
 _WANTED = _named("wanted")
 _END = r"(?:,? (?:sigh|ugh|please|though|so much|here|again|lol))*[\s.!?…]*"
+_HEAR = r"(?:hear|understand|make out|follow|catch)"
+_NOBODY = (
+    r"(?:(?:i|you|we|one|people) (?:can'?t|cannot|can (?:barely|hardly))|(?:no ?one|nobody) can)"
+)
 _UNNERVES = (
     rf"{INCESSANT}|(?:is|are) (?:\w+ )?(?:so|very|super|really|pretty|quite|rather) (?:loud|noisy)|"
     r"(?:drives?|driving|makes?|making|sends?|sending) (?:me|us|everyone) \w+|"
@@ -83,6 +87,12 @@ _COMPLAINTS: tuple[tuple[str, Action], ...] = (
      rf"(?:except|but|apart from|other than)(?: for)? {_IT_IS}", Action.DOWN),
     (rf"{_IT_IS} (?:no|off|gone)", Action.REMOVE),
     (rf"{_IT_IS} (?:yes|on|stays?)", Action.KEEP),
+    (rf"{_IT_IS} makes? it (?:\w+ )?(?:hard|difficult|impossible|tough) (?:for \w+ )?to {_HEAR} "
+     rf"{_WANTED}", Action.DOWN),
+    (rf"(?:with|because of|due to) {_IT_IS},? {_NOBODY} {_HEAR} {_WANTED}", Action.DOWN),
+    (rf"{_NOBODY} {_HEAR} {_WANTED} for {_IT_IS}", Action.DOWN),
+    (rf"(?:all|the only thing) (?:i|you|we) (?:can )?hear is {_IT_IS}", Action.DOWN),
+    (rf"(?:i|you|we) (?:can )?(?:only hear|hear only|hear nothing but) {_IT_IS}", Action.DOWN),
     (rf"{_IT_IS} {DROWNS} {_WANTED}(?: out)?", Action.DOWN),
     (rf"(?:(?:ugh|argh|grr+|oh no|oh god|sigh|damn|gosh|god|not|no)[,.! ]+)+{_IT_IS} again",
      Action.DOWN),
@@ -111,7 +121,7 @@ _NO_LEVELS = re.compile(
     r"homework|lights?|prices?|salary|rent)\b(?! (?:sound|alert|noti|ping|nois|tone|ding|chime))"
     r"|(?:is|are|was|were|does|did|has|have) (?:the|there|that|this|she|he|it|they|my|his|her|"
     r"any)\b"
-    r"(?!.*\b(?:way|chance|could|can|please|possible|you|too|so)\b)[^,.;]*\?*$)"
+    r"(?!.*\b(?:way|chance|could|can|please|possible|you|too|so)\b)[^,.;?]*\?*$)"
 )
 """What speaks of louder or of removing, and is no matter of levels: speed and pitch, what makes no
 sound, and questions about the recording."""

@@ -17,7 +17,7 @@ from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.reading.gains import Gain, gains_of
-from lcr.prompts.reading.keywords import KeywordTagger, styles_of
+from lcr.prompts.reading.keywords import KeywordTagger, kind_of, styles_of
 from lcr.prompts.reading.mend import UNHEARD, mended
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
@@ -356,6 +356,8 @@ def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
         kind = "all_speech"
     elif words.lower() in ("me", "my voice", "us", "myself", "you"):
         kind = "all_speech" if words.lower() == "us" else "voice"
+    elif kind == "all_sounds" and kind_of(words.lower()) == "all_speech":
+        kind = "all_speech"
     elif kind in ("all_speech", "sound") and _WHOEVER.match(words.lower()):
         kind = "voice"
     elif kind == "sound" and _BACKGROUND.fullmatch(words.lower()):
