@@ -11,6 +11,7 @@ from itertools import pairwise
 from lcr.instruction import Action
 from lcr.prompts.cues import GONE, LESS, REMOVE
 from lcr.prompts.reading.keywords import kind_of, only_styles, styles_of
+from lcr.prompts.reading.masking import masked
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CHANGE, CLAUSE_END, corrected, doubts, negated
 from lcr.prompts.reading.things import Span
@@ -44,11 +45,6 @@ _LINK = (
 INCESSANT = (
     r"(?:(?:won't|will not|never|doesn't|don't|can't) (?:stop|shut up|quit|let up|end)s?|"
     r"(?:just )?keeps? (?:on )?going|goes on and on)"
-)
-DROWNS = (
-    r"(?:(?:is|are|just|completely|totally|keeps?|(?:did|does|do|would)(?: not|n't)) )*"
-    r"(?:drown|cover|mask|bury|buries|overpower|swallow|dominat|hid|eat)(?:s|e|es|ing)?"
-    r"(?: (?:out|up))?"
 )
 _BESIDE = {
     Action.REMOVE: (
@@ -118,36 +114,6 @@ _BUT_NOT = re.compile(
 )
 _NOT_THE = re.compile(r"(?:^|[,;.!] ?|\bno )not (?:the |a |my )?$")
 _BUT_THE = re.compile(r"[,!.;] ?(?:but )?(?:only |just )?(?:the |my )?")
-UNHEARD = (
-    r"\b(?:can(?:no|'?)t|cannot|(?:barely|hardly|scarcely)|nobody (?:can|will)|no one (?:can|will)|"
-    r"(?:hard|tough|difficult|tricky|impossible) to)(?: \w+)? "
-    r"(?:hear|understand|make out|follow|catch)\b|\b(?:bare|hard|scarce)ly (?:intelligible|"
-    r"audible)\b"
-)
-_UNHEARD = re.compile(UNHEARD)
-_UNDER = re.compile(
-    r"\b(?:over|because of|due to|through|with|next to|behind|above|under|in|by|for all)\b"
-)
-_DROWNED = re.compile(
-    r"\b(?:is|are|gets?|being) (?:\w+ )?(?:drowned(?: out)?|lost|buried|masked|covered|swallowed|"
-    r"overpowered)\b"
-)
-_DROWNS = re.compile(rf"^ {DROWNS}\b")
-_SPOILS = re.compile(r"^ (?:just |really )?(?:spoil|ruin|destroy|wreck|disturb)s?\b")
-_BETTER_WITHOUT = re.compile(
-    r"^ (?:would|could|might) (?:be|sound) (?:\w+ )?(?:nicer|better|clearer|perfect) without\b"
-)
-_TOO_QUIET = re.compile(
-    r"^ (?:is|are|sounds?) (?:\w+ )?too (?:quiet|soft|faint|weak|low) "
-    r"(?:against|next to|compared (?:to|with)|under|behind|beside|for) "
-)
-_MAKE = re.compile(r"\b(?:let|make|have) (?:the |my )?$")
-_IS_THAN = re.compile(
-    r" (?:is|are|sounds?) (?:\w+ )?(?:louder|stronger|noisier|(?P<up>quieter|softer|weaker)) than "
-    r"(?:the |my )?"
-)
-"""A complaint, where "should be louder than" is a wish."""
-_BELOW = re.compile(r" (?:\w+ )?(?:under|underneath|beneath|below|behind) (?:the |my |his |her )?")
 _ASIDE = re.compile(
     r"(?:she|he|they|i|we|you)(?:'s|'re|'m| is| are| am| was| were) (?:(?:just|only|also|trying to|"
     r"still|not) )*(?!going|getting|being)\w+ing\b"
@@ -200,7 +166,7 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     found = _listed(lower, _with_missed(lower, found))
     found = [replace(s, action=_beside(lower, s)) for s in found]
     found = _likewise(lower, found)
-    found = _so_that(lower, _masked(lower, found))
+    found = _so_that(lower, masked(lower, found))
     found = _said_again(lower, found)
     found = corrected(lower, found)
     found, heeded = negated(lower, found)
@@ -488,47 +454,6 @@ def _likewise(text: str, spans: Sequence[Span]) -> list[Span]:
     return found
 
 
-def _masked(text: str, spans: Sequence[Span]) -> list[Span]:
-    """Who cannot hear one thing for another wants the other lower: "I can't hear her over the
-    crying", "she is drowned out by the rain", "the music covers his voice"."""
-    found = list(spans)
-    for match in (*_UNHEARD.finditer(text), *_DROWNED.finditer(text)):
-        under = _UNDER.search(text, match.end())
-        if under is None or re.search(r"[.;!?]", text[match.end() : under.start()]):
-            continue
-        end = CLAUSE_END.search(text, under.end())
-        stop = end.start() if end else len(text)
-        wanted = match.end() if match.re is _UNHEARD else 0
-        for i, span in enumerate(found):
-            if under.end() <= span.start < stop and span.action is not Action.REMOVE:
-                found[i] = replace(span, action=Action.DOWN)
-            elif wanted <= span.start < under.start() and span.action is not Action.UP:
-                found[i] = replace(span, action=Action.KEEP)
-    for i, (one, other) in enumerate(pairwise(found)):
-        gap = text[one.stop : other.start]
-        if _DROWNS.match(gap) and _MAKE.search(text[: one.start]):
-            found[i : i + 2] = _with(Action.UP, one), _with(Action.KEEP, other)
-        elif than := _IS_THAN.fullmatch(gap):
-            way = Action.UP if than["up"] else Action.DOWN
-            found[i : i + 2] = _with(way, one), _with(Action.KEEP, other)
-        elif _DROWNS.match(gap):
-            found[i : i + 2] = _with(Action.DOWN, one), _with(Action.KEEP, other)
-        elif _SPOILS.match(gap):
-            gone = Action.REMOVE if one.action is Action.KEEP else one.action
-            found[i : i + 2] = _with(gone, one), _with(Action.KEEP, other)
-        elif _BETTER_WITHOUT.match(gap):
-            found[i : i + 2] = _with(Action.KEEP, one), _with(Action.REMOVE, other)
-        elif _TOO_QUIET.match(gap):
-            found[i : i + 2] = _with(Action.UP, one), _with(Action.KEEP, other)
-        elif one.action is other.action is Action.DOWN and _BELOW.fullmatch(gap):
-            found[i + 1] = _with(Action.KEEP, other)
-    return found
-
-
-def _with(action: Action, span: Span) -> Span:
-    return replace(span, action=action)
-
-
 def _who_is_meant(span: Span, before: Sequence[Span]) -> Span | None:
     """Whom "her" may mean: the last voice before that is said to be hers, and more."""
     gender = span.styles.get("gender")
@@ -544,7 +469,7 @@ def _said_again(text: str, spans: Sequence[Span]) -> list[Span]:
         words = text[span.start : span.stop].strip(" .,!?")
         mine = _who_is_meant(span, found) if re.fullmatch(r"her|him|she|he", words) else None
         if mine is not None and mine.action in (Action.KEEP, span.action):
-            found[found.index(mine)] = _with(span.action, mine)
+            found[found.index(mine)] = replace(mine, action=span.action)
             continue
         if not found or not _BACK.match(words) or (words.startswith("both") and "voice" in words):
             found.append(span)

@@ -18,7 +18,8 @@ from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.reading.gains import Gain, gains_of
 from lcr.prompts.reading.keywords import KeywordTagger, kind_of, styles_of
-from lcr.prompts.reading.mend import UNHEARD, mended
+from lcr.prompts.reading.masking import UNHEARD
+from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
