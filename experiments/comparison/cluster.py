@@ -53,7 +53,7 @@ def build_on_cluster(
     if not ray.is_initialized():
         ray.init(log_to_driver=False, include_dashboard=False)
     settings = {"num_cpus": 1, "num_gpus": int(device == "cuda")}
-    actor = (
+    actor: Any = (
         ray.remote(_Actor)
         .options(max_restarts=_FOR_EVER, max_task_retries=_FOR_EVER, **settings)
         .remote(name, dict(options), device, front_door)
