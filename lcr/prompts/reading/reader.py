@@ -82,7 +82,9 @@ _BACKGROUND = re.compile(
     r"unwanted)"
     r"(?: (?:noises?|sounds?|ambience))+"
 )
-_ONLY_WANTED = re.compile(r"\b(?:only|just) (?:need|want|care about|interested)")
+_ONLY_WANTED = re.compile(
+    r"\b(?:only|just) (?:need|want|care about|interested)|\bonly\b.*\b(?:stays?|remains?)\b"
+)
 _HARD_TO_HEAR = re.compile(rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}")
 _LOUDER = re.compile(
     rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|"

@@ -206,7 +206,11 @@ def test_what_would_change_nothing_or_says_not_louder_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("text", "rest"),
-    [("the speech is hard to follow", 0.5), ("just interested in the speech", 0.0)],
+    [
+        ("the speech is hard to follow", 0.5),
+        ("just interested in the speech", 0.0),
+        ("only the speech should stay", 0.0),
+    ],
 )
 def test_to_hear_somebody_is_to_lower_the_rest(text: str, rest: float) -> None:
     (reading,) = OpenReader(Told("speech", KEEP, "all_speech")).read([text])
