@@ -63,7 +63,7 @@ _HOW_MUCH: tuple[tuple[str, float], ...] = (
     ),
     (r"a (?:\w+ )?lot|lots|much|way|far|a great deal|really|radically|drastic(?:ally)?", _LOT),
     (r"dramatic(?:ally)?|considerab\w+|significant(?:ly)?|substantial(?:ly)?", _LOT),
-    (r"great(?:ly)?|heav(?:y|ily)|strongly", _LOT),
+    (r"greatly|heav(?:y|ily)|strongly", _LOT),
     (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly", _SOME),
 )
 _ONLY_DOWN: tuple[tuple[str, float], ...] = (

@@ -311,6 +311,11 @@ def test_what_says_neither_up_nor_down_nor_who_is_told(text: str) -> None:
     assert reading.not_understood
 
 
+def test_politeness_is_no_amount() -> None:
+    (reading,) = OpenReader.load().read(["It would be great if you turned everything down."])
+    assert reading.rest_gain == 0.5
+
+
 def test_a_baby_is_a_sound_and_what_is_set_apart_is_alone() -> None:
     baby, apart = OpenReader(KeywordTagger()).read(
         ["mute the baby", "separate the dog from the rest"]
