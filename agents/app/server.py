@@ -57,7 +57,7 @@ class ServerConfig:
 
     host: str = "127.0.0.1"
     port: int = 7860
-    most_mb: int = 40
+    most_mb: int = 28
     most_s: float = 600.0
 
     @property

@@ -17,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--most-mb",
         type=int,
-        default=40,
+        default=28,
         metavar="MB",
-        help="largest recording, as a file and decoded, and of all that are open (default: 40)",
+        help="largest recording, as a file and decoded, and of all that are open (default: 28)",
     )
     parser.add_argument(
         "--most-minutes",

@@ -129,7 +129,8 @@ def load_lass(folder: Path) -> LoadedLass:
     network = settings["extractor"]
     told = query.settings.get("weights", query.settings.get("base"))
     size = sum(p.numel() for p in extractor.parameters())
-    made = f"reader {told}; {network.get('block', '')} {network['kind']} of {size / 1e6:.2f} M"
+    kind = f"LCR-{network['block']}'s blocks" if "block" in network else network["kind"]
+    made = f"reader {told}; {kind} of {size / 1e6:.2f} M"
     made = f"{made}, {checkpoint.made}"
     return LoadedLass(extractor.eval(), query, settings["kind"], weights, made)
 

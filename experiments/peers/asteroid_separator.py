@@ -20,6 +20,8 @@ def main(checkpoint):
     import torch
     from asteroid.models import BaseModel
 
+    # asteroid writes torch's version into its checkpoints, as an object.
+    torch.serialization.add_safe_globals([torch.torch_version.TorchVersion])
     model = BaseModel.from_pretrained(checkpoint).eval()
     with open(checkpoint, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()

@@ -16,7 +16,7 @@ from experiments.comparison.records import locked, write_json
 from experiments.comparison.report.run import read_run
 from experiments.paper.listening.mean_opinions import table
 from experiments.paper.listening.recordings import remix_recordings
-from experiments.paper.listening.results import KEY_FILE, read_key
+from experiments.paper.listening.results import read_key
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import SurveyOptions, write_survey
 from experiments.paper.listening.table import SCORES_FILE, analyse
@@ -36,8 +36,6 @@ def _make(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         title=arguments.title,
     )
-    if (arguments.out / KEY_FILE).exists():
-        raise ConfigError(f"{arguments.out} holds a survey already; choose another --out")
     if arguments.recordings is None:
         run = read_run(arguments.run)
     else:

@@ -43,7 +43,9 @@ def remix_recordings(folder: Path, names: Sequence[str], out: Path, *, device: s
     forms = {form.name: form.options for form in TABLE_2.values()}
     systems = [build_system(name, forms.get(name, {}), device=device) for name in names]
     sounds = out / "sounds"
-    sounds.mkdir(parents=True, exist_ok=True)
+    if sounds.exists():
+        raise ConfigError(f"{sounds} exists, and a survey may be of it; choose another --out")
+    sounds.mkdir(parents=True)
     examples = []
     for number, (row, told) in enumerate(rows):
         clip = read_audio(folder / row["path"])
@@ -80,10 +82,11 @@ def _remix(system: ReadySystem, clip: Any, row: Mapping[str, str], told: Instruc
     oracle = Oracle(instruction=told).limited_to(system.card.uses_oracle)
     if system.card.uses_oracle - {"instruction"}:
         raise ConfigError(f"{system.name} needs a truth that nobody knows of recordings")
+    mixture = clip.audio.copy()
+    mixture.setflags(write=False)  # no system can change what the next one gets
     try:
-        return system.remixer.remix(
-            clip.audio, clip.sample_rate, row["prompt"], oracle=oracle
-        ).audio
+        found = system.remixer.remix(mixture, clip.sample_rate, row["prompt"], oracle=oracle)
+        return found.audio
     except (LcrError, ValueError) as error:
         raise ConfigError(f"{system.name} on {row['path']}: {error}") from error
 

@@ -17,7 +17,7 @@ import lcr
 from lcr.checkpoints import WeightsError
 from lcr.joint import authors
 from lcr.joint.authors import FILES, READER, checkpoint_folder, load_authors, read_remixer
-from lcr.joint.open import load
+from lcr.joint.load import load
 from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.nn.reader.prompt_reader import MissingWeightsError, PromptReader, ReaderConfig
