@@ -69,6 +69,13 @@ _A_WAY = re.compile(
     rf"max\w*"
     r"|min\w*)\b"
 )
+_NUMBER = re.compile(
+    r"[-+]?\b[\w.,]*\d[\w.,]* ?(?:dbfs|dbu|lufs|dbs?|decibels?|bels?|percent|%)"
+    r"|\b[ivxlc]+ (?:db|decibels)\b"
+    r"|\bby [-+]?[\w.]*\d[\w.,]*(?! ?(?:s|ms|sec|min|hour|o'clock)\w*\b)",
+    re.IGNORECASE,
+)
+"""An amount, as far as its look tells."""
 _GONE_VERB = re.compile(r"(?:please |can you )*(?:remove|delete|mute|silence|get rid of)\b")
 _NO_SPEAKER = re.compile(
     r"(?:the |that |my |those )?(?:baby|infant|newborn|vocals|singers?|singing)"
@@ -245,6 +252,8 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         _thing(text, span, gain) for span, gain in zip(spans, gains_of(text, spans), strict=True)
     ]
     things, unclear = _with_a_way(text.lower(), _said_again(things))
+    if things and not any(thing.is_stated for thing in things):
+        unclear += [found[0] for found in _NUMBER.finditer(text)]
     things, alike = _told_apart(things)
     if _SET_APART.search(text.lower()):
         things = [thing for thing in things if thing.kind not in WHOLE]

@@ -316,6 +316,12 @@ def test_politeness_is_no_amount() -> None:
     assert reading.rest_gain == 0.5
 
 
+@pytest.mark.parametrize("amount", ["6 dBFS", "VI dB", "0x10 dB", "6 bels", "1_000 dB"])
+def test_an_amount_that_cannot_be_read_is_told(amount: str) -> None:
+    (reading,) = OpenReader(KeywordTagger()).read([f"turn the dog down by {amount}"])
+    assert reading.not_understood
+
+
 def test_a_baby_is_a_sound_and_what_is_set_apart_is_alone() -> None:
     baby, apart = OpenReader(KeywordTagger()).read(
         ["mute the baby", "separate the dog from the rest"]
