@@ -69,6 +69,10 @@ _LEAST_FACTOR = -0.25
 """Below 0 the places that are sure come back inverted: at most 12 dB below what they were."""
 _MOST_HEARD = 5
 """Names in the answer that says what there is instead."""
+_UNTOLD = ("second", "last")
+"""Relations that the weights know and get wrong (`experiments/analysis/voice_choice.py`)."""
+_UNSURE_STYLES = frozenset({"tempo", "energy", "emotion"})
+"""Speaking styles by which two voices are told apart no better than by chance, or unmeasured."""
 ALWAYS_THERE = Thresholds(absent=-math.inf, heard=-math.inf)
 """What is pointed at is there."""
 
@@ -278,7 +282,9 @@ class OpenRemixer:
         if thing.kind == "voice":
             if thing.relation is not None:
                 relation = relation_of(thing.relation)
-                return relation is not None and self.model.knows_style(f"relation={relation}")
+                if relation is None or relation in _UNTOLD:
+                    return False
+                return self.model.knows_style(f"relation={relation}")
             return bool(thing.styles) or bool(_PERSON.search(thing.words))
         known = (thing.sound, thing.hypernym, thing.attributes)
         return thing.kind != "sound" or any(one is not None for one in known)
@@ -410,6 +416,11 @@ def _warnings(request: _Request) -> list[str]:
             found.append(f"I do not hear {name}; I changed nothing for it.")
         elif one.presence == "not sure":
             found.append(f"I am not sure that {name} is there; I changed what fits it best.")
+        if thing.kind == "voice" and thing.relation is None:
+            unsure = _UNSURE_STYLES & set(thing.styles)
+            if unsure and unsure == set(thing.styles):
+                by = " and ".join(sorted(unsure))
+                found.append(f"I cannot tell voices by {by} reliably: {name} may be another.")
         if thing.kind == "sound" and thing.sound is None and thing.hypernym is None:
             near = ", ".join(thing.nearest[:3])
             found.append(f"I do not know {name}; I took it for something like {near}.")

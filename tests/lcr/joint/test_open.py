@@ -269,7 +269,7 @@ def test_a_system_that_cannot_be_pointed_says_so(mixture):
             loaded.remix(mixture, 16_000, **extra)
 
 
-@pytest.mark.parametrize("words", ["second speaker", "louder voice", "deeper voice"])
+@pytest.mark.parametrize("words", ["first speaker", "louder voice", "deeper voice"])
 def test_voices_by_relation_need_weights_that_know_relations(mixture, words):
     knows = tiny_remixer().remix(mixture, 16_000, f"mute the {words}")
     assert [one.presence for one in knows.understood] == ["heard"]
@@ -279,11 +279,22 @@ def test_voices_by_relation_need_weights_that_know_relations(mixture, words):
     assert np.array_equal(lacks.audio, mixture)
 
 
-@pytest.mark.parametrize("words", ["other speaker", "nearer voice", "frobnicator"])
+@pytest.mark.parametrize(
+    "words", ["other speaker", "nearer voice", "second speaker", "last voice", "frobnicator"]
+)
 def test_a_voice_that_cannot_be_told_is_said_not_understood(mixture, words):
     done = tiny_remixer().remix(mixture, 16_000, f"mute the {words}")
     assert np.array_equal(done.audio, mixture)
     assert done.understood[0].is_missing
+
+
+def test_styles_that_cannot_be_told_reliably_are_warned_of(mixture):
+    fast, man = (
+        tiny_remixer().remix(mixture, 16_000, f"mute the {words}")
+        for words in ("fast speaker", "man")
+    )
+    assert any("tempo" in one for one in fast.warnings)
+    assert not any("reliably" in one for one in man.warnings)
 
 
 def test_everything_is_changed_though_what_else_is_named_is_absent(mixture):
