@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -92,12 +94,18 @@ class ServerModel(ToolModel):
             return content
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes longer than many an answer."""
+    return httpx2.create_ssl_context()
+
+
 class _HttpClient(httpx2.AsyncClient):
     """Writes each request down in `call`, follows no redirect, and reads answers whole: within
     the budget's `timeout_s`, and no more bytes than its tokens can be."""
 
     def __init__(self, budget: Budget, call: ModelCall) -> None:
-        super().__init__(headers={"accept-encoding": "identity"})
+        super().__init__(verify=_trusted(), headers={"accept-encoding": "identity"})
         self._budget, self._call = budget, call
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:  # noqa: ANN401

@@ -99,7 +99,8 @@ def served(*answers: Answer) -> Iterator[Script]:
             send_json(self, {"object": "list", "data": []})
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            self.body = body
             with script.lock:
                 script.bodies.append(body)
                 script.keys.append(self.headers.get("authorization"))
