@@ -143,7 +143,7 @@ def resolve_config(options: argparse.Namespace) -> SuiteConfig:
     if options.systems is not None:
         forms = _forms(options.systems)
         changes["systems"] = [form.name for form in forms]
-        changes |= {f"options.{form.name}": form.options for form in forms if form.options}
+        changes |= {f"options.{form.name}": dict(form.options) for form in forms if form.options}
     config = load_suite(options.suite, overrides=options.overrides, changes=changes)
     return dataclasses.replace(config, systems=resolve_names(config.systems, config.options))
 

@@ -33,7 +33,7 @@ from lcr.joint.torch_network import TorchNetwork, answer_of, read_query_model
 from lcr.nn.query.remixer import QueryRemixer
 from lcr.nn.reader.onnx_tagger import GRAPH, TOKENIZER
 from lcr.nn.reader.tagger import SpanTagger, load_tagger
-from lcr.runtime import FOLDER, MADE_OF, code_digest
+from lcr.runtime import FOLDER, MADE_OF, code_digest, config_digest
 
 DEFAULT = ("lcr-q", "open-reader")
 _OPSET = 17
@@ -89,7 +89,11 @@ def export(checkpoint: Path, out: Path) -> None:
             _export_network(read, folder)
         else:
             raise WeightsError(f"{checkpoint} is neither an open model nor an open reader")
-        told = {"code": code_digest(), "weights": weights}
+        told = {
+            "code": code_digest(),
+            "config": config_digest(checkpoint),
+            "weights": weights,
+        }
         write_whole(folder / MADE_OF, json.dumps(told, indent=1) + "\n")
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(folder, out)

@@ -7,10 +7,12 @@ environment says LCR_RUNTIME=torch.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcr.checkpoints import WEIGHTS_FILE, WeightsError
+from lcr.checkpoints import WEIGHTS_FILE, WeightsError, read_config
 from lcr.errors import LcrError
 from lcr.extras import install_command
 from lcr.files import sha256_of
@@ -56,6 +58,20 @@ def exported(checkpoint: Path) -> Path | None:
     return None
 
 
+@contextmanager
+def torch_only() -> Iterator[None]:
+    """Run everything in torch, as who counts operations must."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = "torch"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
 def _problem(checkpoint: Path) -> str | None:
     for name in ("onnxruntime", "safetensors"):
         if importlib.util.find_spec(name) is None:
@@ -69,6 +85,8 @@ def _problem(checkpoint: Path) -> str | None:
     weights = checkpoint / WEIGHTS_FILE
     if told["code"] != code_digest():
         return "it was exported by another version of lcr; export it again"
+    if told["config"] != config_digest(checkpoint):
+        return "it was exported with other settings; export it again"
     if weights.is_file() and sha256_of(weights) != told["weights"].get(checkpoint.name):
         return "it was exported from other weights; export it again"
     return None
@@ -79,12 +97,24 @@ def code_digest() -> str:
     return sha256_of(*(Path(__file__).parent / name for name in _CODE))
 
 
+def config_digest(checkpoint: Path) -> str:
+    """SHA-256 of the settings of a checkpoint, but for thresholds, which are read anew."""
+    config = read_config(checkpoint)
+    names = {k: v for k, v in config.get("names", {}).items() if k != "thresholds"}
+    plain = json.dumps({**config, "names": names}, sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
 def read_made_of(folder: Path) -> dict[str, Any]:
-    """What an export was made of: the digest of its `code`, and name and SHA-256 of each of the
-    `weights`. Raises WeightsError for a damaged file."""
+    """What an export was made of: the digests of its `code` and of the checkpoint's `config`, and
+    name and SHA-256 of each of the `weights`. Raises WeightsError for a damaged file."""
     try:
         told = json.loads((folder / MADE_OF).read_text(encoding="utf-8"))
-        return {"code": str(told["code"]), "weights": dict(told["weights"])}
+        return {
+            "code": str(told["code"]),
+            "config": str(told["config"]),
+            "weights": dict(told["weights"]),
+        }
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{folder / MADE_OF} is damaged: {error}") from error
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ from lcr.errors import LcrError, words_of
 from lcr.extras import mending
 from lcr.instruction import Task
 from lcr.remixer import SystemCard
+from lcr.runtime import torch_only
 
 SCHEMA = 2
 CATALOGUE = Path(__file__).with_name("catalogue.json")
@@ -34,7 +35,8 @@ def list_systems(*, check: bool = False, tell: Tell = lambda doing: None) -> tup
     for one in registry.available():
         system = known.get((one.name, one.target))
         if system is None:
-            system = _examine(one, tell)
+            with torch_only() if find_spec("torch") else nullcontext():
+                system = _examine(one, tell)
         elif system.parameters != 0 and system.runs and find_spec("torch") is None:
             system = replace(system, missing=f"torch is not installed: {mending('torch')}")
         found.append(system)

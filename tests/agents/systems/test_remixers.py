@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.agents.systems.test_execute import Perfect
 
 from agents.listening.listener import Listener
 from agents.planners.choose import load_planner
@@ -34,6 +33,7 @@ from lcr.remixer import MissingOracleError, Oracle, Remixer
 from lcr.testing import CHECKS, Subject
 from tests.agents.hearing import TRUTH, at_levels, listener
 from tests.agents.listening.test_listener import tiny_weights
+from tests.agents.planners.test_queries import Perfect
 from tests.baselines.composite.test_remixer import banded_sources
 
 LEVELS_DB = (0.0, -2.0, -4.0, -6.0)

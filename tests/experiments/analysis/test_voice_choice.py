@@ -48,11 +48,9 @@ class Chooser:
     def of_style(self, speech, column):
         return column
 
-    def filter(self, rest, items):
-        return items[0][2]
-
-    def remix(self, encoding, column):
-        return self.waves[self.answers[column]][None]
+    def remix(self, encoding, rest_gain, items):
+        ((_, _, column),) = items
+        return self.waves[self.answers[column]]
 
 
 def test_pairs_are_of_two_speakers_and_drawn_from_their_number():
