@@ -47,6 +47,13 @@ class Action(Enum):
         """Linear factor on the waveform."""
         return _GAINS[self]
 
+    @classmethod
+    def of_gain(cls, gain: float) -> Action:
+        """The action that a linear factor is, however far it goes."""
+        if gain == 0:
+            return cls.REMOVE
+        return cls.UP if gain > 1 else cls.DOWN if gain < 1 else cls.KEEP
+
 
 _GAINS = {Action.REMOVE: 0.0, Action.KEEP: 1.0, Action.UP: 2.0, Action.DOWN: 0.5}
 

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from agents.planners.choose import PLANNERS as BY_NAME
 from baselines.composite.planning import Plan, Planner
-from experiments.analysis.reading_accuracy import action_of_gain
 from experiments.command import command, option
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_atomic, write_json
@@ -108,7 +107,7 @@ def read_all(planner: Planner, mixtures: Sequence[PaperMixture]) -> Reading:
 
 
 def _share_right(gains: Sequence[float], true: Sequence[Action]) -> float:
-    right = sum(action_of_gain(g) is a for g, a in zip(gains, true, strict=False))
+    right = sum(Action.of_gain(g) is a for g, a in zip(gains, true, strict=False))
     return right / len(true)
 
 

@@ -122,7 +122,7 @@ def score_patterns(
         instruction = mixture.instruction
         applied = apply_reading(reading, instruction.descriptions, likeness=likeness, least=0.0)
         rights = [
-            action_of_gain(gain) is action
+            Action.of_gain(gain) is action
             for gain, action in zip(applied.gains, instruction.actions, strict=True)
         ]
         count("all", all(rights))
@@ -132,13 +132,6 @@ def score_patterns(
             wrong -= 1
             print(f"- {text}\n    {instruction.pattern}: {describe(reading)}")
     return found
-
-
-def action_of_gain(gain: float) -> Action:
-    """The paper's action that a gain is, however far it goes."""
-    if gain == 0:
-        return Action.REMOVE
-    return Action.UP if gain > 1 else Action.DOWN if gain < 1 else Action.KEEP
 
 
 def score_generated(reader: OpenReader, count: int, *, wrong: int = 0) -> dict[str, float]:

@@ -38,7 +38,6 @@ from agents.llm.chat_models import chat_model
 from agents.llm.errors import AgentError
 from agents.planners.choose import PLANNERS
 from baselines.composite.planning import Planner
-from experiments.analysis.reading_accuracy import action_of_gain
 from experiments.command import EXIT_FAILED, EXIT_OK, command, option
 from experiments.comparison.errors import ConfigError, OutputError
 from lcr.errors import LcrError, one_line
@@ -308,7 +307,7 @@ def _reads(planner: Planner) -> Callable[[str, Task], bool]:
                 gains = planner.plan(text, [source.description for source in task.sources]).gains
         except (ValueError, LcrError):
             return False
-        return [action_of_gain(gain) for gain in gains] == wanted
+        return [Action.of_gain(gain) for gain in gains] == wanted
 
     return reads
 
