@@ -24,7 +24,7 @@ BUILT_IN = {"mixture", "ideal-ratio-mask", "ideal-binary-mask", "lcr"}
 QUICK = {"mixture", "ideal-ratio-mask", "ideal-binary-mask"}
 """They have no weights."""
 SIBLINGS = {
-    "lcr-g-small-budget": "lcr",
+    "lcr-g-small-budget": "lcr-g",
     "lcr-c": "lcr-t",
     "lcr-m": "lcr-t",
     "clap-cascade": "cascade",
