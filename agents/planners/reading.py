@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from baselines.composite.planning import Plan, Planner
-from lcr.checkpoints import Checkpoint
 from lcr.instruction import AudioDescription, Description
 from lcr.prompts.reading import OpenReader, Reading
 from lcr.prompts.reading.applied import Likeness, apply_reading
@@ -117,9 +116,6 @@ def keyword_planner() -> ReadingPlanner:
 
 def load_offline_planner() -> ReadingPlanner:
     """The planner of the reader that ships. Raises MissingWeightsError or WeightsError."""
-    from lcr.nn.reader.shipped import OPEN_READER
+    from lcr.nn.reader.shipped import weights_of
 
-    reader = OpenReader.load()
-    checkpoint = Checkpoint.read(OPEN_READER)
-    weights = checkpoint.weights(checkpoint.config["tagger"]["base"])
-    return ReadingPlanner(reader, weights=weights)
+    return ReadingPlanner(OpenReader.load(), weights=weights_of())

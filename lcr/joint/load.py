@@ -20,6 +20,7 @@ from lcr.checkpoints import (
 )
 from lcr.joint.open import OpenRemixer
 from lcr.joint.query import SAMPLE_RATE
+from lcr.nn.reader.shipped import weights_of
 from lcr.prompts.reading import OpenReader
 from lcr.remixer import SystemCard
 from lcr.runtime import exported, read_made_of
@@ -86,7 +87,7 @@ def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> JointMod
         reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; query vectors; "
         + how_made(config),
         licence="Apache-2.0",
-        weights={folder.name: sha256},
+        weights={folder.name: sha256} | weights_of(),
         trained_on=frozenset({*DESK_CORPORA, "real-sounds"}),
     )
     text = text_of(folder / CARD_FILE)

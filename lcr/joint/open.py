@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-DEFAULT_WEIGHTS = "lcr-q"
 _SILENCE = 1e-5
 """RMS (-100 dBFS) below which a chunk holds nothing to find."""
 _PERSON = re.compile(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lcr.checkpoints import WEIGHTS
+from lcr.checkpoints import WEIGHTS, Checkpoint
+from lcr.files import sha256_of
 from lcr.lexicon import load_lexicon
 from lcr.nn.reader.meanings import NAMES_FILE, NameMeanings, load_names
 from lcr.prompts.reading.pieces import PieceTagger
-from lcr.runtime import exported
+from lcr.runtime import exported, read_made_of
 
 OPEN_READER = WEIGHTS / "open-reader"
 
@@ -28,6 +29,17 @@ def load_halves(folder: Path = OPEN_READER) -> Halves:
     tagger = _tagger(folder)
     names = load_names(folder / NAMES_FILE, load_lexicon(), tagger.embed, tagger.vocabulary)
     return Halves(tagger, names)
+
+
+def weights_of(folder: Path = OPEN_READER) -> dict[str, str]:
+    """Name and SHA-256 of all that it reads with, for a system's card. Raises as `load_halves`."""
+    found = exported(folder)
+    if found is not None:
+        weights = dict(read_made_of(found)["weights"])
+    else:
+        checkpoint = Checkpoint.read(folder)
+        weights = checkpoint.weights(checkpoint.config["tagger"]["base"])
+    return weights | {f"{folder.name}/{NAMES_FILE}": sha256_of(folder / NAMES_FILE)}
 
 
 def _tagger(folder: Path) -> PieceTagger:

@@ -12,6 +12,7 @@ import soundfile
 import torch
 
 import lcr
+from agents.planners.reading import load_offline_planner
 from lcr.checkpoints import WeightsError
 from lcr.cli import main
 from lcr.errors import LcrError
@@ -21,6 +22,7 @@ from lcr.joint.torch_network import TorchNetwork, tables_of
 from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import ITEM_HEAD, QueryConfig, QueryRemixer
+from lcr.nn.reader.shipped import weights_of
 from lcr.prompts.reading import OpenReader
 from lcr.remixer import RefusedError, SystemCard
 
@@ -342,3 +344,10 @@ def test_an_amount_in_numbers_goes_as_much_further_as_the_mask_misses(mixture):
     vague, stated = level_db("turn the dog up"), level_db("turn the dog up by 6 dB")
     assert 0 < vague < stated
     assert level_db("turn the dog down by 3 dB") == pytest.approx(-3, abs=1)
+
+
+def test_a_result_of_another_reader_is_another_result():
+    card = lcr.load("lcr").card
+    assert {"lcr-q", "open-reader", "open-reader/names.safetensors"} <= set(card.weights)
+    assert weights_of() == load_offline_planner().weights
+    assert weights_of().items() <= card.weights.items()
