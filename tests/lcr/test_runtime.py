@@ -17,7 +17,8 @@ from lcr.joint import onnx_network, torch_network
 from lcr.joint.load import load_checkpoint
 from lcr.nn.reader.onnx_tagger import read_tagger
 from lcr.nn.reader.tagger import load_tagger
-from lcr.runtime import FOLDER, MADE_OF, VARIABLE, RuntimeChoiceError, exported
+from lcr.prompts.reading import OpenReader
+from lcr.runtime import FOLDER, MADE_OF, VARIABLE, RuntimeChoiceError, exported, torch_only
 
 PROMPTS = (
     "remove the dog",
@@ -117,3 +118,13 @@ def test_other_checkpoints_are_not_exported(tmp_path):
     with pytest.raises(WeightsError):
         export(find_checkpoint("lcr-t"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_shipped_reader_is_of_the_runtime_that_is_asked_for(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    before = OpenReader.load().tagger
+    with torch_only():
+        theirs = OpenReader.load().tagger
+        assert OpenReader.load().tagger is theirs
+    assert theirs is not before
+    assert OpenReader.load().tagger is before

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from lcr.checkpoints import WEIGHTS, Checkpoint
@@ -10,7 +12,7 @@ from lcr.files import sha256_of
 from lcr.lexicon import load_lexicon
 from lcr.nn.reader.meanings import NAMES_FILE, NameMeanings, load_names
 from lcr.prompts.reading.pieces import PieceTagger
-from lcr.runtime import exported, read_made_of
+from lcr.runtime import VARIABLE, exported, read_made_of
 
 OPEN_READER = WEIGHTS / "open-reader"
 
@@ -29,6 +31,16 @@ def load_halves(folder: Path = OPEN_READER) -> Halves:
     tagger = _tagger(folder)
     names = load_names(folder / NAMES_FILE, load_lexicon(), tagger.embed, tagger.vocabulary)
     return Halves(tagger, names)
+
+
+def shipped_halves() -> Halves:
+    """Those that ship, loaded once for each value of LCR_RUNTIME. Raises as `load_halves`."""
+    return _loaded(os.environ.get(VARIABLE))
+
+
+@lru_cache(maxsize=2)
+def _loaded(runtime: str | None) -> Halves:
+    return load_halves()
 
 
 def weights_of(folder: Path = OPEN_READER) -> dict[str, str]:

@@ -7,7 +7,6 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -219,12 +218,11 @@ def read(prompts: Sequence[str]) -> list[Reading]:
     return OpenReader.load().read(prompts)
 
 
-@lru_cache(maxsize=1)
 def _shipped() -> OpenReader:
     """By name, since this package needs no deep-learning library; without one, rules read."""
     if not any(importlib.util.find_spec(name) for name in ("torch", "onnxruntime")):
         return OpenReader(KeywordTagger())
-    halves = importlib.import_module("lcr.nn.reader.shipped").load_halves()
+    halves = importlib.import_module("lcr.nn.reader.shipped").shipped_halves()
     return OpenReader(halves.tagger, halves.meanings)
 
 
