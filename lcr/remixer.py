@@ -100,17 +100,31 @@ Asked = Literal["remove", "keep", "turn up", "turn down"]
 @dataclass(frozen=True, kw_only=True)
 class Understood:
     """One thing that a prompt names: its `words`, what is asked for it, the gain in dB (None for
-    removal), and whether it is there. Of words that were not understood nothing else is known."""
+    removal), and whether it is there. Of words that were not understood nothing else is known.
+
+    `reached_db` is the gain that the system expects the thing to have in its output, None where it
+    cannot tell."""
 
     words: str
     presence: Presence
     action: Asked | None = None
     gain_db: float | None = None
+    reached_db: float | None = None
 
     @property
     def is_missing(self) -> bool:
         """Nothing was done for it: it is not there, or was not understood."""
         return self.presence in ("absent", "not understood")
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether it is expected to be further than 3 dB from what was asked, or, where it was to
+        be gone, less than 15 dB down."""
+        if self.reached_db is None or self.is_missing:
+            return False
+        if self.action == "remove":
+            return self.reached_db > -15
+        return abs(self.reached_db - (self.gain_db or 0.0)) > 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -156,7 +156,7 @@ def _score(
         group = example.groups[query.source]
         if query.way not in ("scope", "gender"):
             vector = _vector(model, encoding, query)
-            out = model.remix(encoding, 0.0, [(1.0, False, vector)])
+            out = model.remix(encoding, 0.0, [(1.0, False, vector)]).wave
             source = example.sources[query.source]
             after, before = snr(out, source), snr(example.mixture, source)
         else:

@@ -83,7 +83,7 @@ def measure(model: QueryModel, bank: Bank, split: Split, count: int) -> dict[str
         for voice, kind, column in what_tells(entries, waves):
             if not model.knows_style(column):
                 continue
-            out = model.remix(encoding, 0.0, [(1.0, False, model.of_style("speech", column))])
+            out = model.remix(encoding, 0.0, [(1.0, False, model.of_style("speech", column))]).wave
             margins[kind].append(snr(out, waves[voice]) - snr(out, waves[1 - voice]))
     return margins
 

@@ -68,6 +68,7 @@ _LEAST_FACTOR = -0.25
 """Below 0 the places that are sure come back inverted: at most 12 dB below what they were."""
 _MOST_HEARD = 5
 """Names in the answer that says what there is instead."""
+_CLOSE = "it is mixed too closely with the rest."
 _UNTOLD = ("second", "last")
 """Relations that the weights know and get wrong (`experiments/analysis/voice_choice.py`)."""
 _UNSURE_STYLES = frozenset({"tempo", "energy", "emotion"})
@@ -83,6 +84,25 @@ class Reader(Protocol):
 
 
 @dataclass
+class _Reached:
+    """Energies over all chunks, as `lcr.joint.query.Remixed` has them."""
+
+    before: float = 0.0
+    after: float = 0.0
+
+    def add(self, before: float, after: float) -> None:
+        self.before += before
+        self.after += after
+
+    @property
+    def gain_db(self) -> float | None:
+        """In dB, -40 at the least; None before anything was heard."""
+        if self.before <= 0:
+            return None
+        return 20 * math.log10(max(self.after / self.before, 0.01))
+
+
+@dataclass
 class _Asked:
     """One thing a prompt lists, and how surely it was heard in what has been remixed so far."""
 
@@ -92,6 +112,7 @@ class _Asked:
     """The vector by which its presence is told."""
     thresholds: Thresholds
     logit: float = -math.inf
+    reached: _Reached = field(default_factory=_Reached)
 
     @property
     def presence(self) -> Presence:
@@ -109,6 +130,7 @@ class _Request:
     not_understood: tuple[str, ...]
     heard: dict[str, float] = field(default_factory=dict)
     """Names of what sounds there, with presence logits; filled where something is absent."""
+    rest: _Reached = field(default_factory=_Reached)
     energy_in: float = 0.0
     energy_out: float = 0.0
 
@@ -330,7 +352,7 @@ class OpenRemixer:
         encodings = [self.model.encode(channel) for channel in audio]
         evidence = [one.evidence for one in request.asked]
         logits = np.max([self.model.answer(e, evidence).presence for e in encodings], 0).tolist()
-        items = []
+        items, found = [], []
         for one, logit in zip(request.asked, logits, strict=True):
             one.logit = max(one.logit, logit)
             if logit >= one.thresholds.absent:
@@ -338,6 +360,7 @@ class OpenRemixer:
                 if one.thing.is_stated and gain > 0 and logit >= one.thresholds.heard:
                     gain = self._further(one, request, encodings)
                 items.append((gain, one.thing.wins, one.vector))
+                found.append(one.reached)
         if len(items) < len(request.asked):
             for sound in (sound for e in encodings for sound in listen_to(self.model, e)):
                 surest = max(request.heard.get(sound.name, -math.inf), sound.logit)
@@ -345,7 +368,13 @@ class OpenRemixer:
         if not items and request.reading.rest_gain == 1:
             return audio
         rest = request.reading.rest_gain
-        out = np.stack([self.model.remix(e, rest, items) for e in encodings])
+        remixed = [self.model.remix(e, rest, items) for e in encodings]
+        for part in remixed:
+            for reached, *energies in zip(
+                (*found, request.rest), part.before, part.after, strict=True
+            ):
+                reached.add(*energies)
+        out = np.stack([part.wave for part in remixed])
         request.energy_in += float(np.square(audio, dtype=np.float64).sum())
         request.energy_out += float(np.square(out, dtype=np.float64).sum())
         return out
@@ -360,31 +389,24 @@ class OpenRemixer:
 
     def _outcome(self, request: _Request) -> RequestOutcome:
         understood = [
-            Understood(
-                words=one.thing.words,
-                presence=one.presence,
-                action=action_of(one.thing.gain),
-                gain_db=20 * math.log10(one.thing.gain) if one.thing.gain > 0 else None,
-            )
+            _understood(one.thing.words, one.presence, one.thing.gain, one.reached)
             for one in request.asked
         ]
-        understood += [
-            Understood(
-                words=name_of(thing),
-                presence="heard",
-                action=action_of(thing.gain),
-                gain_db=20 * math.log10(thing.gain) if thing.gain > 0 else None,
-            )
-            for thing in request.reading.things
-            if thing.kind in WHOLE and not request.changes_nothing
-        ]
-        if request.reading.rest_gain != 1 and not request.changes_nothing and not request.says_rest:
-            understood.append(_rest(request.reading.rest_gain))
+        if not request.changes_nothing:
+            understood += [
+                _understood(name_of(thing), "heard", thing.gain, request.rest)
+                for thing in request.reading.things
+                if thing.kind in WHOLE
+            ]
+            if request.reading.rest_gain != 1 and not request.says_rest:
+                gain = request.reading.rest_gain
+                understood.append(_understood("everything else", "heard", gain, request.rest))
+        short = (_shortfall(one) for one in understood if one.falls_short)
         unread = [Understood(words=w, presence="not understood") for w in request.not_understood]
         return RequestOutcome(
             unchanged=request.changes_nothing,
             understood=(*understood, *unread),
-            warnings=tuple(_warnings(request)),
+            warnings=(*_warnings(request), *short),
         )
 
 
@@ -431,11 +453,26 @@ def _warnings(request: _Request) -> list[str]:
     return found
 
 
-def _rest(gain: float) -> Understood:
-    level = 20 * math.log10(gain) if gain > 0 else None
+def _understood(words: str, presence: Presence, gain: float, reached: _Reached) -> Understood:
     return Understood(
-        words="everything else", presence="heard", action=action_of(gain), gain_db=level
+        words=words,
+        presence=presence,
+        action=action_of(gain),
+        gain_db=20 * math.log10(gain) if gain > 0 else None,
+        reached_db=None if presence == "absent" else reached.gain_db,
     )
+
+
+def _shortfall(one: Understood) -> str:
+    """In plain English, how far a thing is expected to be from what was asked."""
+    assert one.reached_db is not None
+    way = "up" if one.reached_db > 0 else "down"
+    level = f"about {abs(one.reached_db):.0f} dB {way}"
+    if one.action == "remove":
+        return f'"{one.words}" is {level}, not gone: {_CLOSE}'
+    if one.action == "keep":
+        return f'"{one.words}" is itself {level}: {_CLOSE}'
+    return f'"{one.words}" is {level}, not {abs(one.gain_db or 0):.0f}: {_CLOSE}'
 
 
 def describe(thing: NamedThing) -> str:

@@ -103,6 +103,17 @@ class Encoding:
     samples: int
 
 
+@dataclass(frozen=True)
+class Remixed:
+    """One mixture remixed: `wave` (samples,), and the energies (things + 1,) that the masks expect
+    each listed thing, and last all else, to have had (`before`) and to share with the output
+    (`after`), so that `after / before` is the gain it is expected to have now."""
+
+    wave: Floats
+    before: Floats
+    after: Floats
+
+
 @dataclass
 class QueryModel:
     """LCR-Q, ready to listen and to remix."""
@@ -205,15 +216,17 @@ class QueryModel:
 
     def remix(
         self, encoding: Encoding, rest_gain: float, items: Sequence[tuple[float, bool, Floats]]
-    ) -> Floats:
-        """(samples,) with `rest_gain` on what is not listed and the gain of each listed thing
-        (gain, wins, vector) on that; the mask is `lcr.nn.query.remixer.QueryRemixer.mask`.
+    ) -> Remixed:
+        """With `rest_gain` on what is not listed and the gain of each listed thing (gain, wins,
+        vector) on that; the mask is `lcr.nn.query.remixer.QueryRemixer.mask`.
 
         Raises ValueError for more things than a filter holds.
         """
         if len(items) > self.network.items:
             raise ValueError(f"a filter holds {self.network.items} things; got {len(items)}")
-        mask: Floats | np.float32 = np.float32(rest_gain)
+        frames, bins = encoding.energy.T.shape
+        parts = np.zeros((0, frames, bins), np.float32)
+        mask = np.full((frames, bins), rest_gain, np.float32)
         if items:
             queries = np.stack([vector for *_, vector in items])
             others = (queries.sum(0) - queries) / max(len(items) - 1, 1)
@@ -228,7 +241,14 @@ class QueryModel:
         wave = istft(
             (encoding.spectrum.T * mask).astype(np.complex128), 2 * hop, encoding.samples + hop
         )[hop:]
-        return (wave * encoding.level).astype(np.float32)
+        listed = parts.sum(0, keepdims=True)
+        shares = np.concatenate([parts, np.maximum(1 - listed, 0)]) / np.maximum(listed, 1)
+        energy = encoding.energy.T * np.float32(encoding.level**2)
+        return Remixed(
+            wave=(wave * encoding.level).astype(np.float32),
+            before=np.einsum("qft,ft->q", shares, energy),
+            after=np.einsum("qft,ft->q", shares, energy * mask),
+        )
 
 
 def thresholds_in(names: Mapping[str, Any]) -> dict[str, Thresholds]:

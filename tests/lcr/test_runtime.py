@@ -52,7 +52,7 @@ def test_the_network_is_torchs_within_1e_4(folders, samples):
         encoding = model.encode(wave)
         answer = model.answer(encoding, vectors)
         items = [(0.0, False, vectors[0]), (2.0, True, vectors[1])]
-        remixed = model.remix(encoding, 0.5, items)
+        remixed = model.remix(encoding, 0.5, items).wave
         assert remixed.shape == wave.shape
         found.append((*vectors, model.of_sound(wave), answer.parts, answer.presence, remixed))
     for one, other in zip(*found, strict=True):

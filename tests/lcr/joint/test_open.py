@@ -17,7 +17,7 @@ from lcr.checkpoints import WeightsError
 from lcr.cli import main
 from lcr.errors import LcrError
 from lcr.joint.open import OpenRemixer, action_of
-from lcr.joint.query import QueryModel, Thresholds
+from lcr.joint.query import Answer, QueryModel, Thresholds
 from lcr.joint.torch_network import TorchNetwork, tables_of
 from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
@@ -81,7 +81,7 @@ def test_what_is_heard_is_changed_and_said(mixture):
     ]
     assert done.understood[0].gain_db is None
     assert done.understood[1].gain_db == pytest.approx(6, abs=0.1)
-    assert done.warnings == ()
+    assert len(done.warnings) == sum(one.falls_short for one in done.understood)
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 8_000])
@@ -209,7 +209,7 @@ def test_a_filter_holds_as_many_things_as_it_says():
     model = tiny_model()
     thing = (0.0, False, model.of_name("rain"))
     encoding = model.encode(np.ones(2000, np.float32))
-    assert model.remix(encoding, 1.0, [thing] * 4).shape == (2000,)
+    assert model.remix(encoding, 1.0, [thing] * 4).wave.shape == (2000,)
     with pytest.raises(ValueError, match="4"):
         model.remix(encoding, 1.0, [thing] * 5)
 
@@ -228,7 +228,30 @@ def test_the_mask_is_the_networks_own():
     with torch.no_grad():
         expected = remixer(torch.from_numpy(wave)[None], z[None, None])[0, 0].numpy()
     asked = [(gain, wins, model.of_name(name)) for gain, wins, name in items]
-    np.testing.assert_allclose(model.remix(model.encode(wave), 0.25, asked), expected, atol=1e-6)
+    ours = model.remix(model.encode(wave), 0.25, asked).wave
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.7])
+def test_what_a_remix_reached_is_told(share, mixture, monkeypatch):
+    """A mask of `share` everywhere expects that share of the energy to be the thing's."""
+    remixer = tiny_remixer()
+    network = remixer.model.network
+
+    def answer(features, energy, queries, others):
+        parts = np.full((len(queries), *energy.T.shape), share, np.float32)
+        return Answer(parts, np.full(len(queries), 9.0, np.float32))
+
+    monkeypatch.setattr(network, "answer", answer)
+    done = remixer.remix(mixture, 16_000, "remove the rain")
+    (rain,) = done.understood
+    assert rain.reached_db == pytest.approx(20 * math.log10(1 - share), abs=0.1)
+    assert rain.falls_short
+    assert "rain" in done.warnings[-1]
+    kept = remixer.remix(mixture, 16_000, "keep only the rain").understood
+    levels = {one.action: one.reached_db for one in kept}
+    assert levels["keep"] == pytest.approx(20 * math.log10(share), abs=0.1)
+    assert levels["remove"] == pytest.approx(20 * math.log10(share), abs=0.1)
 
 
 def test_a_sound_that_is_pointed_at_is_there_and_changed(mixture):
