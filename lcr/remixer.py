@@ -118,9 +118,9 @@ class Understood:
 
     @property
     def falls_short(self) -> bool:
-        """Whether it is expected to be further than 3 dB from what was asked, or, where it was to
-        be gone, less than 15 dB down."""
-        if self.reached_db is None or self.is_missing:
+        """Whether what was surely heard is expected to be further than 3 dB from what was asked,
+        or, where it was to be gone, less than 15 dB down."""
+        if self.reached_db is None or self.presence != "heard":
             return False
         if self.action == "remove":
             return self.reached_db > -15

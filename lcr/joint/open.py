@@ -394,7 +394,7 @@ class OpenRemixer:
         ]
         if not request.changes_nothing:
             understood += [
-                _understood(name_of(thing), "heard", thing.gain, request.rest)
+                _understood(_whole(thing, request), "heard", thing.gain, request.rest)
                 for thing in request.reading.things
                 if thing.kind in WHOLE
             ]
@@ -451,6 +451,11 @@ def _warnings(request: _Request) -> list[str]:
     if request.changes_nothing:
         found.append("The recording is as it was.")
     return found
+
+
+def _whole(thing: NamedThing, request: _Request) -> str:
+    """ "Everything" where other things are listed is everything else."""
+    return "everything else" if request.asked else name_of(thing)
 
 
 def _understood(words: str, presence: Presence, gain: float, reached: _Reached) -> Understood:
