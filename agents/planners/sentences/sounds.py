@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from pathlib import Path
+from typing import Literal, cast
 
-from agents.planners.sentences.activity_tables import ACTIVITIES, INSTRUMENTS, SPORTS
-from agents.planners.sentences.sound_tables import AGENTS
 from agents.planners.sentences.words import options
 from lcr.prompts.generator.phrases import Dice
 
@@ -105,14 +104,8 @@ def _instrument(name: str, doing: str, dice: Dice) -> str:
     forms = (
         *("{n}", "{n}", "{n} music", "{n} playing", "{n} being played", "{n} performance"),
         *("{n} melody", "{n} tune", "notes of the {n}", "playing of the {n}", "{n} part"),
-        *(
-            "playing {n}",
-            "{n} track",
-            "{d} {n}",
-            "{d} of the {n}",
-            "{n} solo",
-            "{n} being performed",
-        ),
+        *("playing {n}", "{n} track", "{d} {n}", "{d} of the {n}", "{n} solo"),
+        *("{n} being performed",),
         *("someone playing the {n}", "sound of the {n}", "{n} player", "{n} sound", "{n} notes"),
     )
     return dice.pick(forms).format(n=name, d=doing)
@@ -135,24 +128,19 @@ _PHRASES: dict[Form, Callable[[str, str, Dice], str]] = {
 }
 
 
-_TABLES: dict[Form, str] = {
-    "agent": AGENTS,
-    "activity": ACTIVITIES,
-    "instrument": INSTRUMENTS,
-    "sport": SPORTS,
-}
-
-
 @lru_cache(maxsize=1)
 def sounds() -> tuple[Sound, ...]:
-    """All of them, in a fixed order."""
+    """All of sounds.txt in its order: under "[form]" a line of `names: doings` each."""
+    text = Path(__file__).with_name("sounds.txt").read_text(encoding="utf-8")
     found: list[Sound] = []
-    for form, table in _TABLES.items():
-        for line in table.strip().replace("\n;", ";").splitlines():
-            names, _, groups = line.partition(":")
-            # A line may hold several sounds of one thing: dogs bark, and they growl.
-            for group in groups.split(";"):
-                found.append(Sound(form, _words(names), _words(group)))
+    form: Form = "agent"
+    for line in text.replace("\n;", ";").splitlines():
+        if line.startswith("["):
+            form = cast("Form", line.strip("[]"))
+            continue
+        names, _, groups = line.partition(":")
+        # A line may hold several sounds of one thing: dogs bark, and they growl.
+        found += [Sound(form, _words(names), _words(group)) for group in groups.split(";")]
     return tuple(found)
 
 
