@@ -106,7 +106,7 @@ def paired_differences(
     better: Iterable[Record], worse: Iterable[Record], measure: str = MEASURE
 ) -> list[Value]:
     """Subtract `worse` from `better` on the examples that have a score in both."""
-    return _differences(values_of(better, measure), values_of(worse, measure))
+    return subtract(values_of(better, measure), values_of(worse, measure))
 
 
 def _system(
@@ -278,7 +278,7 @@ def _add_comparison(
         s["versus"] = None
         if against is None or s["bound"] or s["name"] == against or s["name"] not in names:
             continue
-        differences = _differences(without_ovc(values[s["name"]]), without_ovc(values[against]))
+        differences = subtract(without_ovc(values[s["name"]]), without_ovc(values[against]))
         if not differences:
             continue
         weighted = _weighted(differences)
@@ -312,7 +312,7 @@ def _families(
     if families is None:
         return None
     joint, composite = (values[name] for name in families["best"].values())
-    differences = _differences(joint, composite)
+    differences = subtract(joint, composite)
     by_task = {
         task: [d for d in differences if d.task == task] for task in {d.task for d in differences}
     }
@@ -323,7 +323,8 @@ def _families(
     }
 
 
-def _differences(mine: Sequence[Value], theirs: Sequence[Value]) -> list[Value]:
+def subtract(mine: Sequence[Value], theirs: Sequence[Value]) -> list[Value]:
+    """Mine less theirs, on the examples that are in both."""
     other = {v.index: v.value for v in theirs}
     return [replace(v, value=v.value - other[v.index]) for v in mine if v.index in other]
 
