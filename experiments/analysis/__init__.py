@@ -1,1 +1,1 @@
-"""What limits quality: measurements of single stages and of their failures."""
+"""Accuracy of single stages."""

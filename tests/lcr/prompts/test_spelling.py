@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.analysis.typo_robustness import changed, garbled, main, own_prompts
 from lcr.prompts import spelling
+from lcr.prompts.generator import write_prompt
+from lcr.prompts.generator.examples import random_instruction
 from lcr.prompts.request import prepared, readable, reading
 from lcr.prompts.spelling import NEIGHBOURS, corrected, distance, prompt_words
 
@@ -55,8 +54,9 @@ def test_what_is_right_or_unclear_stays(text: str) -> None:
 
 
 def test_no_prompt_of_ours_is_changed() -> None:
-    count, pairs = changed([text for text, _ in own_prompts(500, seed=7)])
-    assert count == 0, pairs
+    rng = np.random.default_rng(7)
+    texts = [write_prompt(random_instruction(rng), rng).text for _ in range(500)]
+    assert [text for text in texts if corrected(text) != text] == []
 
 
 @given(st.sampled_from(sorted(prompt_words())), st.integers(0, 30))
@@ -90,22 +90,3 @@ def test_the_front_door_says_what_it_read() -> None:
     assert reading('"remove the dog"', "remove the dog") == ""
     assert reading("remvoe teh dog", "remove the dog") == 'read as "remove the dog"'
     assert prepared("remvoe teh dog", "agent-llm") == "remvoe teh dog"
-
-
-def test_garbled_prompts_have_their_slips() -> None:
-    rng = np.random.default_rng(0)
-    for text, _ in own_prompts(50, seed=2):
-        for slips in (1, 2):
-            worse = garbled(text, slips, rng)
-            differ = sum(a != b for a, b in zip(text.split(), worse.split(), strict=True))
-            assert 1 <= differ <= slips
-
-
-def test_correction_pays_by_the_keyword_planner(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert main(["--planner", "keyword", "--count", "60"]) == 0
-    rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if line[:3] == "| 1"]
-    without, with_it = (float(cell.split("%")[0]) for cell in rows[0][2:4])
-    assert with_it > without + 5
-    assert main(["--planner", "keyword", "--prompts", str(tmp_path / "none.jsonl")]) == 2

@@ -1,1 +1,0 @@
-"""Where a joint model loses what the ideal ratio mask has."""

@@ -1,3 +1,0 @@
-from experiments.analysis.limits.command import main
-
-raise SystemExit(main())
