@@ -31,7 +31,6 @@ if __name__ == "__main__":  # run as a file: import the package, not modules tha
 
 from rich.console import Console
 
-from experiments.comparison import tables
 from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
@@ -39,6 +38,7 @@ from experiments.comparison.progress import Bars
 from experiments.comparison.records import locked, write_atomic, write_json
 from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import SuiteConfig, load_suite, suite_names
+from experiments.comparison.summary import tables
 from experiments.comparison.systems import (
     Isolate,
     ReadySystem,
@@ -216,7 +216,7 @@ def _merge(options: argparse.Namespace) -> int:
 def _tell(run: Run, not_run: Mapping[str, str]) -> int:
     """Write and print what a whole run's records say; the exit status."""
     # scipy.stats, which --list need not wait for.
-    from experiments.comparison.summary import summarize
+    from experiments.comparison.summary.summarize import summarize
 
     summary = summarize(run, not_run=not_run)
     write_json(run.folder / "summary.json", summary)

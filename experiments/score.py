@@ -18,7 +18,7 @@ from experiments.comparison.measures import MEASURES, measure
 from experiments.comparison.records import Record, write_json
 from experiments.comparison.report.media import ClipError, read_clip
 from experiments.comparison.report.run import RunFolder, inside, read_run
-from experiments.comparison.summary import interval_json, mean_interval, value_of
+from experiments.comparison.summary.summarize import interval_json, mean_interval, value_of
 from experiments.comparison.table import Table, interval_text, print_table
 
 

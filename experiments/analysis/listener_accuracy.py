@@ -28,7 +28,7 @@ from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.examples import Examples, build_bank
 from experiments.comparison.progress import Bars
 from experiments.comparison.records import locked, write_atomic, write_json
-from experiments.comparison.summary import Value, interval_json, mean_interval
+from experiments.comparison.summary.summarize import Value, interval_json, mean_interval
 from experiments.comparison.table import (
     Table,
     fact_lines,

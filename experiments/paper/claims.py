@@ -1,4 +1,4 @@
-"""The paper's claims as tests. `python -m experiments.paper.claims --out OUT`.
+"""The paper's claims as tests: `python -m experiments.paper.make_tables --only claims`.
 
 Each is a difference that the paper's results or discussion say is at least so large (`margin`, the
 paper's own; 0 where it names none), measured in the tables' own records: paired mixture by mixture
@@ -10,7 +10,6 @@ difference tells nothing. None of that says what holds at the paper's scale.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,9 +18,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter
 
-from experiments.command import command
 from experiments.comparison.records import write_atomic, write_json
-from experiments.comparison.summary import (
+from experiments.comparison.summary.summarize import (
     MEASURE,
     Value,
     mean_interval,
@@ -41,8 +39,8 @@ from experiments.paper.claims_measure import (
 from experiments.paper.enrolled import enrol
 from experiments.paper.listening.mean_opinions import SYSTEMS as LISTENED
 from experiments.paper.listening.table import read_table
-from experiments.paper.rows import TABLE_2, TABLE_5, registered
-from experiments.paper.runs import TABLE_OPTIONS, TASKS, Options, Recorded, options_of, recorded
+from experiments.paper.rows import TABLE_2, TABLE_5, WITH_CLUE, registered
+from experiments.paper.runs import TASKS, Options, Recorded, recorded
 from experiments.paper.table_7 import READERS, measured
 from lcr.evaluation.statistics import Interval
 
@@ -61,7 +59,6 @@ MAIN = ""
 """The suite that --suite names."""
 ARMS, READER_ARMS = "table_7", "readers"
 """In a suite's place: the arms of these plans, on the suite that --suite names."""
-WITH_CLUE = tuple(TABLE_5)[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,22 +275,10 @@ def _effect(finding: Finding) -> str:
     return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}], n = {found.n}"
 
 
-def write_claims(options: Options) -> Path:
-    """Write claims.md and claims.json under OUT/tables; the path of the first. Raises LcrError."""
+def write_claims(options: Options) -> list[Path]:
+    """Write claims.md and claims.json under OUT/tables. Raises LcrError."""
     found = findings(options)
-    folder = options.out / "tables"
-    path = folder / "claims.md"
-    write_atomic(path, to_markdown(found, options).encode())
-    found_claims = [{**asdict(f), "verdict": f.verdict} for f in found]
-    write_json(folder / "claims.json", found_claims)
-    return path
-
-
-@command(__doc__, *TABLE_OPTIONS, resumes=True)
-def main(options: argparse.Namespace) -> None:
-    """Measure every claim; print where the table is."""
-    print(write_claims(options_of(options)))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    paths = [options.out / "tables" / name for name in ("claims.md", "claims.json")]
+    write_atomic(paths[0], to_markdown(found, options).encode())
+    write_json(paths[1], [{**asdict(f), "verdict": f.verdict} for f in found])
+    return paths

@@ -13,7 +13,7 @@ import torch
 from scipy.stats import spearmanr
 
 from experiments.comparison.records import Record
-from experiments.comparison.summary import Value, mean_interval, values_of, without_ovc
+from experiments.comparison.summary.summarize import Value, mean_interval, values_of, without_ovc
 from lcr.evaluation.statistics import Interval, bootstrap_mean
 from lcr.nn.paper.sound_remixer import SoundRemixer, configuration, variant
 

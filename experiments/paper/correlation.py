@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments.comparison.summary import mean_interval, value_of
+from experiments.comparison.summary.summarize import mean_interval, value_of
 
 
 @dataclass(frozen=True, kw_only=True)

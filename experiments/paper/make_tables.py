@@ -1,7 +1,8 @@
-"""All tables and claims: `python -m experiments.paper.make_tables --out OUT --per-task 8`.
+"""The paper's tables and claims: `python -m experiments.paper.make_tables --out OUT --per-task 8`.
 
 Everything is recorded: the same command goes on where it was stopped. A table that fails is named,
-and the others are still made.
+and the others are still made. Table VI takes `--ratings DIR`, the folder that
+`experiments.paper.listening analyse` wrote its table into; Table VII `--arms DIR`.
 """
 
 from __future__ import annotations
@@ -11,33 +12,43 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from experiments.command import EXIT_FAILED, EXIT_OK, command, report_error
-from experiments.paper import claims, table_2, table_3, table_4, table_5, table_6, table_7
+from experiments.command import EXIT_FAILED, EXIT_OK, command, option, report_error
+from experiments.comparison.errors import ConfigError
+from experiments.paper import table_7, tables
+from experiments.paper.claims import write_claims
+from experiments.paper.listening import mean_opinions
 from experiments.paper.published import PaperTable, write
 from experiments.paper.runs import TABLE_OPTIONS, Options, options_of
 from lcr.errors import LcrError
 
-TABLES: tuple[Callable[[Options], PaperTable], ...] = (
-    table_2.table,
-    table_3.table,
-    table_4.table,
-    table_5.table,
-    table_6.table,
-    table_7.table,
+TABLES: dict[str, Callable[[Options], PaperTable]] = {
+    "2": tables.table_2,
+    "3": tables.table_3,
+    "4": tables.table_4,
+    "5": tables.table_5,
+    "6": mean_opinions.table,
+    "7": table_7.table,
+}
+PARTS = (*TABLES, "claims")
+
+
+@command(
+    __doc__,
+    option("--only", metavar="A,B,…", help=f"some of {', '.join(PARTS)} (default: all)"),
+    *TABLE_OPTIONS,
+    resumes=True,
 )
-
-
-@command(__doc__, *TABLE_OPTIONS, resumes=True)
 def main(given: argparse.Namespace) -> int:
     """Make every table; 1 where one failed."""
     started = time.monotonic()
     failed = 0
     options = options_of(given)
-    steps: list[Callable[[Options], Sequence[Path]]] = [_writing(make) for make in TABLES]
-    steps.append(lambda chosen: [claims.write_claims(chosen)])
-    for step in steps:
+    wanted = given.only.split(",") if given.only else PARTS
+    if unknown := [name for name in wanted if name not in PARTS]:
+        raise ConfigError(f"--only takes some of {', '.join(PARTS)}; got {unknown[0]!r}")
+    for name in wanted:
         try:
-            paths = step(options)
+            paths = _write(name, options)
         except LcrError as error:
             failed += 1
             report_error("make_tables", error)
@@ -47,8 +58,10 @@ def main(given: argparse.Namespace) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-def _writing(make: Callable[[Options], PaperTable]) -> Callable[[Options], Sequence[Path]]:
-    return lambda options: write(make(options), options.out / "tables")
+def _write(name: str, options: Options) -> Sequence[Path]:
+    if name == "claims":
+        return write_claims(options)
+    return write(TABLES[name](options), options.out / "tables")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,8 @@ TABLE_5: Mapping[str, Form] = {
     ),
 }
 """Table V."""
+WITH_CLUE = tuple(TABLE_5)[-1]
+"""The row that is given a recording of the speaker as well."""
 
 SUBSTITUTES: Mapping[str, Form] = {
     name: registered(name)

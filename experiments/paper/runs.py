@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from experiments.command import Command, command, device_option, option, suite_options
+from experiments.command import device_option, option, suite_options
 from experiments.comparison.environment import resolve_device
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
@@ -19,9 +19,9 @@ from experiments.comparison.records import NOT_DEFINED as NOT_RUN
 from experiments.comparison.records import Record, locked
 from experiments.comparison.runner import run_suite
 from experiments.comparison.suite import load_suite
-from experiments.comparison.summary import mean_interval, values_of, without_ovc
+from experiments.comparison.summary.summarize import mean_interval, values_of, without_ovc
 from experiments.comparison.systems import ReadySystem, build_system
-from experiments.paper.published import NOT_DEFINED, Cell, Column, PaperTable, write
+from experiments.paper.published import NOT_DEFINED, Cell, Column
 from experiments.paper.rows import Form
 from lcr.errors import LcrError, one_line
 from lcr.instruction import Task
@@ -89,18 +89,6 @@ TABLE_OPTIONS = (
     option("--ratings", type=Path, metavar="DIR", help="Table VI: results of raters"),
 )
 """The options that all tables have; `options_of` reads them."""
-
-
-def table_command(doc: str | None, make: Callable[[Options], PaperTable]) -> Command:
-    """Make a table's command: it runs what is missing, writes the table to OUT/tables and prints
-    where."""
-
-    def work(given: argparse.Namespace) -> None:
-        options = options_of(given)
-        for path in write(make(options), options.out / "tables"):
-            print(path)
-
-    return command(doc, *TABLE_OPTIONS, name="table", resumes=True)(work)
 
 
 def options_of(given: argparse.Namespace) -> Options:

@@ -1,8 +1,8 @@
-"""Table VII: ablations, of LCR-C and of readers. `python -m experiments.paper.table_7 --arms DIR`.
+"""Table VII: ablations, of LCR-C and of readers.
 
-DIR is what `python -m experiments.training.ablate experiments/ablations/table_7.toml --out DIR`
-ships, and the same with readers.toml; a setting with several seeds is the mean over them, mixture
-by mixture.
+The DIR of `--arms` is what `experiments.training.ablate` ships of
+experiments/ablations/table_7.toml and readers.toml; a setting with several seeds is the
+mean over them, mixture by mixture.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 from experiments.comparison.records import Record
-from experiments.comparison.summary import MEASURE
+from experiments.comparison.summary.summarize import MEASURE
 from experiments.paper.published import Block, PaperTable, paper_numbers
 from experiments.paper.rows import Form
 from experiments.paper.runs import (
@@ -25,7 +25,6 @@ from experiments.paper.runs import (
     cells,
     column,
     recorded,
-    table_command,
 )
 from lcr.checkpoints import CONFIG_FILE
 
@@ -138,10 +137,3 @@ def table(options: Options) -> PaperTable:
             "Intervals are over mixtures, not over seeds.",
         ),
     )
-
-
-main = table_command(__doc__, table)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

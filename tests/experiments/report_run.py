@@ -15,7 +15,7 @@ from experiments.comparison.examples import keep_sound, sound_path
 from experiments.comparison.records import Record, RecordsFile, read_records
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import SuiteConfig
-from experiments.comparison.summary import summarize
+from experiments.comparison.summary.summarize import summarize
 from experiments.comparison.systems import ReadySystem
 from lcr.evaluation.effective import followed
 from lcr.evaluation.metrics import score

@@ -11,8 +11,8 @@ import numpy as np
 from experiments.comparison.drawing import BLUE, COLOURS, GREY, ORANGE
 from experiments.comparison.report.plots import Panel, Row, Spread, draw_panel, limits_of
 from experiments.comparison.report.run import RunFolder
-from experiments.comparison.summary import values_of
-from experiments.comparison.verdict import task_words
+from experiments.comparison.summary.summarize import values_of
+from experiments.comparison.summary.verdict import task_words
 from lcr.instruction import Task
 
 _FAMILIES = {"joint": BLUE, "composite": ORANGE}

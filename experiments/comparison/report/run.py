@@ -10,12 +10,12 @@ from typing import Any
 from experiments.comparison.errors import RecordsError
 from experiments.comparison.records import Record, read_records
 from experiments.comparison.runner import Run
-from experiments.comparison.summaries import Summary, examples_sha256, read_summary
+from experiments.comparison.summary.schema import Summary, examples_sha256, read_summary
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFolder:
-    """A run as read: `summary` as `experiments.comparison.summary` wrote it, `records` by system's
+    """A run as read: its `summary` (`experiments.comparison.summary.schema`), `records` by system's
     name and example's index."""
 
     folder: Path

@@ -15,7 +15,7 @@ import pytest
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.suite import load_suite
 from experiments.comparison.table import escape_latex
-from experiments.paper import claims, make_tables, table_2, table_3, table_4, table_5
+from experiments.paper import claims, make_tables, tables
 from experiments.paper.claims_measure import apart, input_snr_slope, share_follows_mean
 from experiments.paper.published import (
     Block,
@@ -46,7 +46,7 @@ from experiments.training.schema import load_recipe
 from lcr.evaluation.statistics import Interval
 from lcr.instruction import Task
 
-ABLATIONS = Path(table_2.__file__).parents[1] / "ablations"
+ABLATIONS = Path(tables.__file__).parents[1] / "ablations"
 
 
 def record(index: int, score: float | None, **changes: Any) -> dict[str, Any]:
@@ -177,6 +177,10 @@ def test_every_table_is_written_even_where_nothing_can_run(tmp_path: Path) -> No
         assert (folder / f"table_{number}.md").stat().st_size > 300
         assert r"\end{table}" in (folder / f"table_{number}.tex").read_text("utf-8")
     assert "not run" in (folder / "claims.md").read_text("utf-8")
+    only = tmp_path / "only"
+    assert make_tables.main(["--only", "4", "--scale", "paper", "--out", str(only)]) == 0
+    assert {path.stem for path in (only / "tables").iterdir()} == {"table_4"}
+    assert make_tables.main(["--only", "4,9", "--out", str(only)]) == 2
 
 
 DESK = {
@@ -194,7 +198,7 @@ DESK = {
 RECIPES = ABLATIONS.parent / "recipes"
 
 
-def asked_for(monkeypatch: pytest.MonkeyPatch, module: Any) -> list[dict[str, Form]]:
+def asked_for(monkeypatch: pytest.MonkeyPatch, make: Any) -> list[dict[str, Form]]:
     """What a table asks to be measured, suite by suite; nothing is."""
     found: list[dict[str, Form]] = []
 
@@ -202,8 +206,8 @@ def asked_for(monkeypatch: pytest.MonkeyPatch, module: Any) -> list[dict[str, Fo
         found.append(dict(rows))
         return {row: Recorded(why="not run: told only") for row in rows}
 
-    monkeypatch.setattr(module, "recorded", note)
-    module.table(Options(unseen_bank="somewhere"))
+    monkeypatch.setattr(tables, "recorded", note)
+    make(Options(unseen_bank="somewhere"))
     return found
 
 
@@ -214,19 +218,19 @@ def told(form: Form) -> tuple[str, str]:
 def test_every_row_of_every_table_is_filled_by_the_papers_own_kind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (second,) = asked_for(monkeypatch, table_2)
+    (second,) = asked_for(monkeypatch, tables.table_2)
     assert {row: told(second[row]) for row in DESK} == DESK
     assert {name for name in second if name not in DESK} == set(SUBSTITUTES)
     assert all(told(second[name]) == (name, "") for name in SUBSTITUTES)
-    for suite in asked_for(monkeypatch, table_3):
+    for suite in asked_for(monkeypatch, tables.table_3):
         assert {row: told(form) for row, form in suite.items()} == {
             "LCR-M": DESK["LCR-M"],
             "LCR-T": DESK["LCR-T"],
             "lcr": ("lcr", ""),
         }
-    for suite in asked_for(monkeypatch, table_4):
+    for suite in asked_for(monkeypatch, tables.table_4):
         assert told(suite["LCR-T"]) == DESK["LCR-T"]
-    for suite in asked_for(monkeypatch, table_5):
+    for suite in asked_for(monkeypatch, tables.table_5):
         assert told(suite["LCR-T zero-shot"]) == DESK["LCR-T"]
         assert told(suite["LCR-T 2.8 h finetuned"]) == ("lcr", "desk-lcr-t-two-speakers")
         assert told(suite["LLM-TSE"]) == told(suite["LLM-TSE + audio clue"])
@@ -437,8 +441,8 @@ def test_options_are_checked(tmp_path: Path) -> None:
         (["--per-task", "0"], "at least 1"),
     ):
         with pytest.raises(ConfigError, match=answer):
-            options_of(table_2.main.parser.parse_args(words))
-    found = options_of(table_2.main.parser.parse_args(["--weights", f"LCR-C GPT-2={tmp_path}"]))
+            options_of(make_tables.main.parser.parse_args(words))
+    found = options_of(make_tables.main.parser.parse_args(["--weights", f"LCR-C GPT-2={tmp_path}"]))
     assert found.weights == {"LCR-C GPT-2": str(tmp_path)}
 
 

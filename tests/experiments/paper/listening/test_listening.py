@@ -23,7 +23,8 @@ from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_atomic
 from experiments.comparison.report.media import Clip
 from experiments.comparison.report.run import read_run
-from experiments.paper import claims, table_6
+from experiments.paper import claims, make_tables
+from experiments.paper.listening import mean_opinions
 from experiments.paper.listening.analysis import mean_opinion, screen
 from experiments.paper.listening.command import main
 from experiments.paper.listening.results import (
@@ -254,7 +255,7 @@ def test_raters_files_become_table_6(survey: Path, tmp_path: Path) -> None:
     told, out = tmp_path / "told", tmp_path / "out"
     options = ["--survey", str(survey), "--results", str(tmp_path / "results")]
     assert main(["analyse", *options, "--out", str(told)]) == 0
-    assert table_6.main(["--ratings", str(told), "--out", str(out)]) == 0
+    assert make_tables.main(["--only", "6", "--ratings", str(told), "--out", str(out)]) == 0
     with (out / "tables" / "table_6.csv").open(newline="") as file:
         shown = {(row["column"], row["row"]): row for row in csv.DictReader(file)}
     key = read_key(survey / "key.json")
@@ -295,7 +296,7 @@ def test_table_6_puts_ours_beside_the_papers_and_says_what_has_no_interval(tmp_p
         "refused_files": {}, "mos": {"lcr-t": {"Remove": scales}},
     }  # fmt: skip
     write_atomic(tmp_path / "table_6.json", json.dumps(written).encode())
-    columns = {c.title: c for c in table_6.table(Options(ratings=tmp_path)).blocks[0].columns}
+    columns = {c.title: c for c in mean_opinions.table(Options(ratings=tmp_path)).blocks[0].columns}
     assert list(columns) == ["SepFormer", "AudioSep", "LCR-T"]
     assert columns["LCR-T"].cells["Remove, MOS-F"].text == "3.46 [no interval: one rater]"
     assert columns["LCR-T"].cells["Enhance, MOS-F"].text == "not asked"
@@ -313,9 +314,9 @@ def test_table_6_puts_ours_beside_the_papers_and_says_what_has_no_interval(tmp_p
     ):  # fmt: skip
         write_atomic(tmp_path / "table_6.json", json.dumps(written | change).encode())
         with pytest.raises(ConfigError, match=words):
-            table_6.table(Options(ratings=tmp_path))
+            mean_opinions.table(Options(ratings=tmp_path))
     with pytest.raises(ConfigError, match="analyse wrote"):
-        table_6.table(Options(ratings=tmp_path / "none"))
+        mean_opinions.table(Options(ratings=tmp_path / "none"))
 
 
 def test_attention_and_listening_are_asked_for(survey: Path) -> None:
@@ -486,7 +487,7 @@ def test_four_surveys_make_the_papers_columns_and_one_system_does_one_task(tmp_p
     assert scores["compared"] == "lcr-t"
     assert pair["n"] == 6
     assert 0.5 < pair["mean"] < 2.5
-    columns = {c.title: c for c in table_6.table(Options(ratings=told)).blocks[0].columns}
+    columns = {c.title: c for c in mean_opinions.table(Options(ratings=told)).blocks[0].columns}
     assert columns["SepFormer"].cells["Extract, MOS-F"].text == "not asked"
     assert columns["LCR-T"].cells["Multiple, MOS-F"].interval is not None
     found = {f.claim: f for f in claims._listeners(Options(ratings=told))}

@@ -12,13 +12,13 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from experiments.comparison import tables
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import SuiteConfig
-from experiments.comparison.summary import summarize
+from experiments.comparison.summary import tables
+from experiments.comparison.summary.summarize import summarize
+from experiments.comparison.summary.verdict import verdict
 from experiments.comparison.systems import ReadySystem
 from experiments.comparison.table import fitted
-from experiments.comparison.verdict import verdict
 from lcr.evaluation.effective import MEASURES
 from lcr.remixer import OracleUse, SystemCard
 from tests.experiments.record_factory import make_record

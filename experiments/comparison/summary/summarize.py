@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from experiments.comparison.examples import corpora_of, sound_path
-from experiments.comparison.families import add_ranks, decided_tasks, weakest_tasks
 from experiments.comparison.records import NOT_DEFINED, Record
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import as_table, digest_of
-from experiments.comparison.summaries import SCHEMA, checked, examples_sha256
+from experiments.comparison.summary.families import add_ranks, decided_tasks, weakest_tasks
+from experiments.comparison.summary.schema import SCHEMA, checked, examples_sha256
 from lcr.evaluation.effective import MEASURES
 from lcr.evaluation.statistics import (
     Interval,

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from experiments.comparison.summary.verdict import task_words, verdict
 from experiments.comparison.table import (
     Table,
     csv_text,
@@ -17,7 +18,6 @@ from experiments.comparison.table import (
     percent_text,
     print_table,
 )
-from experiments.comparison.verdict import task_words, verdict
 from lcr.errors import one_line
 
 Summary = Mapping[str, Any]
