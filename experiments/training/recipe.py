@@ -22,14 +22,15 @@ from experiments.training import baseline_stages
 from experiments.training.schema import Recipe
 from lcr.base_weights import find_base
 from lcr.checkpoints import WEIGHTS_FILE, WeightsError, load_tensors
-from lcr.data.bank import Bank, Entry, Split
+from lcr.data.bank import Bank, Split
+from lcr.data.classes import label_of
 from lcr.data.folder import FolderBank
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank, packed
 from lcr.files import sha256_of
-from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription
+from lcr.instruction import STYLE_ATTRIBUTES
 from lcr.lexicon import load_lexicon
 from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.grounded.remixer import GroundedConfig, GroundedRemixer
@@ -304,7 +305,7 @@ def open_mixtures(
     """Open what the recipe's stage learns from; each bank is opened once."""
     banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}
     if recipe.query is not None:
-        labels = {_label(e) for bank in banks.values() for e in bank.entries("train")} - {""}
+        labels = {label_of(e) for bank in banks.values() for e in bank.entries("train")} - {""}
         return QueryMixtures(
             banks, recipe.query.shares, recipe.query.mixtures, sorted(labels), load_lexicon()
         )
@@ -314,11 +315,6 @@ def open_mixtures(
             raise ConfigError("an llm-tse stage draws ever new mixtures: set training.distinct = 0")
         return SpeakerMixtures(blends, recipe.training)
     return LoadedMixtures(blends, recipe.training, workers=workers, device=device)
-
-
-def _label(entry: Entry) -> str:
-    description = entry.description
-    return description.label if isinstance(description, AudioDescription) else ""
 
 
 def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:

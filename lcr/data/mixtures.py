@@ -285,6 +285,16 @@ def entry_pool(bank: Bank, split: Split, config: MixtureConfig) -> dict[Kind, li
     return {"speech": [speech], "audio": list(by_label.values())}
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A mixture before it has sound: its instruction, its sources, and by how many dB the level of
+    each differs from the reference."""
+
+    instruction: Instruction
+    entries: tuple[Entry, ...]
+    levels_db: tuple[float, ...]
+
+
 class MixtureSet:
     """Endless examples of one bank and split, the same for (name, seed, index) in any process.
 
@@ -301,31 +311,41 @@ class MixtureSet:
             for task, patterns in patterns_by_task(config.n_speech, config.n_audio).items()
             if not config.tasks or task.value in config.tasks
         )
-        parts = (bank.digest, split, config.identity, str(seed), name)
-        self.digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 hex of what determines the examples; a bank of files is read whole for it."""
+        parts = (self.bank.digest, self.split, self.config.identity, str(self.seed), self.name)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def n_tasks(self) -> int:
         return len(self._tasks)
 
     def rng(self, index: int) -> np.random.Generator:
-        """The generator all draws of one example come from."""
+        """The generator all draws of example `index` >= 0 come from."""
+        if index < 0:
+            raise IndexError(f"example index must be >= 0; got {index}")
         word = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "little")
         return np.random.default_rng(np.random.SeedSequence([word, self.seed, index]))
 
-    def example(self, index: int) -> Example:
-        """Example `index` >= 0. Raises AudioFileError when a clip cannot be read."""
-        if index < 0:
-            raise IndexError(f"example index must be >= 0; got {index}")
-        rng, config = self.rng(index), self.config
-        patterns = self._tasks[index % len(self._tasks)]
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn:
+        """What example `index` is made of, by `rng(index)`."""
+        patterns, config = self._tasks[index % len(self._tasks)], self.config
         pattern = patterns[int(rng.integers(len(patterns)))]
         entries = draw_entries(self._pool, config, rng)
         levels = rng.uniform(-config.level_db, config.level_db, size=len(entries))
-        sources = np.stack(
-            [self._source(e, float(db), rng) for e, db in zip(entries, levels, strict=True)]
-        )
         instruction = Instruction(parse_pattern(pattern), tuple(e.description for e in entries))
+        return Drawn(instruction, entries, tuple(levels.tolist()))
+
+    def example(self, index: int) -> Example:
+        """Example `index` >= 0. Raises AudioFileError when a clip cannot be read."""
+        rng = self.rng(index)
+        drawn = self.draw(index, rng)
+        instruction, entries = drawn.instruction, drawn.entries
+        sources = np.stack(
+            [self._source(e, db, rng) for e, db in zip(entries, drawn.levels_db, strict=True)]
+        )
         mixture = sources.sum(0)
         written = write_prompt(instruction, rng)
         target = (np.array(instruction.gains, dtype=np.float32)[:, None] * sources).sum(0)

@@ -8,9 +8,8 @@ what it scores: its SDR is our SNR, its SDRi the SNR improvement, its SI-SDR our
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.core import read_audio, resample
 from lcr.data.mixtures import GIVEN, Example, MixtureConfig
-from lcr.errors import LcrError
+from lcr.data.tables import LayoutError, fuss_examples, read_table
 from lcr.instruction import (
     Action,
     AudioDescription,
@@ -33,10 +32,6 @@ _RULE = 1  # goes into the digest; raise it when the same files give other sampl
 _GENDERS = {"M": "male", "F": "female"}
 _STEMS = ("vocals", "drums", "bass", "other")
 _PER_CLASS = 10
-
-
-class PublicLayoutError(LcrError):
-    """A published test set is not where it was said to be, or lies otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,27 +64,11 @@ class Layout:
     mono: bool = True
 
 
-def _rows(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
-    """Rows of a CSV file below its head, which must begin with `columns`. Raises
-    PublicLayoutError."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        head = next(rows, [])
-        if head[: len(columns)] != list(columns):
-            raise PublicLayoutError(
-                f"{path} begins with {','.join(head)[:80]!r}; expected {','.join(columns)}"
-            )
-        for number, row in enumerate(rows, start=2):
-            if len(row) < len(columns):
-                raise PublicLayoutError(f"{path} line {number} has {len(row)} columns")
-            yield row
-
-
 def _dcase(root: Path) -> Iterator[Item]:
     columns = ("source", "noise", "snr", "caption")
     folder = root / "lass_validation"
-    for row in _rows(root / "lass_synthetic_validation.csv", columns):
-        source, noise, snr, caption = row[:4]
+    for row in read_table(root / "lass_synthetic_validation.csv", columns):
+        source, noise, snr, caption = (row[column] for column in columns)
         yield Item(
             id=f"{source}+{noise}@{snr}",
             words=caption,
@@ -102,12 +81,12 @@ def _dcase(root: Path) -> Iterator[Item]:
 def _segments(name: str) -> Callable[[Path], Iterator[Item]]:
     def items(root: Path) -> Iterator[Item]:
         folder = root / "data" / name
-        for row in _rows(root / "metadata" / f"{name}_eval.csv", ("idx", "caption")):
+        for row in read_table(root / "metadata" / f"{name}_eval.csv", ("idx", "caption")):
             yield Item(
-                id=row[0],
-                words=row[1],
-                target=folder / f"segment-{row[0]}.wav",
-                mixture=folder / f"mixture-{row[0]}.wav",
+                id=row["idx"],
+                words=row["caption"],
+                target=folder / f"segment-{row['idx']}.wav",
+                mixture=folder / f"mixture-{row['idx']}.wav",
             )
 
     return items
@@ -115,28 +94,33 @@ def _segments(name: str) -> Callable[[Path], Iterator[Item]]:
 
 def _vggsound(root: Path) -> Iterator[Item]:
     folder = root / "data" / "vggsound"
-    columns = ("file_id", "mix_wav", "s0_wav", "s0_text", "s1_wav", "s1_text")
-    for row in _rows(root / "metadata" / "vggsound_eval.csv", columns):
-        yield Item(id=row[0], words=row[3], target=folder / row[2], mixture=folder / row[1])
+    columns = ("file_id", "mix_wav", "s0_wav", "s0_text")
+    for row in read_table(root / "metadata" / "vggsound_eval.csv", columns):
+        yield Item(
+            id=row["file_id"],
+            words=row["s0_text"],
+            target=folder / row["s0_wav"],
+            mixture=folder / row["mix_wav"],
+        )
 
 
 def _audioset(root: Path) -> Iterator[Item]:
     columns = ("index", "mid", "display_name")
-    for row in _rows(root / "metadata" / "class_labels_indices.csv", columns):
-        folder = root / "data" / "audioset" / f"class_id={row[0]}"
+    for row in read_table(root / "metadata" / "class_labels_indices.csv", columns):
+        index = row["index"]
+        folder = root / "data" / "audioset" / f"class_id={index}"
         for target in sorted(folder.glob("*,source.wav"))[:_PER_CLASS]:
             name = target.name.removesuffix(",source.wav")
             yield Item(
-                id=f"{row[0]}/{name}",
-                words=row[2],
+                id=f"{index}/{name}",
+                words=row["display_name"],
                 target=target,
                 mixture=folder / f"{name},mixture.wav",
             )
 
 
 def _fuss(root: Path) -> Iterator[Item]:
-    for line in (root / "test_example_list.txt").read_text("utf-8").splitlines():
-        mixture, *sources = (root / part for part in line.split("\t") if part)
+    for mixture, *sources in fuss_examples(root, "test"):
         for target in sources:  # the set names no sounds: only the background can be asked for
             if target.stem.startswith("background") and len(sources) > 1:
                 others = tuple(s for s in sources if s != target)
@@ -151,15 +135,16 @@ def _libri2mix(root: Path) -> Iterator[Item]:
             speaker, gender = (part.strip() for part in line.split("|")[:2])
             genders[speaker] = gender
     columns = ("mixture_ID", "mixture_path", "source_1_path", "source_2_path")
-    for row in _rows(root / "metadata" / "mixture_test_mix_clean.csv", columns):
-        who = [genders.get(one.split("-")[0], "") for one in row[0].split("_")]
+    for row in read_table(root / "metadata" / "mixture_test_mix_clean.csv", columns):
+        name, _, *paths = (row[column] for column in columns)
+        who = [genders.get(one.split("-")[0], "") for one in name.split("_")]
         if sorted(who) != ["F", "M"]:
             continue  # words can tell apart a woman and a man only
         told = [SpeechDescription(gender=gender) for gender in who]
-        files = [root / "test" / f"s{n + 1}" / Path(row[n + 2]).name for n in (0, 1)]
+        files = [root / "test" / f"s{n + 1}" / Path(paths[n]).name for n in (0, 1)]
         for n in (0, 1):
             yield Item(
-                id=f"{row[0]}/s{n + 1}",
+                id=f"{name}/s{n + 1}",
                 words=f"the {_GENDERS[who[n]]} speaker",
                 target=files[n],
                 others=(files[1 - n],),
@@ -224,7 +209,7 @@ class PublicMixtures:
     """The items of a published set whose files are all there, `most` of them, evenly chosen.
 
     `missing` names files that are not there, `left_out` counts the items that need them, `total`
-    all of them. Raises PublicLayoutError, in one line, for a tree that is not the set.
+    all of them. Raises LayoutError, in one line, for a tree that is not the set.
     """
 
     n_tasks = 1
@@ -235,11 +220,11 @@ class PublicMixtures:
         try:
             items = list(self.layout.items(root))
         except OSError as error:
-            raise PublicLayoutError(
+            raise LayoutError(
                 f"{layout} is not in {root}: no {error.filename or root}; it is {self.layout.where}"
             ) from error
         except UnicodeDecodeError as error:
-            raise PublicLayoutError(f"{layout}: an index in {root} is not UTF-8") from error
+            raise LayoutError(f"{layout}: an index in {root} is not UTF-8") from error
         missing: dict[str, None] = {}
         found = []
         for item in items:
@@ -251,7 +236,7 @@ class PublicMixtures:
         self.left_out = self.total - len(found)
         if not found:
             first = f", the first missing file is {self.missing[0]}" if missing else ""
-            raise PublicLayoutError(
+            raise LayoutError(
                 f"none of the {self.total} items of {layout} is in {root}{first}; it is "
                 f"{self.layout.where}"
             )
@@ -268,7 +253,7 @@ class PublicMixtures:
 
     def example(self, index: int) -> Example:
         """Example `index`. Raises IndexError, AudioFileError when a file cannot be read,
-        PublicLayoutError for files that do not fit together."""
+        LayoutError for files that do not fit together."""
         item = self._items[index]
         target = self._read(item.target)
         if item.mixture is not None:
@@ -309,7 +294,7 @@ class PublicMixtures:
 
 def _same_length(*signals: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     if len({signal.shape[:-1] for signal in signals}) > 1:
-        raise PublicLayoutError("a mixture and its sources have different numbers of channels")
+        raise LayoutError("a mixture and its sources have different numbers of channels")
     shortest = min(signal.shape[-1] for signal in signals)
     return [signal[..., :shortest] for signal in signals]
 
@@ -321,7 +306,7 @@ def _at_snr(
     full scale both at nine tenths of it."""
     power = float(np.mean(np.square(noise, dtype=np.float64)))
     if power == 0:
-        raise PublicLayoutError("a noise is silent, so that no SNR can be set")
+        raise LayoutError("a noise is silent, so that no SNR can be set")
     wanted = float(np.mean(np.square(target, dtype=np.float64))) / 10 ** (snr_db / 10)
     noise = (noise * np.sqrt(wanted / power)).astype(np.float32)
     peak = float(np.abs(target + noise).max())

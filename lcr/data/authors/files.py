@@ -21,7 +21,7 @@ CORPORA = {
     "MESS": "TextrolSpeech/MESS compressed",
     "MEAD": "TextrolSpeech/MEAD",
     "SAVEE": "TextrolSpeech/SAVEE",
-    "TextrolSpeech": "TextrolSpeech",
+    **{name: name for name in ("TextrolSpeech", "FSD50K", "ESC-50", "FUSS", "AudioSet")},
 }
 """A corpus' name -> its folder in the manifests."""
 
@@ -52,11 +52,13 @@ class DataRoots:
         ]
         if self.root is not None:
             places.append(self.root / inside)
-        for place in places:
-            for path in (place, *(place.with_suffix(ending) for ending in ENDINGS)):
-                if path.is_file():
-                    return path
-        return None
+        return next(filter(None, map(existing, places)), None)
+
+
+def existing(place: Path) -> Path | None:
+    """The file at `place`, or one of the same name with another of `ENDINGS`."""
+    choices = (place, *(place.with_suffix(ending) for ending in ENDINGS))
+    return next((path for path in choices if path.is_file()), None)
 
 
 def data_roots(given: Sequence[str]) -> DataRoots:

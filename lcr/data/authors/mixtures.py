@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from lcr.audio.core import read_audio, resample
 from lcr.data.authors.files import DataRoots, below_corpora
 from lcr.data.authors.set import PaperMixture, PaperSource
+from lcr.data.authors.shards import read_sample
 from lcr.data.bank import SAMPLE_RATE, Waveform
 from lcr.data.mixtures import GIVEN, Example, MixtureConfig
 from lcr.errors import LcrError
@@ -64,6 +65,9 @@ class PaperMixtures:
         self.total = self.left_out = 0
         for mixture in mixtures:
             self.total += 1
+            if mixture.shard is not None:
+                by_task.setdefault(mixture.instruction.task, []).append(_Found(mixture, ()))
+                continue
             files = [roots.find(source.file) for source in mixture.sources]
             absent = [s.file for s, f in zip(mixture.sources, files, strict=True) if f is None]
             missing.update(dict.fromkeys(absent))
@@ -92,14 +96,17 @@ class PaperMixtures:
             raise IndexError(f"there are {len(self._found)} examples; got {index}")
         found = self._found[index]
         mixture = found.mixture
-        sources = np.stack(
-            [
-                self._source(mixture.id, number, source, file)
-                for number, (source, file) in enumerate(
-                    zip(mixture.sources, found.files, strict=True)
-                )
-            ]
-        )
+        if mixture.shard is not None:
+            sources = read_sample(mixture.shard)
+        else:
+            sources = np.stack(
+                [
+                    self._source(mixture.id, number, source, file)
+                    for number, (source, file) in enumerate(
+                        zip(mixture.sources, found.files, strict=True)
+                    )
+                ]
+            )
         gains = np.array(mixture.instruction.gains, dtype=np.float32)
         prompt = mixture.prompts[-1]
         clips = tuple(below_corpora(source.file).as_posix() for source in mixture.sources)
@@ -133,6 +140,8 @@ class PaperMixtures:
             mixture = found.mixture
             sources = [(str(below_corpora(s.file)), s.level_db) for s in mixture.sources]
             sizes = [file.stat().st_size for file in found.files]
+            if mixture.shard is not None:
+                sizes = [mixture.shard.offset, mixture.shard.size]
             told = f"{mixture.id} {mixture.instruction.pattern} {sources} {sizes} "
             digest.update(f"{told}{mixture.prompts[-1]}\n".encode())
         return digest.hexdigest()

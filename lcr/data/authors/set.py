@@ -46,6 +46,15 @@ class PaperSource:
     level_db: float
 
 
+@dataclass(frozen=True)
+class Shard:
+    """Where a mixture's sources lie ready: `size` bytes of the tar `file` from `offset` on."""
+
+    file: Path
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class PaperMixture:
     """A mixture of the authors', its instruction and the prompts that were written for it."""
@@ -54,6 +63,7 @@ class PaperMixture:
     instruction: Instruction
     sources: tuple[PaperSource, ...]
     prompts: tuple[str, ...]
+    shard: Shard | None = None
 
 
 def manifest_files(path: Path) -> list[Path]:
@@ -81,7 +91,8 @@ def read_paper_set(path: Path) -> Iterator[PaperMixture]:
                     continue
                 for number, line in enumerate(lines, start=1):
                     if line.strip():
-                        yield _mixture(partial(json.loads, line), f"{file.name} line {number}")
+                        where = f"{file.name} line {number}"
+                        yield _mixture(partial(json.loads, line), where, file.with_suffix(".tar"))
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise PaperSetError(f"{file} cannot be read: {error}") from error
 
@@ -97,7 +108,9 @@ def _records(text: str, name: str) -> Iterator[PaperMixture]:
         yield _mixture(partial(row_of, record), f"{name} record {number}")
 
 
-def _mixture(read: Callable[[], Mapping[str, Any]], where: str) -> PaperMixture:
+def _mixture(
+    read: Callable[[], Mapping[str, Any]], where: str, tar: Path | None = None
+) -> PaperMixture:
     try:
         row = read()
         sources = tuple(_source(source) for source in row["sources"])
@@ -110,7 +123,11 @@ def _mixture(read: Callable[[], Mapping[str, Any]], where: str) -> PaperMixture:
         if not prompts or not all(isinstance(prompt, str) for prompt in prompts):
             raise ValueError("prompts must be one text or more")
         return PaperMixture(
-            id=str(row["id"]), instruction=instruction, sources=sources, prompts=prompts
+            id=str(row["id"]),
+            instruction=instruction,
+            sources=sources,
+            prompts=prompts,
+            shard=Shard(tar, *map(int, row["shard"])) if tar and "shard" in row else None,
         )
     except (
         KeyError,
@@ -120,6 +137,29 @@ def _mixture(read: Callable[[], Mapping[str, Any]], where: str) -> PaperMixture:
     ) as error:  # json's error is a ValueError
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise PaperSetError(f"{where}: {what}") from error
+
+
+def line_of(mixture: PaperMixture) -> str:
+    """The mixture as a line of JSON Lines, which `read_paper_set` reads back."""
+    sources = [
+        {
+            "kind": source.description.kind,
+            "file": source.file,
+            "snr_db": source.level_db,
+            **{key: value for key, value in vars(source.description).items() if value},
+        }
+        for source in mixture.sources
+    ]
+    row: dict[str, object] = {
+        "id": mixture.id,
+        "task": mixture.instruction.task.value,
+        "acts": mixture.instruction.pattern,
+        "sources": sources,
+        "prompts": mixture.prompts,
+    }
+    if mixture.shard is not None:
+        row["shard"] = [mixture.shard.offset, mixture.shard.size]
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _source(row: Mapping[str, Any]) -> PaperSource:

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from lcr.data.public import LAYOUTS, PublicLayoutError, PublicMixtures
+from lcr.data.public import LAYOUTS, LayoutError, PublicMixtures
 from lcr.evaluation.metrics import score
 
 Sound = NDArray[np.float64]
@@ -214,7 +214,7 @@ def test_musdb_stays_in_stereo_and_names_each_stem(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", TREES)
 def test_a_wrong_tree_is_one_clear_line(name: str, tmp_path: Path) -> None:
-    with pytest.raises(PublicLayoutError) as raised:
+    with pytest.raises(LayoutError) as raised:
         mixtures(name, tmp_path / "empty")
     assert LAYOUTS[name].where in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -228,8 +228,8 @@ def test_missing_sounds_are_counted_and_another_head_is_refused(tmp_path: Path) 
     assert (found.total, found.left_out, len(found)) == (2, 1, 1)
     assert found.missing == ("data/clotho/segment-1.wav", "data/clotho/mixture-1.wav")
     index.write_text("name,text\n0,Rain\n")
-    with pytest.raises(PublicLayoutError, match="idx"):
+    with pytest.raises(LayoutError, match="idx"):
         mixtures("clotho", tmp_path)
     index.write_text("idx,caption\n7,Rain\n")
-    with pytest.raises(PublicLayoutError, match="first missing file"):
+    with pytest.raises(LayoutError, match="first missing file"):
         mixtures("clotho", tmp_path)
