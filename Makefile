@@ -10,7 +10,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 # A test process a core, eight at most; the last ones take over what others have left.
 WORKERS := -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: help setup compare tables figures rows test test-all lint check export wheel docs format lock
+.PHONY: help setup compare tables figures rows test test-all lint check export wheel page docs format lock
 .PHONY: clean distclean
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test-all also those that install, kill processes or rehearse a whole run"
 	@echo "make check    ruff, mypy --strict, import-linter, tests with warnings as errors"
 	@echo "make wheel    dist/*.whl, tried in an empty environment; make docs: the pages, in site/"
+	@echo "make page     dist/page, which remixes in the browser itself (needs npm)"
 	@echo "make format   let ruff rewrite the code"
 	@echo "make lock     make requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean    remove caches and build products; distclean removes .venv as well"
@@ -69,6 +70,10 @@ export: setup
 # With the default model in it; sizes and times of an empty environment are printed.
 wheel: setup
 	@$(BIN)/python -m experiments.benchmarks.install --wheel-dir dist
+
+# The page for any static host; its packages come from npm and PyPI.
+page: setup
+	@$(BIN)/lcr app --static dist/page
 
 docs: setup
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
