@@ -27,7 +27,7 @@ from lcr.base_weights import MINILM
 from lcr.checkpoints import write_checkpoint
 from lcr.lexicon import load_lexicon
 from lcr.nn.reader.meanings import NAMES_FILE, embed_names, save_names
-from lcr.nn.reader.tagger import SpanTagger, TaggerConfig
+from lcr.nn.reader.tagger import SpanTagger, TaggerConfig, load_tagger
 from lcr.prompts.generator import write_prompt
 from lcr.prompts.generator.examples import random_instruction
 from lcr.prompts.generator.phrases import Dice
@@ -37,7 +37,7 @@ from lcr.training.config import LoopConfig
 from lcr.training.loop import Loop
 from lcr.training.open_reader import OpenReaderConfig, OpenReaderStage
 
-_PLANNERS, _SUITES = 0.33, 0.06
+_PLANNERS, _SUITES = 0.26, 0.05
 
 
 def draw(rng: np.random.Generator) -> TaggedPrompt:
@@ -57,6 +57,14 @@ def _rough(prompt: TaggedPrompt, dice: Dice) -> TaggedPrompt:
     """Typed in haste, as far as every character stays where it is."""
     text = roughen(prompt.text, dice)
     return TaggedPrompt(text, prompt.tagging) if len(text) == len(prompt.text) else prompt
+
+
+def begin_from(tagger: SpanTagger, folder: Path) -> None:
+    """Give `tagger` the weights of the checkpoint in `folder`, whose LoRA may be of lower rank and
+    in fewer layers. Raises what `load_tagger` raises."""
+    ours = tagger.state_dict()
+    for name, theirs in load_tagger(folder).trained_state().items():
+        ours[name][tuple(map(slice, theirs.shape))] = theirs
 
 
 def loop_config(steps: int, minutes: float | None) -> LoopConfig:
@@ -98,6 +106,7 @@ def ship(loop: Loop, config: TaggerConfig, out: Path) -> None:
     __doc__,
     *RUN_OPTIONS,
     option("--base", default=MINILM, help="encoder: a folder or a name (%(default)s)"),
+    option("--begin-from", type=Path, metavar="DIR", help="a checkpoint whose weights to begin with"),
     option("--steps", type=int, default=2500, help="the rate falls towards this step"),
     option("--threads", type=int, default=1),
     option("--bfloat16", action="store_true", help="matrix products on the CPU"),
@@ -110,11 +119,14 @@ def main(options: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     config = TaggerConfig(base=options.base)
+    tagger = SpanTagger(config)
+    if options.begin_from is not None:
+        begin_from(tagger, options.begin_from)
     learning = OpenReaderConfig(cpu_bfloat16=options.bfloat16)
     looping = loop_config(options.steps, options.processor_minutes)
     with locked(options.run):
         loop = Loop(
-            OpenReaderStage(SpanTagger(config), draw, learning),
+            OpenReaderStage(tagger, draw, learning),
             looping,
             options.run,
             {},

@@ -35,10 +35,10 @@ class TaggerConfig:
     but the keys', from layer `adapted_from` on."""
 
     base: str = MINILM
-    lora_rank: int = 8
-    adapted_from: int = 2
+    lora_rank: int = 16
+    adapted_from: int = 0
     """The first layer with LoRA."""
-    lora_alpha: float = 16.0
+    lora_alpha: float = 32.0
     max_tokens: int = 96
 
 

@@ -5,8 +5,8 @@ taken back: nothing happens to it). b, where there is one, says which: v a voice
 p a pronoun or person, S all speech, N all sounds, E everything, L everything else, K a broad kind,
 M a member of the kind named before, = what was named last, b without an article. {%u} and {%d} are
 amounts, {n}, {p}, {w} and {t} numbers, {odd} asks for what is no matter of levels, {name} and
-{thing} are just words. Of [a/b] one is written. "goes|" or "fades|" before a frame is what happens
-to the rest; without one it stays.
+{thing} are just words. Of [a/b] one is written, and for <take out> one of that section of words.txt. "goes|" or
+"fades|" before a frame is what happens to the rest; without one it stays.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from lcr.prompts.generator.phrases import Dice
 from lcr.prompts.reading.things import Rest
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
+_MANY = 4
+_SECTION = re.compile(r"<([^<>]*)>")
 SECTIONS = ("wishes", "exceptions", "negations", "overall", "pairs", "short", "corrections")
 """Those that ask for a remix."""
 
@@ -43,17 +45,19 @@ def words(section: str) -> tuple[str, ...]:
 
 @lru_cache
 def framed(section: str) -> tuple[tuple[Rest, str], ...]:
-    """(rest, frame) pairs of a section."""
+    """(rest, frame) pairs of a section; frames of whole sections of words are there several times."""
     found: list[tuple[Rest, str]] = []
     for line in lines(section):
         rest, _, frame = line.rpartition("|")
-        found.append(("goes" if rest == "goes" else "fades" if rest == "fades" else "stays", frame))
+        known: Rest = "goes" if rest == "goes" else "fades" if rest == "fades" else "stays"
+        found += [(known, frame)] * (_MANY if "<" in frame else 1)
     return tuple(found)
 
 
 def chosen(frame: str, dice: Dice) -> str:
     """The frame with one of each choice."""
-    return _CHOICE.sub(lambda found: dice.pick(found[1].split("/")), frame)
+    frame = _CHOICE.sub(lambda found: dice.pick(found[1].split("/")), frame)
+    return _SECTION.sub(lambda found: dice.pick(words(found[1])), frame)
 
 
 ODD_JOINS = (" and {odd}", ", then {odd}", " and then {odd}", ", and {odd}", ". Also {odd}")

@@ -26,17 +26,15 @@ _WRAPPED = re.compile(
     re.IGNORECASE,
 )
 _SECTIONS = (
-    ("nothing",) * 12
-    + ("clauses",) * 26
-    + ("wishes",) * 19
-    + ("exceptions",) * 8
-    + (
-        ("negations",) * 13
-        + ("overall",) * 5
-        + ("pairs",) * 7
-        + ("short",) * 7
-        + ("corrections",) * 3
-    )
+    ("nothing",) * 13
+    + ("clauses",) * 17
+    + ("wishes",) * 25
+    + ("exceptions",) * 11
+    + ("negations",) * 13
+    + ("overall",) * 4
+    + ("pairs",) * 13
+    + ("short",) * 9
+    + ("corrections",) * 5
 )
 """How often each is drawn."""
 _COUNTS = (1,) * 24 + (2,) * 9 + (3,) * 4 + (4,) * 2 + (5, 6)
