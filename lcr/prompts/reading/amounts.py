@@ -61,14 +61,15 @@ _HOW_MUCH: tuple[tuple[str, float], ...] = (
         r"|as much as possible|to the (?:great|full|max)\w* extent",
         _EXTREME,
     ),
-    (r"a (?:\w+ )?lot|lots|much|way|far|a great deal|really|radically|drastic(?:ally)?", _LOT),
+    (r"a (?:\w+ )?lot|lots|much|way|far|a great deal|really (?=loud|quiet|soft|low|turn|rais|boost|push|crank)|"
+        r"radically|drastic(?:ally)?", _LOT),
     (r"dramatic(?:ally)?|considerab\w+|significant(?:ly)?|substantial(?:ly)?", _LOT),
     (r"greatly|heav(?:y|ily)|strongly", _LOT),
     (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly", _SOME),
 )
 _ONLY_DOWN: tuple[tuple[str, float], ...] = (
     (
-        r"(?:bare|hard)ly (?:\w+ )?(?:audible|heard|noticeable|there|hear)"
+        r"(?:bare|hard)ly (?:\w+ )?(?:audible|heard|notice(?:able)?|there|hear)"
         r"|all the way|(?:bare|hard)ly any|(?:almost|nearly|next to|practically) (?:in ?audible|"
         r"silent|gone|nothing|mute[d]?)"
         r"|(?:a|to a) whisper|very faint(?:ly)?|(?:hint|trace) of",
@@ -146,7 +147,7 @@ _MOST_DB = 200.0
 _BARE = (
     rf"(?:(?P<sign>minus |plus |(?<![\w.])[-+−] ?)|\b(?:by|down|up) )(?P<n>\d+(?:\.\d+)?|"
     rf"{NUMBER_WORDS})"
-    r"(?=\s*(?:[,.;!?]|$|and\b|but\b|then\b|please\b|or so\b|on\b|for\b))"
+    r"(?=\s*(?:[,.;!?]|$|up\b|down\b|louder\b|quieter\b|softer\b|and\b|but\b|then\b|please\b|or so\b|on\b|for\b))"
 )
 """A number of decibels that are not called so: "down by 7"."""
 _ABOUT = r"(?:about |around |roughly )?"
@@ -173,6 +174,10 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         (rf"(?<!\w){_NUMBER}(?: times|x| x|[- ]?fold)\b(?P<how>{_HOW})?", _times),
         (rf"\b(?P<word>{'|'.join(_MULTIPLES)})[ds]?\b(?P<how>{_HOW})?", _multiple),
         (_BARE, _decibels),
+        (
+            rf"\b(?P<sign>)(?:take|knock|shave|pull|drop|cut) {_ABOUT}{_NUMBER} (?:off|from)\b",
+            _decibels,
+        ),
         (
             rf"\b(?:only|just|keep|leave) (?:a )?{_PART} (?:of )?(?:the|my)\b",
             lambda m, _: _share(m),

@@ -13,7 +13,14 @@ from lcr.prompts.cues import GONE, LESS, REMOVE
 from lcr.prompts.reading.keywords import kind_of, only_styles, styles_of
 from lcr.prompts.reading.masking import masked
 from lcr.prompts.reading.names import look_up
-from lcr.prompts.reading.negation import CHANGE, CLAUSE_END, corrected, doubts, negated
+from lcr.prompts.reading.negation import (
+    CHANGE,
+    CLAUSE_END,
+    corrected,
+    doubts,
+    excepted,
+    negated,
+)
 from lcr.prompts.reading.things import Span
 
 _BACK = re.compile(
@@ -62,7 +69,8 @@ _BESIDE = {
         rf"(?:{INCESSANT}|down|quieter|softer|lower|less loud|(?:be|go(?:es)?) quiet\w*|"
         r"more (?:silent|quiet|soft|low)|"
         r"(?:does|do|need|should)(?:n't| not) (?:(?:need|have) to )?be (?:so|that|this|too) loud|"
-        r"(?:so|that) loud|(?:a|like a) whisper|(?:bare|hard)ly (?:audible|there)|"
+        r"(?:so|that) loud|(?:a|like a) whisper|"
+        r"(?<!is )(?<!are )(?:bare|hard)ly (?:audible|there)|"
         r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|(?:the|a) (?:problem|"
         r"issue|culprit)|deafening|overwhelming)",
     ),
@@ -169,6 +177,7 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     found = _so_that(lower, masked(lower, found))
     found = _said_again(lower, found)
     found = corrected(lower, found)
+    found = excepted(lower, found)
     found, heeded = negated(lower, found)
     return Mended(tuple(found), tuple(doubts(text, lower, found, heeded)))
 

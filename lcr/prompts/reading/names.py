@@ -180,11 +180,13 @@ class _Index:
 
 def _are_forms(one: str, other: str) -> bool:
     """Whether words that share their stems may be forms of one word: "barking" and "barks", but not
-    "story" and "store", nor "lady" and "ladder"."""
+    "story" and "store", nor "lady" and "ladder", nor "show" and "shower"."""
     theirs = {stem(word): word for word in content_words(other)}
     for word in content_words(one):
         root = stem(word)
         ends = {word[len(root) :], theirs.get(root, word)[len(root) :]}
+        if ends in ({"", "er"}, {"s", "er"}, {"", "ers"}):
+            return False
         if any(end.startswith("y") for end in ends) and not all(
             end in ("", "s", "ies") or end.startswith("y") for end in ends
         ):

@@ -39,6 +39,13 @@ _NEITHER = re.compile(
 )
 NOTHING_BUT = re.compile(rf"\b{GONE} nothing (?:but|except|other than)\b")
 """What it asks to be removed alone."""
+_ALL_BUT = re.compile(
+    rf"\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|can(?:no|'?)t (?:stand|bear)|"
+    r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
+    r"lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me) "
+    r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
+    r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus) "
+)
 _OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")
 CLAUSE_END = re.compile(
     r"[.;!?:]|\b(?:but|just|instead|only|rather|although|because|while)\b|"
@@ -61,7 +68,7 @@ _HARMLESS = re.compile(
 _CORRECTION = re.compile(
     r"\b(?:no,? wait|wait,? no|(?:no,? )?scratch that|i mean(?:t)?|or rather|or better|no,? sorry|"
     r"sorry,? (?:no|i meant?)|actually,? no|make that|correction|hang on|on second thoughts?|oops|"
-    r"er+m?|(?<=[,.-] )(?:hmm?,? )?(?:no|sorry)(?=,))\b[,.:;!\s]*(?:no\b[,.\s]*)?"
+    r"er+m?|(?<=[,.-] )(?:hmm?,? )?(?:no|sorry|wait|hold on)(?=,))\b[,.:;!\s]*(?:no\b[,.\s]*)?"
 )
 _AGAIN = re.compile(
     r"(?:just |only |rather |instead |then |please )*"
@@ -88,6 +95,22 @@ def corrected(text: str, spans: Sequence[Span]) -> list[Span]:
         elif before and behind:
             found = [s for s in found if s not in before]
     return found
+
+
+def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
+    """ "I hate everything but the harp": the harp is kept, and everything goes; of what is loved the
+    other way round."""
+    found = list(spans)
+    for match in _ALL_BUT.finditer(text):
+        end = CLAUSE_END.search(text, match.end())
+        inside = range(match.end(), end.start() if end else len(text))
+        pair = (Action.REMOVE, Action.KEEP) if match["gone"] else (Action.KEEP, Action.REMOVE)
+        if not any(s.start in inside and s.action in pair for s in found):
+            continue
+        found = [replace(s, action=pair[1]) if s.start in inside else s for s in found]
+        found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]
+        found.append(Span(*match.span("all"), "everything", pair[0]))
+    return sorted(found, key=lambda s: s.start)
 
 
 def _named(again: re.Match[str]) -> Action | None:

@@ -137,9 +137,11 @@ def _tagging(text: str, pieces: Pieces, said: Said, row: int) -> Tagging:
             odd.append((start, stop))
             continue
         kind: Kind = next(k for k in KINDS if k == tag)
-        action = ACTIONS[int(said.action[row, inside].sum(0).argmax())]
+        logits = said.action[row, inside].mean(0)
+        sure = float(1 / np.exp(logits - logits.max()).sum())
+        action = ACTIONS[int(logits.argmax())]
         styles = _styles(said.style[row, inside].mean(0)) if kind == "voice" else {}
-        spans.append(Span(start, stop, kind, action, styles))
+        spans.append(Span(start, stop, kind, action, styles, sure))
     read_to = max((stop for _, stop in offsets), default=0)
     if text[read_to:].strip():  # longer than is read
         odd.append((read_to, len(text)))

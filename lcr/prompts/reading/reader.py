@@ -20,7 +20,7 @@ from lcr.prompts.reading.keywords import KeywordTagger, kind_of, styles_of
 from lcr.prompts.reading.masking import UNHEARD
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
-from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
+from lcr.prompts.reading.negation import CHANGE, CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
 from lcr.prompts.reading.things import (
     REST_GAINS,
@@ -43,10 +43,18 @@ _PLAIN_VERB = re.compile(
     r"louder|quieter|put|push|move)\b"
     r"|\w+(?: \w+)? (?:out|off|gone|up|down|louder|quieter|softer)(?: please)?[.!]*$"
 )
-_MEMBER = re.compile(
-    r"(?:,|;|\band\b|\bor\b|^\w+ )\s*(?P<words>(?:the |a |an )\w+(?: \w+)?)"
-    r"(?=\s*(?:,|;|\band\b|\bor\b|[.!?]|$))"
+_NAMED = re.compile(
+    r"\b(?:the|that|those|this|these)(?= (?P<words>[a-z'-]+(?: [a-z'-]+){0,2}))", re.IGNORECASE
 )
+_CONDITION = re.compile(
+    r"\bunless\b[^,.;]*|"
+    rf"\b{CHANGE}\b[^,.;]*? (?P<then>(?:when(?:ever)?|while|until|as (?:soon|long) as|(?:only )?if) "
+    r"(?:the |my |a )?\w+(?: \w+)? (?:speak|talk|sing|bark|play|say|laugh|cry|cri|shout|start|stop|come)"
+    r"\w*)"
+)
+"""What shall hold for a part of the recording that another sound gives."""
+_SURE = 0.8
+"""Below it what happens to a thing is told to be unsure."""
 _CLEANED = re.compile(r"\bclean(?:ing)?\b(?: \w+)* up\b|\bclean up\b|\bdenois")
 _BALANCED = re.compile(
     r"\b(?:level|even|balanc)\w* out\b|\bbalanc(?:e|ing) the\b|"
@@ -96,7 +104,7 @@ _LOUDER = re.compile(
     rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|"
     rf"clear\w*"
     r"|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|"
-    r"weak|"
+    r"weak|plus|"
     r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff|enough|lost|buried|missing|"
     r"(?:hard|bare)ly any)\b|[\d%+]|percent|decibel"
 )
@@ -280,7 +288,9 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         *unclear,
         *alike,
         *mend.doubts,
-        *(words for words in _left_out(text, things) if words not in odd),
+        *(text[s.start : s.stop] for s in spans if s in tagging.spans and s.sure < _SURE),
+        *(match["then"] or match[0] for match in _CONDITION.finditer(text.lower())),
+        *_overlooked(text, (*tagging.spans, *things)),
     )
     if tagging.is_request and not things:
         odd = odd or (text,)
@@ -326,13 +336,15 @@ def _spared(thing: NamedThing, things: Sequence[NamedThing]) -> NamedThing:
     return replace(thing, action=Action.KEEP, gain=1.0)
 
 
-def _left_out(text: str, things: Sequence[NamedThing]) -> list[str]:
-    """Members of a list, between commas and "and", that name a sound and were read as no thing."""
+def _overlooked(text: str, spans: Sequence[Span | NamedThing]) -> list[str]:
+    """Names of sounds and voices of which nobody took note."""
     found = []
-    for match in _MEMBER.finditer(text):
-        words = match["words"].strip(" .!?")
-        inside = any(t.start < match.end("words") and t.stop > match.start("words") for t in things)
-        if words and not inside and look_up(words).whole:
+    for match in _NAMED.finditer(text):
+        words, start = match["words"], match.start("words")
+        while words and not (look_up(words).whole or kind_of(words.lower()) == "voice"):
+            words = words.rpartition(" ")[0]
+        stop = start + len(words)
+        if words and all(stop <= span.start or start >= span.stop for span in spans):
             found.append(words)
     return found
 

@@ -33,13 +33,15 @@ WHOLE: frozenset[Kind] = frozenset({"everything", "everything_else"})
 
 @dataclass(frozen=True)
 class Span:
-    """Characters `start` to `stop` of a prompt name something that `action` is for."""
+    """Characters `start` to `stop` of a prompt name something that `action` is for, of which the
+    tagger is as `sure`, from 0 to 1."""
 
     start: int
     stop: int
     kind: Kind
     action: Action
     styles: Mapping[str, str] = field(default_factory=dict)
+    sure: float = field(default=1.0, compare=False)
 
 
 @dataclass(frozen=True)
