@@ -67,13 +67,13 @@ def begin_from(tagger: SpanTagger, folder: Path) -> None:
         ours[name][tuple(map(slice, theirs.shape))] = theirs
 
 
-def loop_config(steps: int, minutes: float | None) -> LoopConfig:
+def loop_config(steps: int, minutes: float | None, rate: float) -> LoopConfig:
     """AdamW on LoRA and heads, the rate falling over the last 70 %."""
     return LoopConfig(
         steps=steps,
         minutes=minutes,
         optimiser="adamw",
-        rate=1.5e-3,
+        rate=rate,
         betas=(0.9, 0.98),
         weight_decay=0.0,
         clip_norm=1.0,
@@ -108,6 +108,7 @@ def ship(loop: Loop, config: TaggerConfig, out: Path) -> None:
     option("--base", default=MINILM, help="encoder: a folder or a name (%(default)s)"),
     option("--begin-from", type=Path, metavar="DIR", help="a checkpoint whose weights to begin with"),
     option("--steps", type=int, default=2500, help="the rate falls towards this step"),
+    option("--rate", type=float, default=1.5e-3, help="of learning (%(default)s)"),
     option("--threads", type=int, default=1),
     option("--bfloat16", action="store_true", help="matrix products on the CPU"),
     option("--ship", type=Path, metavar="OUT", help="write the checkpoint, train no more"),
@@ -123,7 +124,7 @@ def main(options: argparse.Namespace) -> None:
     if options.begin_from is not None:
         begin_from(tagger, options.begin_from)
     learning = OpenReaderConfig(cpu_bfloat16=options.bfloat16)
-    looping = loop_config(options.steps, options.processor_minutes)
+    looping = loop_config(options.steps, options.processor_minutes, options.rate)
     with locked(options.run):
         loop = Loop(
             OpenReaderStage(tagger, draw, learning),

@@ -39,8 +39,8 @@ class OpenReaderConfig:
     """`batch` prompts a step, of like length: a block of them among `pool`, in order of length.
     Raises ValueError where the pool is no whole number of blocks."""
 
-    batch: int = 48
-    pool: int = 144
+    batch: int = 24
+    pool: int = 72
     style_weight: float = 0.5
     rest_weight: float = 0.3
     request_weight: float = 0.3
