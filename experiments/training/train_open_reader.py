@@ -106,7 +106,9 @@ def ship(loop: Loop, config: TaggerConfig, out: Path) -> None:
     __doc__,
     *RUN_OPTIONS,
     option("--base", default=MINILM, help="encoder: a folder or a name (%(default)s)"),
-    option("--begin-from", type=Path, metavar="DIR", help="a checkpoint whose weights to begin with"),
+    option(
+        "--begin-from", type=Path, metavar="DIR", help="a checkpoint whose weights to begin with"
+    ),
     option("--steps", type=int, default=2500, help="the rate falls towards this step"),
     option("--rate", type=float, default=1.5e-3, help="of learning (%(default)s)"),
     option("--threads", type=int, default=1),

@@ -19,7 +19,8 @@ REMOVE = (
     r"eras\w+|los(?:e|ing)|kill\w*|shush\w*|ditch\w*|zap\w*|scrap\w*|strip\w*(?: out)?|omit\w*|"
     r"discard\w*|exclud\w*|wip(?:e|ing)(?: out)?|get(?:ting)? (?:shot|rid) of|"
     r"tak(?:e|ing|en) out|filter\w*(?: out)?|(?:edit|clear)\w* out|throw\w*(?: out)?|"
-    r"turn(?:ing)? off|do away with"
+    r"turn(?:ing)? off|do away with|chuck\w*|toss\w*(?: out)?|scrub\w*(?: out)?|banish\w*|"
+    r"snip\w*(?: out)?|switch(?:ing)? off"
 )
 LESS = rf"(?:{LOWER}|softer|quiet\w*|less loud)"
 MORE = rf"(?:{RAISE}|louder|more prominent)"

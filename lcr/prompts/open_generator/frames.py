@@ -5,8 +5,8 @@ taken back: nothing happens to it). b, where there is one, says which: v a voice
 p a pronoun or person, S all speech, N all sounds, E everything, L everything else, K a broad kind,
 M a member of the kind named before, = what was named last, b without an article. {%u} and {%d} are
 amounts, {n}, {p}, {w} and {t} numbers, {odd} asks for what is no matter of levels, {name} and
-{thing} are just words. Of [a/b] one is written, and for <take out> one of that section of words.txt. "goes|" or
-"fades|" before a frame is what happens to the rest; without one it stays.
+{thing} are just words. Of [a/b] one is written, and for <take out> one of that section of ways.txt.
+"goes|" or "fades|" before a frame is what happens to the rest; without one it stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from pathlib import Path
 
 from lcr.prompts.generator.phrases import Dice
 from lcr.prompts.reading.things import Rest
+from lcr.prompts.ways import sections, ways
 
+_FOLDER = Path(__file__).parent
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _MANY = 4
 _SECTION = re.compile(r"<([^<>]*)>")
@@ -25,27 +27,20 @@ SECTIONS = ("wishes", "exceptions", "negations", "overall", "pairs", "short", "c
 """Those that ask for a remix."""
 
 
-@lru_cache
-def _sections(file: str) -> dict[str, tuple[str, ...]]:
-    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
-    parts = (part.partition("\n") for part in re.split(r"^# ", text, flags=re.MULTILINE)[1:])
-    return {name: tuple(line for line in body.splitlines() if line) for name, _, body in parts}
-
-
 def lines(section: str) -> tuple[str, ...]:
     """The frames of a section, as they stand there."""
-    return _sections("frames.txt")[section]
+    return sections(_FOLDER / "frames.txt")[section]
 
 
 @lru_cache
 def words(section: str) -> tuple[str, ...]:
     """The words of a section of words.txt, which stand there between bars."""
-    return tuple("|".join(_sections("words.txt")[section]).split("|"))
+    return tuple("|".join(sections(_FOLDER / "words.txt")[section]).split("|"))
 
 
 @lru_cache
 def framed(section: str) -> tuple[tuple[Rest, str], ...]:
-    """(rest, frame) pairs of a section; frames of whole sections of words are there several times."""
+    """(rest, frame) pairs of a section; frames of many ways are there several times."""
     found: list[tuple[Rest, str]] = []
     for line in lines(section):
         rest, _, frame = line.rpartition("|")
@@ -57,7 +52,7 @@ def framed(section: str) -> tuple[tuple[Rest, str], ...]:
 def chosen(frame: str, dice: Dice) -> str:
     """The frame with one of each choice."""
     frame = _CHOICE.sub(lambda found: dice.pick(found[1].split("/")), frame)
-    return _SECTION.sub(lambda found: dice.pick(words(found[1])), frame)
+    return _SECTION.sub(lambda found: dice.pick(ways(found[1])), frame)
 
 
 ODD_JOINS = (" and {odd}", ", then {odd}", " and then {odd}", ", and {odd}", ". Also {odd}")

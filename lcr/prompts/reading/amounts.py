@@ -61,8 +61,11 @@ _HOW_MUCH: tuple[tuple[str, float], ...] = (
         r"|as much as possible|to the (?:great|full|max)\w* extent",
         _EXTREME,
     ),
-    (r"a (?:\w+ )?lot|lots|much|way|far|a great deal|really (?=loud|quiet|soft|low|turn|rais|boost|push|crank)|"
-        r"radically|drastic(?:ally)?", _LOT),
+    (
+        r"a (?:\w+ )?lot|lots|much|way|far|a great deal|radically|drastic(?:ally)?"
+        r"|really (?=loud|quiet|soft|low|turn|rais|boost|push|crank)",
+        _LOT,
+    ),
     (r"dramatic(?:ally)?|considerab\w+|significant(?:ly)?|substantial(?:ly)?", _LOT),
     (r"greatly|heav(?:y|ily)|strongly", _LOT),
     (r"somewhat|moderate(?:ly)?|noticeabl[ey]|clearly", _SOME),
@@ -147,7 +150,7 @@ _MOST_DB = 200.0
 _BARE = (
     rf"(?:(?P<sign>minus |plus |(?<![\w.])[-+−] ?)|\b(?:by|down|up) )(?P<n>\d+(?:\.\d+)?|"
     rf"{NUMBER_WORDS})"
-    r"(?=\s*(?:[,.;!?]|$|up\b|down\b|louder\b|quieter\b|softer\b|and\b|but\b|then\b|please\b|or so\b|on\b|for\b))"
+    r"(?=\s*(?:[,.;!?]|$|(?:up|down|louder|quieter|softer|and|but|then|please|or so|on|for)\b))"
 )
 """A number of decibels that are not called so: "down by 7"."""
 _ABOUT = r"(?:about |around |roughly )?"
@@ -166,7 +169,7 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
             lambda *_: 2.0,
         ),
         (rf"\b{_PART}{_OF}", _part),
-        (rf"\b(?:to|in) {_ABOUT}{_PART}\b", lambda m, _: _share(m)),
+        (rf"\b(?:to|in|at) {_ABOUT}{_PART}\b", lambda m, _: _share(m)),
         (rf"\bby {_ABOUT}{_PART}\b", lambda m, d: _changed_by(_share(m), d)),
         (rf"^{_PART}$", lambda m, d: _changed_by(_share(m), d)),
         (r"\bto (?:zero|nothing|silence)\b", lambda *_: 0.0),
@@ -175,7 +178,12 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         (rf"\b(?P<word>{'|'.join(_MULTIPLES)})[ds]?\b(?P<how>{_HOW})?", _multiple),
         (_BARE, _decibels),
         (
-            rf"\b(?P<sign>)(?:take|knock|shave|pull|drop|cut) {_ABOUT}{_NUMBER} (?:off|from)\b",
+            rf"(?P<sign>)\b(?:take|knock|shave|pull|drop|cut) {_ABOUT}{_NUMBER} (?:off|from)\b",
+            _decibels,
+        ),
+        (
+            r"(?P<sign>)(?<![\w.])(?P<n>\d+(?:\.\d+)?) "
+            r"(?:up|down|louder|quieter|lower|higher|softer)\b",
             _decibels,
         ),
         (

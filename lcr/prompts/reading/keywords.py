@@ -64,8 +64,11 @@ _PERSON = re.compile(
 _NAMED = re.compile(rf"{MALE.pattern}|{FEMALE.pattern}|{_PERSON.pattern}")
 _ALL_SPEECH = re.compile(
     r"\b(?:both|all|two|every\w*|any)\b.*\b(?:speak|voice|talk|people)|"
-    r"^(?:the |both |all |two )*(?:voices|speakers|talkers|people|speech|talking|dialogue|"
-    r"conversation)$"
+    r"^(?:the |both |all |two )*(?:talking|conversation)$"
+)
+_SPEAKERS = re.compile(
+    r"(?:(?:the|both|all|two|any|these|those) )*(?:voices|speakers|talkers|people|humans|"
+    r"folks|speech|dialog(?:ue)?)"
 )
 _ALL_SOUNDS = re.compile(
     r"\bbackground(?! (?:voice|sing|vocal))|^(?:the |all )*noises?$|\bnon-speech\b|"
@@ -180,6 +183,8 @@ def kind_of(words: str) -> Kind:
         return "all_sounds"
     if _EVERYTHING.search(words):
         return "everything"
+    if _SPEAKERS.fullmatch(words):
+        return "all_speech"
     from lcr.prompts.reading.names import look_up
 
     found = look_up(words)

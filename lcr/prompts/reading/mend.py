@@ -21,7 +21,7 @@ from lcr.prompts.reading.negation import (
     excepted,
     negated,
 )
-from lcr.prompts.reading.things import Span
+from lcr.prompts.reading.things import WHOLE, Span
 
 _BACK = re.compile(
     r"^(?:both|all(?: (?:two|three|four|of))?|each|every|the (?:two|three|four)|they|them|these|"
@@ -71,6 +71,7 @@ _BESIDE = {
         r"(?:does|do|need|should)(?:n't| not) (?:(?:need|have) to )?be (?:so|that|this|too) loud|"
         r"(?:so|that) loud|(?:a|like a) whisper|"
         r"(?<!is )(?<!are )(?:bare|hard)ly (?:audible|there)|"
+        r"(?:almost|nearly|next to|practically) (?:inaudible|silent|nothing)|"
         r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|(?:the|a) (?:problem|"
         r"issue|culprit)|deafening|overwhelming)",
     ),
@@ -126,6 +127,10 @@ _ASIDE = re.compile(
     r"(?:she|he|they|i|we|you)(?:'s|'re|'m| is| are| am| was| were) (?:(?:just|only|also|trying to|"
     r"still|not) )*(?!going|getting|being)\w+ing\b"
 )
+_SAYS = re.compile(
+    r"\b(?P<all>everything|anything|all|whatever)(?: that)? (?:the |my )?(?P<who>\w+(?: \w+)?) "
+    r"(?:says?|said|is saying|speaks?)\b"
+)
 _SO_THAT = re.compile(
     r"\bso (?:that )?(?:i|you|we|they|he|she|one|people|listeners|everyone)(?:'ll)?(?: \w+){0,3}? "
     r"(?:hear|understand|make out|follow|focus on|enjoy|catch|listen to)\b"
@@ -169,7 +174,7 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     if len(lower) != len(text):
         return Mended(tuple(spans))
     found = [_trimmed(lower, s) for s in spans if not _is_no_thing(lower, s)]
-    found = _without_asides(lower, _as_me(lower, found))
+    found = _without_asides(lower, _what_one_says(lower, _as_me(lower, found)))
     found = _joined(lower, found)
     found = _listed(lower, _with_missed(lower, found))
     found = [replace(s, action=_beside(lower, s)) for s in found]
@@ -264,6 +269,18 @@ def _as_me(text: str, spans: Sequence[Span]) -> list[Span]:
             found = [s for s in found if s is not span and s not in mine]
             found += [replace(span, action=_beside(text, s)) for s in mine[:1]]
     return found
+
+
+def _what_one_says(text: str, spans: Sequence[Span]) -> list[Span]:
+    """ "Delete everything the man says": what is asked of that is asked of the man."""
+    found = list(spans)
+    for match in _SAYS.finditer(text):
+        whole = [s for s in found if s.kind in WHOLE and s.start < match.end("all") <= s.stop]
+        for span in whole:
+            found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]
+            styles = styles_of(match["who"])
+            found.append(Span(*match.span("who"), "voice", span.action, styles))
+    return sorted(found, key=lambda s: s.start)
 
 
 def _so_that(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -464,10 +481,13 @@ def _likewise(text: str, spans: Sequence[Span]) -> list[Span]:
 
 
 def _who_is_meant(span: Span, before: Sequence[Span]) -> Span | None:
-    """Whom "her" may mean: the last voice before that is said to be hers, and more."""
+    """Whom "her" may mean: the last voice before that is said to be hers, and more, or nobody's."""
     gender = span.styles.get("gender")
-    alike = [s for s in before if s.kind == "voice" and s.styles.get("gender") == gender]
-    return alike[-1] if gender and alike and len(alike[-1].styles) > 1 else None
+    voices = [s for s in before if s.kind == "voice"]
+    alike = [s for s in voices if s.styles.get("gender") in (gender, None)]
+    last = alike[-1] if gender and alike else None
+    is_meant = last and (len(last.styles) > 1 or "gender" not in last.styles)
+    return last if is_meant else None
 
 
 def _said_again(text: str, spans: Sequence[Span]) -> list[Span]:

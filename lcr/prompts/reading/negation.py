@@ -40,7 +40,8 @@ _NEITHER = re.compile(
 NOTHING_BUT = re.compile(rf"\b{GONE} nothing (?:but|except|other than)\b")
 """What it asks to be removed alone."""
 _ALL_BUT = re.compile(
-    rf"\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|can(?:no|'?)t (?:stand|bear)|"
+    rf"\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|"
+    r"can(?:no|'?)t (?:stand|bear)|"
     r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
     r"lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me) "
     r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
@@ -98,8 +99,8 @@ def corrected(text: str, spans: Sequence[Span]) -> list[Span]:
 
 
 def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
-    """ "I hate everything but the harp": the harp is kept, and everything goes; of what is loved the
-    other way round."""
+    """ "I hate everything but the harp": the harp is kept, and everything goes; of what is
+    loved the other way round."""
     found = list(spans)
     for match in _ALL_BUT.finditer(text):
         end = CLAUSE_END.search(text, match.end())

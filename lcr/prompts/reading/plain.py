@@ -1,9 +1,12 @@
-"""Prompts of a few words that mean one thing ("louder", "turn it down", "karaoke version"), and
-complaints, which ask for something without saying so ("why is the rain so loud?")."""
+"""Prompts that rules read whole: of a few words that mean one thing ("louder", "turn it down",
+"karaoke version"), complaints, which ask for something without saying so ("why is the rain so
+loud?"), and known things in the ways of `lcr.prompts.ways`."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import lru_cache
 
 from lcr.instruction import Action
 from lcr.prompts.reading.keywords import kind_of, styles_of
@@ -12,6 +15,7 @@ from lcr.prompts.reading.mend import INCESSANT
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CHANGE
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
+from lcr.prompts.ways import ways
 
 _POLITE = (
     r"(?:(?:please|ok|okay|hey|now|can you|could you|just|well|and|but|um|uh|yo|omg|ugh|bruh|"
@@ -24,6 +28,7 @@ _HOW = (
 )
 _IT = r"(?:it|this|that|everything|it all|the (?:volume|sound|audio|track|whole thing|recording))"
 _VERSION = r"(?:(?:make|give|create|i want|i need)(?: (?:me|us|it|this))? )?(?:an? |the )?"
+_FAR = r"(?:(?:it's|it is|this is|way|much|far|just) )*"
 _MEANT: tuple[tuple[str, Kind, Action, Rest], ...] = (
     (rf"(?:a bit |a little |much |way |a lot )?louder|(?:turn|volume)(?: {_IT})? up|turn up {_IT}"
      rf"|make {_IT} (?:\w+ ){{0,2}}louder", "everything", Action.UP, "stays"),
@@ -34,6 +39,8 @@ _MEANT: tuple[tuple[str, Kind, Action, Rest], ...] = (
      r"(?: of (?:it|this.*))?", "sound", Action.REMOVE, "stays"),
     (rf"{_VERSION}a ?c{{1,2}}app?ell?a(?: (?:version|only))?(?: of (?:it|this))?", "sound",
      Action.KEEP, "goes"),
+    (rf"{_FAR}too (?:loud|noisy)", "everything", Action.DOWN, "stays"),
+    (rf"{_FAR}too (?:quiet|soft|faint)", "everything", Action.UP, "stays"),
     (rf"(?:denoise|de-noise|clean up|tidy up)(?: {_IT})?|(?:clean|tidy) {_IT} up",
      "all_sounds", Action.DOWN, "stays"),
 )  # fmt: skip
@@ -86,6 +93,10 @@ _COMPLAINTS: tuple[tuple[str, Action], ...] = (
     (rf"{_IT_IS}\s*[:=]?\s*(?:at )?\+\s?\d+(?:[.,]\d+)?(?: ?db| decibels?)?", Action.UP),
     (rf"(?:it|everything|all)(?:'s| is| sounds)? (?:\w+ )?(?:fine|good|great|ok|okay|perfect),? "
      rf"(?:except|but|apart from|other than)(?: for)? {_IT_IS}", Action.DOWN),
+    (rf"(?:what if|imagine|if only|suppose|pretend|i wish) there (?:was|were|is) no {_IT_IS}"
+     r"(?: (?:there|at all|that day))?", Action.REMOVE),
+    (rf"(?:i (?:want|need|would like|prefer) |i'd (?:like|prefer|rather have) )?{_WANTED} "
+     rf"(?:but )?(?:without|minus|with no) {_IT_IS}", Action.REMOVE),
     (rf"{_IT_IS} (?:no|off|gone)", Action.REMOVE),
     (rf"{_IT_IS} (?:yes|on|stays?)", Action.KEEP),
     (rf"{_IT_IS} makes? it (?:\w+ )?(?:hard|difficult|impossible|tough) (?:for \w+ )?to {_HEAR} "
@@ -106,6 +117,90 @@ _ASKED_BY = tuple(
 )
 
 
+_WAYS = {
+    "take out": Action.REMOVE,
+    "lower": Action.DOWN,
+    "raise": Action.UP,
+    "spare": Action.KEEP,
+    "only": Action.KEEP,
+    "too loud": Action.DOWN,
+    "unwanted": Action.REMOVE,
+    "too quiet": Action.UP,
+}
+_OF_IT = {
+    "away with it": Action.REMOVE,
+    "lower it": Action.DOWN,
+    "raise it": Action.UP,
+    "leave it": Action.KEEP,
+}
+_LONGEST = 5
+"""Words of a name."""
+_POLITELY = re.compile(_POLITE)
+_AMOUNT = re.compile(_HOW.replace(r"to [\d.]+", r"(?:to|by) [\d.]+") + "$")
+_ARTICLE = re.compile(r"(?:(?:all|the|that|this|those|these|any|a|an) )+")
+_NOT_IN_NAMES = re.compile(
+    r"\b(?:over|behind|under|with|to|from|when|while|that|who|and|or|in|is|are|but|not|of|me|a|the|"
+    r"just|only|too|so)\b"
+)
+
+
+_ONE_OR_ALL = re.compile(r"(?!it$|this$|that$)\w+|my \w+|both \w+|everything else|background noise")
+
+
+@lru_cache(maxsize=1)
+def _known_ways() -> dict[str, tuple[Action, str]]:
+    """A phrase with {} for a thing, or without, of what was named before: what it asks for, and
+    the section it is of."""
+    found: dict[str, tuple[Action, str]] = {}
+    for section, action in {**_WAYS, **_OF_IT}.items():
+        for way in ways(section):
+            slot = re.sub(r"\{\w+\}", "{}", way.lower())
+            slot = slot if "{}" in slot or section in _OF_IT else f"{{}} {slot}"
+            found.setdefault(slot.rstrip("?"), (action, section))
+    return found
+
+
+def _in_known_ways(text: str) -> Tagging | None:
+    """What a prompt asks for, each of whose parts is a known thing in a known way."""
+    spans: list[Span] = []
+    rest: Rest = "stays"
+    for part in _PART.finditer(text):
+        start = part.start() + _POLITELY.match(part[0]).end()  # type: ignore[union-attr]
+        tail = _AMOUNT.search(text, start, part.end())
+        words = text[start : tail.start() if tail else part.end()]
+        if (again := _known_ways().get(words)) and spans:
+            spans = [replace(span, action=again[0]) for span in spans]
+        elif (found := _in_a_way(words, start)) is not None:
+            spans.append(found[0])
+            rest = "goes" if found[1] == "only" else rest
+        else:
+            return None
+    return (
+        Tagging(tuple(spans), rest)
+        if any(s.action is not Action.KEEP for s in spans) or rest == "goes"
+        else None
+    )
+
+
+def _in_a_way(words: str, at: int) -> tuple[Span, str] | None:
+    """The known thing, and the section of the way that `words`, from `at` on, speak of it."""
+    places = [match.span() for match in re.finditer(r"\S+", words)]
+    for size in range(1, min(len(places), _LONGEST) + 1):
+        for i in range(len(places) - size + 1):
+            start, stop = places[i][0], places[i + size - 1][1]
+            way = _known_ways().get(f"{words[:start]}{{}}{words[stop:]}")
+            article = _ARTICLE.match(words, start, stop)
+            start = article.end() if article else start
+            name = words[start:stop]
+            if way is None or _NOT_IN_NAMES.search(name):
+                continue
+            kind = kind_of(name)
+            if look_up(name).whole or (kind != "sound" and _ONE_OR_ALL.fullmatch(name)):
+                styles = styles_of(name) if kind == "voice" else {}
+                return Span(at + start, at + stop, kind, way[0], styles), way[1]
+    return None
+
+
 _OTHER_WORK = re.compile(
     rf"{_POLITE}(?:(?:export|upload|download|save|convert|transcribe|translate|rename|send|share|"
     r"trim|crop|reverse|loop|pan|speed up|slow down|blur|transpose|autotune|equali[sz]e|compress|"
@@ -113,7 +208,13 @@ _OTHER_WORK = re.compile(
     r"how(?! about)|add (?:a|an|some|more) (?!volume|level|loudness))\b)"
 )
 _NO_LEVELS = re.compile(
-    rf"{_POLITE}(?:(?:slow|speed)\b(?: \w+){{0,4}} (?:up|down)\b"
+    rf"{_POLITE}(?:(?:transpose|pitch|detune|retune)\b"
+    r"|(?:more|less|add|boost|cut|reduce|raise|lower)(?: (?:the|some|any))? (?:treble|reverb|"
+    r"highs|mids|midrange|low end|high end|sibilance|distortion)\b"
+    r"|(?:where|when|who|whose|how (?:many|long|far|loud|fast|old))\b[^.?!]*\?+$"
+    r"|(?:make|making) (?:[\w']+ ){1,4}?sounds? (?:(?:more|less|a bit|like|much|so) )*(?!(?:loud|"
+    r"quiet|soft|low|high|clear|faint|strong|prominent|distant|close|far|audible|intelligible|present|weak)\w*)\w+"
+    rf"|(?:slow|speed)\b(?: \w+){{0,4}} (?:up|down)\b"
     rf"|(?:{CHANGE}|shift|bend|adjust) (?:(?:the|its|his|her|their|my) )*"
     r"(?:pitch|tempo|key|speed|bpm)\b(?!.*\b(?:volume|level|loud))"
     rf"|(?:{CHANGE}|cancel|reject|decline) (?:(?:my|the|your|this|that|an?|all) )*(?:\w+ ){{0,2}}?"
@@ -152,6 +253,8 @@ def plainly_meant(text: str) -> Tagging | None:
             return Tagging((Span(start, stop, kind, action),), rest)
     if (whole := _complained_of(lower)) is not None:
         return whole
+    if (asked := _in_known_ways(lower)) is not None:
+        return asked
     parts = [_complained_of(m[0], m.start()) for m in _PART.finditer(lower)]
     if len(parts) > 1 and all(parts):  # "dog -6 dB, cat no"
         return Tagging(tuple(span for part in parts if part for span in part.spans))

@@ -48,9 +48,9 @@ _NAMED = re.compile(
 )
 _CONDITION = re.compile(
     r"\bunless\b[^,.;]*|"
-    rf"\b{CHANGE}\b[^,.;]*? (?P<then>(?:when(?:ever)?|while|until|as (?:soon|long) as|(?:only )?if) "
-    r"(?:the |my |a )?\w+(?: \w+)? (?:speak|talk|sing|bark|play|say|laugh|cry|cri|shout|start|stop|come)"
-    r"\w*)"
+    rf"\b{CHANGE}\b[^,.;]*? (?P<then>(?:when(?:ever)?|while|until|as (?:soon|long) as|"
+    r"(?:only )?if) (?:the |my |a )?\w+(?: \w+)? (?:speak|talk|sing|bark|play|say|laugh|cry|cri|"
+    r"shout|start|stop|come)\w*)"
 )
 """What shall hold for a part of the recording that another sound gives."""
 _SURE = 0.8

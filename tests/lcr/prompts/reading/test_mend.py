@@ -188,12 +188,12 @@ def test_any_text_and_spans(text: str, data: st.DataObject) -> None:
 class Told:
     """A tagger that finds one thing, wherever it stands."""
 
-    def __init__(self, words: str, action: Action, kind: Kind = "sound") -> None:
-        self.words, self.action, self.kind = words, action, kind
+    def __init__(self, words: str, action: Action, kind: Kind = "sound", sure: float = 1.0) -> None:
+        self.words, self.action, self.kind, self.sure = words, action, kind, sure
 
     def tag(self, texts: list[str]) -> list[Tagging]:
         spans = (spans_of(text, [(self.words, self.action)], self.kind) for text in texts)
-        return [Tagging(tuple(some)) for some in spans]
+        return [Tagging(tuple(replace(s, sure=self.sure) for s in some)) for some in spans]
 
 
 def test_what_would_change_nothing_or_says_not_louder_is_told() -> None:
@@ -331,7 +331,7 @@ def test_a_baby_is_a_sound_and_what_is_set_apart_is_alone() -> None:
     assert [thing.words for thing in apart.things] == ["dog"]
 
 
-@pytest.mark.parametrize("text", ["turn it down and remove the dog", "louder dog", "volume"])
+@pytest.mark.parametrize("text", ["turn it down and remove the dog", "louder gronk", "volume"])
 def test_what_says_more_is_not_plain(text: str) -> None:
     assert plainly_meant(text) is None
 
@@ -356,3 +356,58 @@ def test_what_says_more_is_not_plain(text: str) -> None:
 )
 def test_what_is_no_matter_of_levels(text: str, is_other: bool) -> None:
     assert is_other_work(text) is is_other
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "rest_gain"),
+    [
+        ("lift robin, drop plane", {"robin": 2.0, "plane": 0.0}, 1.0),
+        ("the owl is so faint, can you lift it?", {"owl": 2.0}, 1.0),
+        ("scrub the typing but leave the cat alone", {"typing": 0.0, "cat": 1.0}, 1.0),
+        ("my interest is only in the harp", {"harp": 1.0}, 0.0),
+        ("what if there was no rain?", {"rain": 0.0}, 1.0),
+        ("organ without speech", {"organ": 1.0, "speech": 0.0}, 1.0),
+        ("crowd 10 down", {"crowd": 10 ** (-10 / 20)}, 1.0),
+    ],
+)
+def test_known_things_in_known_ways(text: str, named: dict[str, float], rest_gain: float) -> None:
+    (reading,) = OpenReader(Silent()).read([text])
+    assert {thing.words: thing.gain for thing in reading.things} == pytest.approx(named)
+    assert reading.rest_gain == rest_gain
+    assert not reading.not_understood
+
+
+@pytest.mark.parametrize(
+    ("text", "all_goes"),
+    [("i hate everything but the harp", True), ("i love all but the harp", False)],
+)
+def test_everything_but(text: str, all_goes: bool) -> None:
+    at = text.index("harp")
+    found = mended(text, [Span(at, at + 4, "sound", Action.REMOVE)]).spans
+    right = [Action.REMOVE, Action.KEEP] if all_goes else [Action.KEEP, Action.REMOVE]
+    assert [span.action for span in found] == right
+
+
+def test_what_one_says_is_ones_voice() -> None:
+    text = "delete everything the man says"
+    (found,) = mended(text, [Span(7, 17, "everything", Action.REMOVE)]).spans
+    assert (text[found.start : found.stop], found.kind) == ("man", "voice")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lower the dog while she speaks", "while she speaks"),
+        ("lower the dog unless it howls", "unless it howls"),
+        ("take the horn away, sorry, lower the dog", "horn"),
+    ],
+)
+def test_conditions_and_what_nobody_noted_are_told(text: str, told: str) -> None:
+    (reading,) = OpenReader(Told("dog", Action.DOWN)).read([text])
+    assert told in " ".join(reading.not_understood)
+
+
+def test_what_the_tagger_is_unsure_of_is_told() -> None:
+    for sure in (0.5, 0.9):
+        (reading,) = OpenReader(Told("gronk", Action.DOWN, sure=sure)).read(["the gronk, a lot"])
+        assert bool(reading.not_understood) == (sure < 0.8)
