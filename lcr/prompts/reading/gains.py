@@ -75,8 +75,8 @@ def _clauses(text: str, spans: Sequence[Span]) -> list[tuple[Sequence[Span], str
     for one, other in pairwise(groups):
         start, stop = one[-1].stop, other[0].start
         cuts = list(_BORDER.finditer(text.lower(), start, stop))
-        ended = _AMOUNT_SAID.fullmatch(text.lower(), start, stop)  # "rain down 5 dB wind up 3 dB"
-        # "the music 10 dB under her"
+        # "rain down 5 dB wind up 3 dB", "the music 10 dB under her"
+        ended = _AMOUNT_SAID.fullmatch(text.lower(), start, stop) is not None
         ended = ended or (other[0].action is Action.KEEP and _has_amount(text[start:stop]))
         borders.append(cuts[-1].start() if cuts else stop if ended else start)
     borders.append(len(text))

@@ -80,4 +80,4 @@ def test_no_requests(text: str):
 
 
 def test_it_is_loaded_once():
-    assert OpenReader.load() is OpenReader.load()
+    assert OpenReader.load().tagger is OpenReader.load().tagger
