@@ -53,7 +53,7 @@ from lcr.training.stages import (
     StageConfig,
 )
 
-_FREE = ("steps", "minutes", "validate_every", "save_every", "samples")
+_FREE = ("steps", "minutes", "validate_every", "save_every", "samples", "accumulate")
 """Of [loop]: what a run may go on with otherwise than it began."""
 _LATER = (
     ("reader", "slots"),

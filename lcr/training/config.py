@@ -57,6 +57,10 @@ class LoopConfig:
     """Largest norm of a step's gradient; 0: any."""
     ema: float = 0.99
     """Decay of the averaged weights that are validated and shipped; 0 for none: the last ones."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged for a step. They are those of as many processes: one
+    process with 2 learns what two processes with 1 do, and a run may change from one to the
+    other."""
     precision: Precision = "no"
     """Autocast on a GPU; on a CPU training is always in float32."""
     validate_every: int = 200
@@ -71,6 +75,8 @@ class LoopConfig:
                 f"samples must be at least 0 and patience at least 1; got {self.samples} and "
                 f"{self.patience}"
             )
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate must be at least 1; got {self.accumulate}")
         if self.minutes is not None and self.minutes <= 0:
             raise ValueError(f"minutes must be positive, got {self.minutes}")
         if not 0 <= self.ema < 1:

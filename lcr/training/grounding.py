@@ -22,14 +22,15 @@ from lcr.nn.reader.slots import SlotVocabulary
 
 def energy_shares(transform: BandTransform, sources: Tensor) -> tuple[Tensor, Tensor]:
     """Each source's share of the energy (batch, sources, bands, frames), and the weight of every
-    band and frame (batch, bands, frames), mean 1, from `sources` (batch, sources, samples)."""
+    band and frame (batch, bands, frames), mean 1 in each mixture, so that a batch's loss is the
+    mean of its mixtures', from `sources` (batch, sources, samples)."""
     level = sources.sum(1).square().mean(-1).add(1e-12).sqrt()
     flat = (sources / level[:, None, None]).flatten(0, 1)
     power = transform.band_power(transform(flat))
     power = power.view(*sources.shape[:2], *power.shape[1:])
     total = power.sum(1).add(1e-8)
     weight = total.pow(0.25)  # loud parts count more, but not as their energy
-    return power / total.unsqueeze(1), weight / weight.mean()
+    return power / total.unsqueeze(1), weight / weight.mean((-2, -1), keepdim=True)
 
 
 def grounding_loss(

@@ -47,14 +47,15 @@ def make_accelerator(*, cpu: bool, precision: Precision = "no") -> Accelerator:
 
 
 def step_generator(seed: int, rank: int, step: int) -> tuple[np.random.Generator, int]:
-    """What a step's batch is drawn from, and the seed of its dropout: both follow the step, not
-    the history."""
+    """What batch number `rank` of a step is drawn from, and the seed of its dropout: both follow
+    the step, not the history."""
     rng = np.random.default_rng([seed, step, rank])
     return rng, int(rng.integers(2**31))
 
 
-def _batch_generator(seed: int, rank: int, step: int) -> np.random.Generator:
-    return step_generator(seed, rank, step)[0]
+def _batch_generator(seed: int, rank: int, each: int, number: int) -> np.random.Generator:
+    """Of the batch `number` of a process, all steps together, that takes `each` of them a step."""
+    return step_generator(seed, rank * each + number % each, number // each)[0]
 
 
 class _Objective(nn.Module):
@@ -156,6 +157,7 @@ class Loop:
                 report(state.step, config.steps, figures)
                 # What a validation changes is saved with the step that it followed.
                 if state.step % config.validate_every == 0 or ended:
+                    figures = _mean(gather_object([figures]))
                     scores = self._validate_and_adapt()
                     if log is not None:
                         log.add(state.step, state.seconds, {**figures, **scores})
@@ -175,9 +177,10 @@ class Loop:
     def make_ahead(self) -> None:
         """Let the loader begin to make the batches of the steps to come, if there is one."""
         if self.loader is not None:
-            make = partial(_batch_generator, self.config.seed, self.rank)
-            last = self.config.steps if self.config.minutes is None else sys.maxsize
-            self.loader.make_ahead(make, self.step, last)
+            each = self.config.accumulate
+            make = partial(_batch_generator, self.config.seed, self.rank, each)
+            last = self.config.steps * each if self.config.minutes is None else sys.maxsize
+            self.loader.make_ahead(make, self.step * each, last)
 
     @property
     def loader_share(self) -> float:
@@ -185,18 +188,22 @@ class Loop:
         return 0.0 if self.loader is None else self.loader.waited_s / max(self._spent_s, 1e-9)
 
     def update(self) -> dict[str, float]:
-        """Train one step; returns its figures."""
+        """Train one step; returns its figures, means over this process's batches."""
         config, state = self.config, self.state
         began = time.perf_counter()
-        rng, dropout = step_generator(config.seed, self.rank, state.step)
-        torch.manual_seed(dropout)
         factor = config.rate_at(state.step, state.seconds) * state.plateau.factor
         for group in (g for o in state.optimisers for g in o.param_groups):
             group["lr"] = group["base"] * factor
         self.stage.modules.train()
-        loss, figures = self._objective(rng)
         self.stage.modules.zero_grad()
-        self.accelerator.backward(loss)
+        told = []
+        for number in range(self.rank * config.accumulate, (self.rank + 1) * config.accumulate):
+            rng, dropout = step_generator(config.seed, number, state.step)
+            torch.manual_seed(dropout)
+            loss, batch_figures = self._objective(rng)
+            # With several processes the sum so far is averaged again, which changes nothing.
+            self.accelerator.backward(loss / config.accumulate)
+            told.append(batch_figures)
         norm = nn.utils.clip_grad_norm_(state.trained, config.clip_norm or math.inf)
         # One odd batch must not ruin the weights; the figure `skipped` tells that there was one.
         finite = bool(torch.isfinite(norm))
@@ -207,7 +214,7 @@ class Loop:
             # A short average at first, or it would remember the untrained weights for long.
             decay = min(config.ema, (1 + state.step) / (10 + state.step))
             torch._foreach_lerp_(state.average, [p.detach() for p in state.trained], 1 - decay)
-        figures = {**figures, "gradient_norm": float(norm), "skipped": float(not finite)}
+        figures = {**_mean(told), "gradient_norm": float(norm), "skipped": float(not finite)}
         state.step += 1
         self._spent_s += time.perf_counter() - began
         if self.loader is not None:
@@ -269,6 +276,10 @@ class Loop:
             name: {key: value.detach().clone() for key, value in module.state_dict().items()}
             for name, module in self.stage.modules.items()
         }
+
+
+def _mean(told: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: fmean(figures[key] for figures in told) for key in told[0]}
 
 
 def _means(gathered: Sequence[Scores]) -> dict[str, float]:

@@ -120,6 +120,33 @@ def test_two_processes_train_are_killed_and_go_on(tmp_path: Path, bank: Path) ->
 
 
 @pytest.mark.rehearsal
+@pytest.mark.usefixtures("torch_as_it_was")
+def test_a_rank_of_accelerate_launch_is_killed_and_the_next_launch_goes_on(
+    tmp_path: Path, bank: Path
+) -> None:
+    """What comes out is what one process makes of the batches of both."""
+    launcher = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1"
+    launcher += " --mixed_precision no --dynamo_backend no --main_process_port 0"
+    adam = ("--set", 'loop.optimiser="adam"', "--threads", "1")
+    python, *script = command(tmp_path, bank, 40, *adam)
+    launch = [python, *launcher.split(), *script]
+    run = tmp_path / "run"
+    with subprocess.Popen(launch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as pair:
+        while not (run / "state.pt").exists():
+            assert pair.poll() is None, "training ended by itself"
+            time.sleep(0.05)
+        os.kill(int((run / ".lock").read_text()), signal.SIGKILL)  # rank 0
+    assert pair.returncode != 0, "the other rank must not go on alone"
+    assert 0 < torch.load(run / "state.pt", weights_only=True)["step"] < 40
+    subprocess.run(launch, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    broken = load_file(run / "weights.safetensors")
+    run.rename(tmp_path / "broken")
+    assert train.main([*script[1:], "--processes", "1", "--set", "loop.accumulate=2"]) == 0
+    for name, value in load_file(run / "weights.safetensors").items():
+        torch.testing.assert_close(broken[name], value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.rehearsal
 def test_training_outlives_the_shell_that_started_it(tmp_path: Path, bank: Path) -> None:
     words = shlex.join(command(tmp_path, bank, 6, "--processes", "1"))
     log = shlex.quote(str(tmp_path / "log.txt"))

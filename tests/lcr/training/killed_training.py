@@ -11,17 +11,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from experiments.train import join_processes
-from lcr.training.loop import LoopConfig
-from lcr.training.stages import RemixerStage
+from lcr.data.mixtures import Example
+from lcr.prompts.generator import Prompt
+from lcr.training.data import Batch
+from lcr.training.loop import LoopConfig, step_generator
+from lcr.training.stages import RemixerStage, Scores
 from tests.lcr.training.test_loop import FAST, loop
 
 
@@ -47,6 +51,40 @@ class Idle(RemixerStage):
         self.modules["idle"] = nn.Linear(2, 2)
 
 
+class Precise(Idle):
+    """In float64 throughout, without validation; with `doubled` a batch is what two processes draw
+    at that step, one after the other."""
+
+    doubled = False
+    step = 0
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.modules.double()
+
+    def _z(self, prompts: Sequence[Prompt]) -> Tensor:
+        return super()._z(prompts).double()
+
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        ranks = [step_generator(FAST.seed, rank, self.step)[0] for rank in (0, 1)]
+        self.step += 1
+        parts = [self.mixtures.batch(one) for one in (ranks if self.doubled else [rng])]
+        batch = Batch(
+            torch.cat([part.sources for part in parts]).double(),
+            torch.cat([part.gains for part in parts]).double(),
+            [row for part in parts for row in part.prompts],
+            [row for part in parts for row in part.descriptions],
+        )
+        return self._remix_loss(batch, self._z([p for row in batch.prompts for p in row]))
+
+    def validate(self, examples: Sequence[Example]) -> Scores:
+        return Scores({}, len(examples))
+
+
+class Doubled(Precise):
+    doubled = True
+
+
 @dataclass(frozen=True)
 class Job:
     folder: Path
@@ -57,6 +95,10 @@ class Job:
     kill: Kill | None = None
     largest_file: int | None = None
     """Bytes a file may have (RLIMIT_FSIZE): a disk that is full at a stated place."""
+    precise: bool = False
+    """In float64."""
+    doubled: bool = False
+    """One process on batches of what two draw; in float64."""
     full: bool = False
     """A disk that says at the end of each file that it is full."""
 
@@ -67,7 +109,8 @@ def train(job: Job) -> None:
     torch.set_flush_denormal(True)
     if job.world > 1:
         join_processes(job.rank, job.world, job.port, threads=1)
-    one = loop(job.folder, job.config, Idle)
+    kind = Doubled if job.doubled else Precise if job.precise else Idle
+    one = loop(job.folder, job.config, kind)
     assert (one.rank, one.world) == (job.rank, job.world)
     one.resume()
     first = one.step
