@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from experiments.training import baseline_stages
 from experiments.training.schema import Recipe
 from lcr.base_weights import find_base
 from lcr.checkpoints import WEIGHTS_FILE, WeightsError, load_tensors
+from lcr.data.authors.files import DataRoots
+from lcr.data.authors.mixtures import Examples, PaperMixtures
+from lcr.data.authors.set import read_paper_set
 from lcr.data.bank import Bank, Split
 from lcr.data.classes import label_of
 from lcr.data.folder import FolderBank
@@ -29,7 +33,6 @@ from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.studio.bank import StudioBank
 from lcr.data.studio.classes import LABELS
 from lcr.data.studio.pack import PackedBank, packed
-from lcr.files import sha256_of
 from lcr.instruction import STYLE_ATTRIBUTES
 from lcr.lexicon import load_lexicon
 from lcr.nn.grounded.causal import CausalRemixer
@@ -58,10 +61,12 @@ _FREE = ("steps", "minutes", "validate_every", "save_every", "samples", "accumul
 _LATER = (
     ("reader", "slots"),
     ("training", "distinct"),
-    ("training", "wordings"),
+    ("training", "manifest"),
     ("objective", "capped"),
 )
 """Settings that came after runs which still go on: told only where they are not the usual ones."""
+_FROM_MANIFESTS = ("joint", "separator", "clap", "lass", "audiosep")
+"""Stages that learn from whole mixtures."""
 _EARS = "ears"
 """Of [init]: features, stem and norm of an LCR-G, for a baseline to listen with."""
 _BLOCKS_OF: Mapping[type[torch.nn.Module], str] = {
@@ -115,10 +120,29 @@ def settings(**parts: object) -> dict[str, Any]:
 
 
 def bank_digests(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, str]:
-    """SHA-256 of what a recipe trains on, by bank, and of the wordings where it is given some."""
-    found = {name: _source(name, recipe, paths, "train").digest for name in recipe.banks}
-    given = recipe.training.wordings
-    return found | ({"wordings": sha256_of(Path(given))} if given else {})
+    """SHA-256 of what a recipe trains on, by bank, or of its manifest and the sizes of the files
+    that it names."""
+    if recipe.training.manifest:
+        return {"manifest": _given(recipe, recipe.training.manifest, paths).digest}
+    return {name: _source(name, recipe, paths, "train").digest for name in recipe.banks}
+
+
+def _given(recipe: Recipe, manifest: str, paths: Mapping[str, Path]) -> PaperMixtures:
+    """The mixtures of a manifest, of recordings below --corpus where it has no shards. Raises
+    PaperSetError, LcrError where none can be made, ConfigError where some cannot."""
+    found = PaperMixtures(
+        read_paper_set(Path(manifest)),
+        DataRoots(paths.get("corpus")),
+        config=MixtureConfig(duration_s=recipe.training.duration_s),
+        per_task=sys.maxsize,
+        name=Path(manifest).name,
+    )
+    if found.missing:
+        raise ConfigError(
+            f"{found.left_out} of the {found.total} mixtures of {manifest} lack recordings, the "
+            f"first {found.missing[0]}: give the folder of the corpora with --corpus DIR"
+        )
+    return found
 
 
 def _source(name: str, recipe: Recipe, paths: Mapping[str, Path], split: Split) -> Bank:
@@ -176,8 +200,8 @@ def _remixing_stage(
     without_slots = recipe.reader.slots == 0
     if without_slots and (recipe.stage != "joint" or recipe.sound is None):
         raise ConfigError("reader.slots = 0 is for joint stages of a [sound] remixer")
-    if recipe.training.wordings and not without_slots:
-        raise ConfigError("training.wordings tell no slots: set reader.slots = 0")
+    if recipe.training.manifest and not without_slots:
+        raise ConfigError("a manifest's prompts tell no slots: set reader.slots = 0")
     if recipe.stage == "reader":
         reader = PromptReader(recipe.reader.build())
         return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
@@ -303,6 +327,11 @@ def open_mixtures(
     device: torch.device | None = None,
 ) -> TrainingMixtures | QueryMixtures:
     """Open what the recipe's stage learns from; each bank is opened once."""
+    if recipe.training.manifest:
+        if recipe.stage not in _FROM_MANIFESTS:
+            raise ConfigError(f"a {recipe.stage} stage draws its own: leave training.manifest out")
+        given = _given(recipe, recipe.training.manifest, paths)
+        return LoadedMixtures([], recipe.training, given, workers=workers, device=device)
     banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}
     if recipe.query is not None:
         labels = {label_of(e) for bank in banks.values() for e in bank.entries("train")} - {""}
@@ -317,11 +346,14 @@ def open_mixtures(
     return LoadedMixtures(blends, recipe.training, workers=workers, device=device)
 
 
-def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, list[Example]]:
-    """Draw validation examples by bank, the same in every run."""
+def validation(recipe: Recipe, paths: Mapping[str, Path]) -> dict[str, Sequence[Example]]:
+    """Draw validation examples by bank, or open those of the recipe's own manifest, the same in
+    every run."""
+    if recipe.validation_manifest:
+        return {"manifest": Examples(_given(recipe, recipe.validation_manifest, paths))}
     n_audio = 0 if recipe.stage == "llm-tse" else recipe.training.n_audio
     config = MixtureConfig(n_speech=recipe.training.n_speech, n_audio=n_audio)
-    found = {}
+    found: dict[str, Sequence[Example]] = {}
     for name in recipe.banks:
         bank = open_bank(name, recipe, paths, "valid")
         mixtures = MixtureSet(bank, split="valid", config=config, seed=0, name=f"{name}-valid")

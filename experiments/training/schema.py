@@ -135,6 +135,8 @@ class Recipe:
     `experiments.training.baseline_stages`."""
     objective: StageConfig = field(default_factory=StageConfig)
     init: Mapping[str, str] = field(default_factory=dict)
+    validation_manifest: str = ""
+    """A set of mixtures, as `training.manifest`, to validate on in place of drawn ones."""
     validation: int = 96
     """Validation mixtures a bank, of 5 s."""
 

@@ -1,10 +1,10 @@
-"""Let a language model write the prompts of a recipe's fixed mixtures, as in the paper's section V:
-`python -m experiments.training.write_prompts FILE --run DIR --model openai:NAME --base-url URL`.
+"""Let a language model write the prompts of a set of mixtures, as in the paper's section V:
+`python -m experiments.training.write_prompts SET --run DIR --model openai:NAME --base-url URL`.
 
-FILE is what `experiments.training.wordings` wrote, with prompts of our grammar; for each of its
-instructions the model is asked for five prompts. DIR/wordings.jsonl holds them at the end, for
-`training.wordings`; DIR/answers.sqlite every answer as it came, so that the same command goes on
-after a stop of any kind, and asks nothing again that it has been told.
+SET is what `lcr data build` wrote, with prompts of our grammar; for each of its mixtures the model
+is asked for five prompts. DIR/worded is the set with these at the end, for `training.manifest`;
+DIR/answers.sqlite has every answer as it came, so that the same command goes on after a stop of
+any kind, and asks nothing again that it has been told.
 
 Tokens are counted before a request at the most that it can cost, and at what the server counted
 once it is answered: after a kill the count is never below the bill, and above it by the requests
@@ -24,13 +24,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from rich.progress import track
 
 from agents.llm.budget import Budget, ModelCall, Price, Usage, call_within
@@ -40,10 +40,11 @@ from agents.planners.choose import PLANNERS
 from baselines.composite.planning import Planner
 from experiments.command import EXIT_FAILED, EXIT_OK, command, option
 from experiments.comparison.errors import ConfigError, OutputError
+from lcr.data.authors.set import PaperMixture, line_of, manifest_files, read_paper_set
+from lcr.data.mixtures import WORDINGS
 from lcr.errors import LcrError, one_line
 from lcr.files import locked, write_whole
-from lcr.instruction import Action, AudioDescription, SpeechDescription
-from lcr.training.data import WORDINGS, WordingsError
+from lcr.instruction import Action, AudioDescription, Instruction
 
 _ATTEMPTS = 5
 """Requests for one instruction in one run of the command."""
@@ -77,79 +78,46 @@ class CapError(LcrError):
     """The money is used up."""
 
 
-class Source(BaseModel):
-    """A source of an instruction, as `experiments.training.wordings` writes it."""
-
-    model_config = ConfigDict(extra="forbid")
-    action: Literal["remove", "keep", "up", "down"]
-    label: str | None = None
-    gender: str | None = None
-    pitch: str | None = None
-    tempo: str | None = None
-    energy: str | None = None
-    emotion: str | None = None
-
-    @property
-    def description(self) -> SpeechDescription | AudioDescription:
-        if self.label is not None:
-            return AudioDescription(label=self.label)
-        return SpeechDescription(**self.model_dump(exclude={"action", "label"}))
-
-    def words(self) -> str:
-        """A line for the model."""
-        if self.label is not None:
-            return f"{self.action}: the sound of {self.label}"
-        style = self.model_dump(exclude={"action", "label", "gender", "emotion"}, exclude_none=True)
-        told = [{"M": "male", "F": "female"}.get(self.gender or "", ""), self.emotion or ""]
-        told += [f"{value} {name}" for name, value in style.items()]
-        return f"{self.action}: a speaker ({', '.join(filter(None, told))})"
-
-
-class Row(BaseModel):
-    """A line of FILE: a mixture and, for each of its instructions, prompts."""
-
-    model_config = ConfigDict(extra="forbid")
-    mixture: int
-    instructions: list[list[Source]]
-    prompts: list[list[str]]
-
-
 @dataclass(frozen=True)
 class Task:
     """An instruction to be worded. `key` tells it and the model from all others, and the second
     time that the same is asked for from the first."""
 
     key: str
-    sources: tuple[Source, ...]
+    instruction: Instruction
 
     @property
     def messages(self) -> list[BaseMessage]:
-        lines = "\n".join(f"- {source.words()}" for source in self.sources)
+        lines = "\n".join(f"- {line}" for line in _lines(self.instruction))
         return [SystemMessage(_TASK), HumanMessage(lines)]
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Raises WordingsError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [Row.model_validate_json(line) for line in lines]
-    except OSError as error:
-        raise WordingsError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise WordingsError(f"{path} is no file of wordings: {error}") from error
-
-
-def tasks_of(rows: Sequence[Row], model: str) -> list[list[Task]]:
-    """The task of each instruction of each row."""
+def tasks_of(mixtures: Sequence[PaperMixture], model: str) -> list[Task]:
+    """The task of each mixture."""
     seen: Counter[str] = Counter()
 
-    def task(sources: Sequence[Source]) -> Task:
-        words = json.dumps([model, _TASK, [source.words() for source in sources]])
+    def task(instruction: Instruction) -> Task:
+        words = json.dumps([model, _TASK, _lines(instruction)])
         seen[words] += 1
         key = hashlib.sha256(f"{words} {seen[words]}".encode()).hexdigest()
-        return Task(key, tuple(sources))
+        return Task(key, instruction)
 
-    return [[task(sources) for sources in row.instructions] for row in rows]
+    return [task(mixture.instruction) for mixture in mixtures]
+
+
+def _lines(instruction: Instruction) -> list[str]:
+    """A line for the model on each source."""
+    found = []
+    for action, what in zip(instruction.actions, instruction.descriptions, strict=True):
+        if isinstance(what, AudioDescription):
+            found.append(f"{action.name.lower()}: the sound of {what.label}")
+            continue
+        style = dict(what.known)
+        told = [{"M": "male", "F": "female"}.get(style.pop("gender", ""), "")]
+        told += [style.pop("emotion", "")]
+        told += [f"{value} {name}" for name, value in style.items()]
+        found.append(f"{action.name.lower()}: a speaker ({', '.join(filter(None, told))})")
+    return found
 
 
 class Store:
@@ -301,13 +269,12 @@ def _reads(planner: Planner) -> Callable[[str, Task], bool]:
     lock = threading.Lock()
 
     def reads(text: str, task: Task) -> bool:
-        wanted = [Action[source.action.upper()] for source in task.sources]
         try:
             with lock:
-                gains = planner.plan(text, [source.description for source in task.sources]).gains
+                gains = planner.plan(text, list(task.instruction.descriptions)).gains
         except (ValueError, LcrError):
             return False
-        return [Action.of_gain(gain) for gain in gains] == wanted
+        return tuple(Action.of_gain(gain) for gain in gains) == task.instruction.actions
 
     return reads
 
@@ -320,7 +287,7 @@ def _positive(text: str) -> float:
 
 @command(
     __doc__,
-    option("file", type=Path, help="what experiments.training.wordings wrote"),
+    option("file", type=Path, metavar="SET", help="what lcr data build wrote"),
     option("--run", type=Path, required=True, metavar="DIR"),
     option("--model", required=True, help="openai:NAME, or local:FOLDER (transformers)"),
     option("--base-url", default="", help="of a server with OpenAI's protocol: vLLM, Ollama"),
@@ -351,8 +318,8 @@ def main(options: argparse.Namespace) -> int:
         raise ConfigError(f"--concurrent must be at least 1; got {options.concurrent}")
     price = Price(input=options.price[0], output=options.price[1]) if options.price else None
     budget = Budget(retries=5, seconds=600.0, usd=options.usd)
-    rows = read_rows(options.file)
-    tasks = tasks_of(rows, options.model)
+    sets = [(file, list(read_paper_set(file))) for file in manifest_files(options.file)]
+    tasks = tasks_of([mixture for _, some in sets for mixture in some], options.model)
     chat = chat_model(
         options.model,
         base_url=options.base_url,
@@ -365,8 +332,8 @@ def main(options: argparse.Namespace) -> int:
                 job = Job(chat, store, budget, Pace(options.per_minute), price)
                 if options.verify:
                     job.reads = _reads(PLANNERS[options.verify]())
-                _run(job, [task for some in tasks for task in some], options.concurrent)
-                return _finish(job, rows, tasks, options.run / "wordings.jsonl")
+                _run(job, tasks, options.concurrent)
+                return _finish(job, sets, tasks, options.run / "worded")
         except sqlite3.Error as error:
             raise OutputError(f"{options.run / 'answers.sqlite'}: {error}") from error
 
@@ -383,22 +350,27 @@ def _run(job: Job, tasks: Sequence[Task], concurrent: int) -> None:
             raise
 
 
-def _finish(job: Job, rows: list[Row], tasks: list[list[Task]], path: Path) -> int:
-    written = [[job.store.prompts(task) for task in some] for some in tasks]
-    short = sum(len(prompts) < WORDINGS for some in written for prompts in some)
-    spent, count = job.store.spent, sum(map(len, tasks))
+def _finish(
+    job: Job, sets: list[tuple[Path, list[PaperMixture]]], tasks: list[Task], folder: Path
+) -> int:
+    written = [tuple(job.store.prompts(task)) for task in tasks]
+    short = sum(len(prompts) < WORDINGS for prompts in written)
+    spent, count = job.store.spent, len(tasks)
     cost = f", {job.price.of(spent):.6f} USD" if job.price else ""
     print(f"{spent.tokens_in} tokens sent and {spent.tokens_out} written{cost}")
     if short:
         why = one_line(job.ended or job.problem or "too few in what came")
         print(f"{short} of {count} instructions lack prompts ({why}); the same command goes on")
         return EXIT_FAILED
-    worded = [
-        row.model_copy(update={"prompts": prompts}).model_dump_json(exclude_none=True)
-        for row, prompts in zip(rows, written, strict=True)
-    ]
-    write_whole(path, "".join(f"{line}\n" for line in worded))
-    print(f"{path}: {WORDINGS} prompts for each of {count} instructions")
+    texts = iter(written)
+    for file, mixtures in sets:
+        lines = [line_of(replace(mixture, prompts=next(texts))) for mixture in mixtures]
+        path, tar = folder / f"{file.name.partition('.')[0]}.jsonl", file.with_suffix(".tar")
+        write_whole(path, "".join(lines))
+        if tar.exists():
+            path.with_suffix(".tar").unlink(missing_ok=True)
+            path.with_suffix(".tar").symlink_to(tar.resolve())
+    print(f"{folder}: {WORDINGS} prompts for each of {count} mixtures")
     return EXIT_OK
 
 

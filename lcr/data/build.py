@@ -28,15 +28,13 @@ from lcr.data.bank import Bank, Split
 from lcr.data.classes import FilteredBank, label_of
 from lcr.data.corpora import CORPORA, write_table
 from lcr.data.folder import MANIFEST, FolderBank
-from lcr.data.mixtures import MixtureConfig, MixtureSet
+from lcr.data.mixtures import WORDINGS, MixtureConfig, MixtureSet
 from lcr.errors import AudioFileError, LcrError
 from lcr.files import sha256_of, write_whole
 from lcr.lexicon import load_lexicon
 from lcr.processes import process_pool
 from lcr.prompts.generator import write_prompt
 
-PROMPTS = 5
-"""Of each mixture."""
 SETTINGS = "build.json"
 _DRAWS = 40
 _COMMON = {"play", "us", "and", "or", "of", "the", "sound", "noise"}
@@ -178,9 +176,9 @@ def draw(mixtures: MixtureSet, index: int) -> PaperMixture:
     """Mixture `index` of a set, with its prompts, without sound."""
     rng = mixtures.rng(index)
     drawn = mixtures.draw(index, rng)
-    texts = dict.fromkeys(write_prompt(drawn.instruction, rng).text for _ in range(PROMPTS))
+    texts = dict.fromkeys(write_prompt(drawn.instruction, rng).text for _ in range(WORDINGS))
     for _ in range(_DRAWS):  # five different ones, where the grammar has as many
-        if len(texts) == PROMPTS:
+        if len(texts) == WORDINGS:
             break
         texts[write_prompt(drawn.instruction, rng).text] = None
     return PaperMixture(

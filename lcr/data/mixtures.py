@@ -41,6 +41,9 @@ _RANGES = (
     ("active_range_db", 0.0, 200.0),
 )
 
+WORDINGS = 5
+"""Of the instruction of a mixture that is heard again, as in section V."""
+
 GIVEN = "given"
 """The form of prompts whose structure is not known."""
 

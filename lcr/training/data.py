@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lcr.data.authors.mixtures import PaperMixtures
 from lcr.data.bank import Bank, Entry, Waveform
-from lcr.data.mixtures import GIVEN, MixtureConfig, draw_entries, entry_pool, place, set_level
-from lcr.errors import LcrError
+from lcr.data.mixtures import (
+    GIVEN,
+    WORDINGS,
+    MixtureConfig,
+    draw_entries,
+    entry_pool,
+    place,
+    set_level,
+)
 from lcr.instruction import Description, Instruction, Kind, Task, parse_pattern, patterns_by_task
 from lcr.prompts.generator import Prompt, write_prompt
-
-WORDINGS = 5
-"""Of each instruction of a mixture that is heard again, as in section V."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +55,15 @@ class TrainingConfig:
     distinct: int = 0
     """How many mixtures there are in all, each with one set of instructions and a few wordings, to
     be heard again and again (the paper has 100,000 with five wordings); 0: no end of new ones."""
-    wordings: str | None = None
-    """A file of prompts for the `distinct` mixtures, as `experiments.training.wordings` writes it
-    and anyone may reword it: JSON Lines of {"mixture": N, "prompts": [[...], ...]}, a list of
-    wordings for each of the mixture's instructions. None: the grammar writes them."""
+    manifest: str | None = None
+    """A set of mixtures with prompts, as `lcr data build` makes it: a file or a folder, in the
+    place of mixtures that are drawn here, `distinct` or not. Each has one instruction."""
 
     def __post_init__(self) -> None:
-        if self.distinct < 0 or (self.wordings is not None and not self.distinct):
-            raise ValueError("distinct must not be negative, and positive where wordings are given")
+        if self.distinct < 0:
+            raise ValueError(f"distinct must not be negative; got {self.distinct}")
+        if self.manifest is not None and self.instructions != 1:
+            raise ValueError(f"a manifest's mixtures have 1 instruction; got {self.instructions}")
 
 
 @dataclass(frozen=True)
@@ -82,34 +86,6 @@ class Blend:
     share: float
 
 
-class WordingsError(LcrError):
-    """A file of wordings cannot be read; the message names it and the line."""
-
-
-def read_wordings(path: Path, config: TrainingConfig) -> list[list[list[str]]]:
-    """The wordings of each instruction of each of the `config.distinct` mixtures. Raises
-    WordingsError."""
-    found: dict[int, list[list[str]]] = {}
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            where = f"{path} line {number}"
-            row = json.loads(line)
-            prompts = row["prompts"]
-            if len(prompts) != config.instructions or not all(
-                some and all(isinstance(text, str) for text in some) for some in prompts
-            ):
-                raise ValueError(f"{config.instructions} lists of texts are needed")
-            found[row["mixture"]] = prompts
-        where = str(path)
-        return [found[mixture] for mixture in range(config.distinct)]
-    except OSError as error:
-        raise WordingsError(f"{path} cannot be read: {error.strerror}") from error
-    except KeyError as error:
-        raise WordingsError(f"{where}: no {error}") from error
-    except (TypeError, ValueError) as error:  # json's error is a ValueError
-        raise WordingsError(f"{where}: {error}") from error
-
-
 class TrainingMixtures:
     """Batches drawn from a generator alone: the same generator state, the same batch."""
 
@@ -117,9 +93,10 @@ class TrainingMixtures:
         self,
         blends: Sequence[Blend],
         config: TrainingConfig,
+        given: PaperMixtures | None = None,
     ) -> None:
-        self.config = config
-        self._wordings = read_wordings(Path(config.wordings), config) if config.wordings else None
+        """`given` are the mixtures of the config's manifest; there are no `blends` then."""
+        self.config, self._given = config, given
         self._mix = MixtureConfig(
             duration_s=config.duration_s, n_speech=config.n_speech, n_audio=config.n_audio
         )
@@ -131,8 +108,8 @@ class TrainingMixtures:
             }
             for b in self._blends
         ]
-        shares = np.array([b.share for b in self._blends], dtype=np.float64)
-        self._shares = shares / shares.sum()
+        self._shares = np.array([b.share for b in self._blends], dtype=np.float64)
+        self._shares /= self._shares.sum()
         by_task = patterns_by_task(config.n_speech, config.n_audio)
         self._tasks = tuple(by_task)
         self._patterns = tuple(by_task.values())
@@ -143,11 +120,11 @@ class TrainingMixtures:
     def batch(self, rng: np.random.Generator) -> Batch:
         sources, gains, prompts, descriptions = [], [], [], []
         for _ in range(self.config.mixtures):
-            distinct = self.config.distinct
+            distinct = self.config.distinct if self._given is None else len(self._given)
             number = int(rng.integers(distinct)) if distinct else None
-            waves, entries, asked = self._draw(number, rng)
+            waves, asked = self._draw(number, rng)
             sources.append(waves)
-            descriptions.append(tuple(e.description for e in entries))
+            descriptions.append(asked[0].descriptions)
             gains.append([instruction.gains for instruction in asked])
             prompts.append([self._word(one, number, i, rng) for i, one in enumerate(asked)])
         return Batch(
@@ -157,24 +134,18 @@ class TrainingMixtures:
             descriptions,
         )
 
-    def instructions(self, number: int) -> list[Instruction]:
-        """What is asked of mixture `number` of the `distinct` ones."""
-        rng = np.random.default_rng([number])
-        return self._ask(self._choose(rng)[1], rng)
-
-    def word(self, instruction: Instruction, number: int, place: int, wording: int) -> Prompt:
-        """The grammar's wording number `wording` of the instruction at `place` of a mixture."""
-        return self._prompt(instruction, np.random.default_rng([number, place, wording]))
-
     def _draw(
         self, number: int | None, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], list[Entry], list[Instruction]]:
-        """Mixture `number` of the distinct ones, or a new one where that is None."""
+    ) -> tuple[NDArray[np.float32], list[Instruction]]:
+        """Mixture `number` of those that come again, or a new one where that is None."""
+        if self._given is not None and number is not None:
+            example = self._given.example(number)
+            return example.sources, [example.instruction]
         if number is not None:
             rng = np.random.default_rng([number])
         which, entries = self._choose(rng)
-        asked = self._ask(entries, rng)  # before the sound, which `instructions` does without
-        return self._render(which, entries, rng), entries, asked
+        asked = self._ask(entries, rng)
+        return self._render(which, entries, rng), asked
 
     def _ask(self, entries: Sequence[Entry], rng: np.random.Generator) -> list[Instruction]:
         drawn = rng.choice(
@@ -187,10 +158,11 @@ class TrainingMixtures:
     ) -> Prompt:
         if number is None:
             return self._prompt(instruction, rng)
-        if self._wordings is None:
-            return self.word(instruction, number, place, int(rng.integers(WORDINGS)))
-        given = self._wordings[number][place]
-        return Prompt(given[int(rng.integers(len(given)))], (), GIVEN)
+        if self._given is None:
+            wording = int(rng.integers(WORDINGS))
+            return self._prompt(instruction, np.random.default_rng([number, place, wording]))
+        texts = self._given.prompts(number)
+        return Prompt(texts[int(rng.integers(len(texts)))], (), GIVEN)
 
     def prompts(self, count: int, rng: np.random.Generator) -> list[Prompt]:
         """Draw prompts for mixtures without rendering their sound."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from lcr.data.authors.mixtures import PaperMixtures
 from lcr.prompts.generator import Prompt
 from lcr.training.data import Batch, Blend, TrainingConfig, TrainingMixtures
 
@@ -53,11 +54,12 @@ class LoadedMixtures(TrainingMixtures):
         self,
         blends: Sequence[Blend],
         config: TrainingConfig,
+        given: PaperMixtures | None = None,
         *,
         workers: int = 0,
         device: torch.device | None = None,
     ) -> None:
-        super().__init__(blends, config)
+        super().__init__(blends, config, given)
         self._workers, self._device = workers, device
         self._ready: Iterator[_Made] | None = None
         self.waited_s = 0.0

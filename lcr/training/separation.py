@@ -95,7 +95,7 @@ class SeparatorStage:
         values = {"source_snri_db": 0.0, "improved_share": 0.0}
         device = next(self.separator.parameters()).device
         for start in range(0, len(examples), batch):
-            some = examples[start : start + batch]
+            some = list(examples[start : start + batch])
             sources = torch.from_numpy(np.stack([e.sources for e in some])).to(device)
             estimate = self._estimate(sources)
             found = pit_loss(estimate=estimate, reference=sources, ceiling_db=100.0)

@@ -266,7 +266,7 @@ def remix_scores(stage: Estimating, examples: Sequence[Example], batch: int = 8)
     """Summed SNR improvement by task, the share improved, and both without OVC."""
     values: dict[str, float] = {}
     for start in range(0, len(examples), batch):
-        some = examples[start : start + batch]
+        some = list(examples[start : start + batch])
         estimate = stage.estimate(some).float().cpu()
         gained = -negative_snr_improvement(
             estimate=estimate,

@@ -16,9 +16,10 @@ So scores can differ from the authors' by the luck of crops, mixture by mixture.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +91,10 @@ class PaperMixtures:
     def __len__(self) -> int:
         return len(self._found)
 
+    def prompts(self, index: int) -> tuple[str, ...]:
+        """What was written for example `index`."""
+        return self._found[index].mixture.prompts
+
     def example(self, index: int) -> Example:
         """Example `index`. Raises IndexError, AudioFileError when a file cannot be read."""
         if not 0 <= index < len(self._found):
@@ -97,7 +102,7 @@ class PaperMixtures:
         found = self._found[index]
         mixture = found.mixture
         if mixture.shard is not None:
-            sources = read_sample(mixture.shard)
+            sources = read_sample(mixture.shard, self.config.samples)
         else:
             sources = np.stack(
                 [
@@ -145,6 +150,27 @@ class PaperMixtures:
             told = f"{mixture.id} {mixture.instruction.pattern} {sources} {sizes} "
             digest.update(f"{told}{mixture.prompts[-1]}\n".encode())
         return digest.hexdigest()
+
+
+class Examples(Sequence[Example]):
+    """`mixtures` as a sequence of examples, each made when it is asked for: thousands of them take
+    no memory."""
+
+    def __init__(self, mixtures: PaperMixtures, indices: Sequence[int] | None = None) -> None:
+        self._mixtures = mixtures
+        self._indices = range(len(mixtures)) if indices is None else indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Examples: ...
+    def __getitem__(self, index: int | slice) -> Example | Examples:
+        if isinstance(index, slice):
+            return Examples(self._mixtures, self._indices[index])
+        return self._mixtures.example(self._indices[index])
 
 
 def fit(

@@ -47,8 +47,8 @@ def new_shard(file: IO[bytes]) -> tarfile.TarFile:
     return tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)
 
 
-def read_sample(shard: Shard) -> NDArray[np.float32]:
-    """The sources (n, samples) of a mixture. Raises AudioFileError."""
+def read_sample(shard: Shard, samples: int) -> NDArray[np.float32]:
+    """The sources (n, samples) of a mixture. Raises AudioFileError, also for another length."""
     try:
         with open(shard.file, "rb") as file:
             file.seek(shard.offset)
@@ -57,6 +57,8 @@ def read_sample(shard: Shard) -> NDArray[np.float32]:
             about, *sounds = (tar.extractfile(member) for member in tar)
             peaks = json.loads(about.read())["peaks"] if about else []
             found = [soundfile.read(sound, dtype="float32")[0] for sound in sounds]
+        if wrong := {len(wave) for wave in found} - {samples}:
+            raise ValueError(f"sources of {wrong.pop()} samples, where {samples} are wanted")
         return np.stack([wave * np.float32(p) for wave, p in zip(found, peaks, strict=True)])
     except (
         OSError,

@@ -109,8 +109,8 @@ def test_z_is_as_wide_as_the_reader_makes_it(tmp_path: Path) -> None:
     [
         ["reader.slots=0"],
         ["reader.slots=100"],
-        ["training.distinct=2", "training.wordings=w.jsonl", "sound.block=C"],
-        ["training.wordings=w.jsonl"],
+        ["training.manifest=w.jsonl", "sound.block=C"],
+        ["training.manifest=w.jsonl", "training.instructions=1", "sound.block=C"],
         ["sound.block=C", "sound.network={hiden=8}"],
     ],
 )

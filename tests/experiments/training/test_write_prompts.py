@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.training.write_prompts import Store, main, read_rows, tasks_of
-from lcr.training.data import TrainingConfig, WordingsError, read_wordings
+from experiments.training.write_prompts import Store, main, tasks_of
+from lcr.data.authors.set import read_paper_set
 from tests.agents.llm_server import completion, fails, says, send_json, served
 
 AT_ONCE = {"retry_after_ms": "1"}
@@ -57,13 +57,14 @@ class Model:
         send_json(handler, completion(content, tokens=tokens))
 
 
-def wordings(path: Path, count: int) -> Path:
-    """A file of `count` mixtures, a different instruction each."""
+def mixtures(path: Path, count: int) -> Path:
+    """A set of `count` mixtures, a different instruction each."""
     rows = []
     for number in range(count):
-        speech = {"action": "up", "gender": "F", "pitch": "high"}
-        audio = {"action": "remove", "label": f"machine {number}"}
-        rows.append({"mixture": number, "instructions": [[speech, audio]], "prompts": [["x"]]})
+        speech = {"kind": "speech", "file": "a", "snr_db": 0, "gender": "F", "pitch": "high"}
+        audio = {"kind": "audio", "file": "b", "snr_db": 0, "label": f"machine {number}"}
+        row = {"id": f"m{number}", "task": "MEVC", "acts": "U0", "sources": [speech, audio]}
+        rows.append({**row, "prompts": ["x"]})
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -81,9 +82,9 @@ def spent(run: Path) -> float:
 
 
 def check(run: Path, count: int) -> None:
-    config = TrainingConfig(distinct=count, instructions=1)
-    found = read_wordings(run / "wordings.jsonl", config)
-    texts = [text for ((*prompts,),) in found for text in prompts]
+    found = list(read_paper_set(run / "worded"))
+    texts = [text for mixture in found for text in mixture.prompts]
+    assert [mixture.id for mixture in found] == [f"m{number}" for number in range(count)]
     assert len(texts) == len(set(texts)) == 5 * count
 
 
@@ -91,9 +92,9 @@ def check(run: Path, count: int) -> None:
 def test_two_thousand_prompts_of_a_server_that_fails(tmp_path: Path) -> None:
     model, run = Model(), tmp_path / "run"
     with served(model) as server:
-        first = wordings(tmp_path / "some.jsonl", 150)
+        first = mixtures(tmp_path / "some.jsonl", 150)
         assert main(command(first, run, server.url)) == 0
-        whole = wordings(tmp_path / "all.jsonl", 400)  # of which 150 are answered already
+        whole = mixtures(tmp_path / "all.jsonl", 400)  # of which 150 are answered already
         assert main(command(whole, run, server.url)) == 0
     check(run, 400)
     assert model.refused > 20
@@ -106,7 +107,7 @@ def test_two_thousand_prompts_of_a_server_that_fails(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ten_thousand_prompts_with_a_kill_in_the_middle(tmp_path: Path) -> None:
     model, run = Model(), tmp_path / "run"
-    file = wordings(tmp_path / "all.jsonl", 2_000)
+    file = mixtures(tmp_path / "all.jsonl", 2_000)
     with served(model) as server:
         words = ["-m", "experiments.training.write_prompts", *command(file, run, server.url)]
         killed = subprocess.Popen([sys.executable, *words], start_new_session=True)
@@ -130,12 +131,12 @@ def test_ten_thousand_prompts_with_a_kill_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_the_cap_of_money_ends_the_job_before_it_is_passed(tmp_path: Path) -> None:
-    file, run, cap = wordings(tmp_path / "all.jsonl", 50), tmp_path / "run", 0.005
+    file, run, cap = mixtures(tmp_path / "all.jsonl", 50), tmp_path / "run", 0.005
     model = Model()
     with served(model) as server:
         assert main(command(file, run, server.url, "--usd", str(cap), "--concurrent", "1")) == 1
         assert 0.5 * cap < spent(run) <= cap
-        assert not (run / "wordings.jsonl").exists()
+        assert not (run / "worded").exists()
         assert main(command(file, run, server.url, "--usd", "1")) == 0
     check(run, 50)
     assert len(model.answered) == 50
@@ -143,17 +144,17 @@ def test_the_cap_of_money_ends_the_job_before_it_is_passed(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("answer", [fails(401), says("I would rather not.")])
 def test_a_server_that_only_fails_is_soon_left_alone(tmp_path: Path, answer: object) -> None:
-    file, run = wordings(tmp_path / "all.jsonl", 100), tmp_path / "run"
+    file, run = mixtures(tmp_path / "all.jsonl", 100), tmp_path / "run"
     with served(answer) as server:  # type: ignore[arg-type]
         assert main(command(file, run, server.url, "--concurrent", "2")) == 1
         assert 25 <= len(server.bodies) <= 30
 
 
 def test_what_is_told_twice_counts_once(tmp_path: Path) -> None:
-    (row,) = read_rows(wordings(tmp_path / "all.jsonl", 1))
-    ((task,), (again,)) = tasks_of([row, row], "openai:tiny")
+    (mixture,) = read_paper_set(mixtures(tmp_path / "all.jsonl", 1))
+    task, again = tasks_of([mixture, mixture], "openai:tiny")
     assert task.key != again.key
-    assert task.sources == again.sources
+    assert task.instruction == again.instruction
     with closing(Store(tmp_path / "answers.sqlite")) as store:
         store.add(task, ["Hush the fan.", "hush the fan!", "Mute the fan."])
         store.add(task, ["Mute the fan.", "Is the fan needed?"])
@@ -162,9 +163,9 @@ def test_what_is_told_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_planner_may_read_the_prompts_back(tmp_path: Path) -> None:
-    file, run = wordings(tmp_path / "all.jsonl", 1), tmp_path / "run"
+    file, run = mixtures(tmp_path / "all.jsonl", 1), tmp_path / "run"
     row = json.loads(file.read_text())
-    row["instructions"][0][1]["label"] = "dog barking"
+    row["sources"][1]["label"] = "dog barking"
     file.write_text(json.dumps(row))
     right = [
         f"{please}make the woman louder and remove the dog."
@@ -173,19 +174,17 @@ def test_a_planner_may_read_the_prompts_back(tmp_path: Path) -> None:
     wrong = ["Remove the woman.", "Make the dog louder."]
     with served(says(json.dumps(wrong + right))) as server:
         assert main(command(file, run, server.url, "--verify", "keyword")) == 0
-    told = json.loads((run / "wordings.jsonl").read_text())
-    assert told["prompts"] == [right]
-    assert told["instructions"] == row["instructions"]
+    told = json.loads((run / "worded" / "all.jsonl").read_text())
+    assert told["prompts"] == right
+    assert told["sources"] == row["sources"]
 
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.jsonl"
+    command_line = [str(file), "--run", str(tmp_path / "run"), "--model", "openai:x"]
+    assert main(command_line) == 2
     file.write_text('{"mixture": 0, "prompts": []}\n')
-    with pytest.raises(WordingsError):
-        read_rows(file)
-    with pytest.raises(WordingsError):
-        read_rows(tmp_path / "none.jsonl")
-    good = wordings(file, 1)
-    command_line = [str(good), "--run", str(tmp_path / "run"), "--model", "openai:x"]
+    assert main(command_line) == 2
+    mixtures(file, 1)
     assert main([*command_line, "--usd", "1"]) == 2
     assert main([*command_line, "--price", "1", "1", "--concurrent", "0"]) == 2

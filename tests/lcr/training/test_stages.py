@@ -8,21 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from lcr.data.authors.files import DataRoots
+from lcr.data.authors.mixtures import Examples, PaperMixtures
+from lcr.data.authors.set import read_paper_set
+from lcr.data.mixtures import WORDINGS, MixtureConfig
 from lcr.losses.snr import negative_snr
 from lcr.nn.grounded.remixer import GroundedRemixer
 from lcr.nn.paper.sound_remixer import SoundRemixer, configuration, variant
 from lcr.nn.paper.tcn import TcnConfig
 from lcr.nn.reader.slots import SlotVocabulary
-from lcr.training.data import (
-    WORDINGS,
-    Blend,
-    TrainingConfig,
-    TrainingMixtures,
-    WordingsError,
-    read_wordings,
-)
+from lcr.training.data import Blend, TrainingConfig, TrainingMixtures
 from lcr.training.stages import JointStage, RemixerStage, StageConfig
 from tests.lcr.data.test_mixtures import ToyBank
 from tests.lcr.training.test_loop import TINY, VOCABULARY
@@ -167,40 +165,33 @@ def test_fixed_mixtures_come_again_with_a_few_wordings() -> None:
     for texts in seen.values():
         each = [set(some) for some in zip(*texts, strict=True)]
         assert all(1 < len(some) <= WORDINGS for some in each)
-    told = [made.instructions(number) for number in range(2)]
-    assert told == [made.instructions(number) for number in range(2)]
-    assert [len(one) for one in told] == [3, 3]
 
 
-def test_given_wordings_are_what_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "wordings.jsonl"
-    rows = [{"mixture": m, "prompts": [[f"{m} {i}"] for i in range(3)]} for m in range(2)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = mixtures(replace(MIXTURES, distinct=2, wordings=str(path)))
-    batch = made.batch(np.random.default_rng(0))
-    for gains, row in zip(batch.gains, batch.prompts, strict=True):
-        numbers = {prompt.text.split()[0] for prompt in row}
-        assert [prompt.text.split()[1] for prompt in row] == ["0", "1", "2"]
-        (number,) = map(int, numbers)
-        assert [i.gains for i in made.instructions(number)] == [tuple(g.tolist()) for g in gains]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{}",
-        '{"mixture": 0, "prompts": [["a"]]}',
-        "not JSON",
-        '{"mixture": 0, "prompts": [[], ["a"], [1]]}',
-    ],
-)
-def test_wordings_that_do_not_fit_are_refused(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "wordings.jsonl"
-    path.write_text(text)
-    with pytest.raises(WordingsError):
-        read_wordings(path, replace(MIXTURES, distinct=1))
-    with pytest.raises(WordingsError):
-        read_wordings(tmp_path / "none", replace(MIXTURES, distinct=1))
-    with pytest.raises(ValueError, match="distinct"):
-        replace(MIXTURES, wordings=str(path))
+def test_mixtures_of_a_manifest_are_what_is_learnt_from(tmp_path: Path) -> None:
+    sources = [
+        {"kind": "speech", "file": "VCTK/a.wav", "snr_db": 1, "gender": "F"},
+        {"kind": "audio", "file": "VGGSound/b.wav", "snr_db": -2, "label": "rain"},
+    ]
+    for source in sources:
+        path = tmp_path / str(source["file"])
+        path.parent.mkdir()
+        soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 8000), 16_000)
+    row = {"id": "m", "task": "SR", "acts": "01", "sources": sources, "prompts": ["a", "b"]}
+    (tmp_path / "set.jsonl").write_text(json.dumps(row))
+    given = PaperMixtures(
+        read_paper_set(tmp_path / "set.jsonl"),
+        DataRoots(tmp_path),
+        config=MixtureConfig(duration_s=0.5),
+        per_task=1,
+        name="set",
+    )
+    config = replace(MIXTURES, manifest="set.jsonl", instructions=1, mixtures=20)
+    batch = TrainingMixtures([], config, given).batch(np.random.default_rng(0))
+    assert {prompt.text for (prompt,) in batch.prompts} == {"a", "b"}
+    assert {tuple(gains[0].tolist()) for gains in batch.gains} == {(0.0, 1.0)}
+    assert {one[0].kind for one in batch.descriptions} == {"speech"}
+    np.testing.assert_array_equal(batch.sources[3], given.example(0).sources)
+    view = Examples(given)
+    assert [example.id for example in view[0:1]] == ["m"]
+    with pytest.raises(ValueError, match="manifest"):
+        replace(config, instructions=2)
