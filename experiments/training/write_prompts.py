@@ -363,12 +363,13 @@ def _finish(
         print(f"{short} of {count} instructions lack prompts ({why}); the same command goes on")
         return EXIT_FAILED
     texts = iter(written)
+    for stale in folder.glob("*"):  # of another set that was worded here
+        stale.unlink()
     for file, mixtures in sets:
         lines = [line_of(replace(mixture, prompts=next(texts))) for mixture in mixtures]
         path, tar = folder / f"{file.name.partition('.')[0]}.jsonl", file.with_suffix(".tar")
         write_whole(path, "".join(lines))
         if tar.exists():
-            path.with_suffix(".tar").unlink(missing_ok=True)
             path.with_suffix(".tar").symlink_to(tar.resolve())
     print(f"{folder}: {WORDINGS} prompts for each of {count} mixtures")
     return EXIT_OK
