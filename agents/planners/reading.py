@@ -75,7 +75,11 @@ class ReadingPlanner:
             gains=gains,
             rest=rest,
             steps=(Step(name="read prompt", detail=told(reading), seconds=seconds),),
-            absent=tuple(thing.words for thing in found.absent) + reading.not_understood,
+            absent=(
+                *(thing.words for thing in found.absent),
+                *reading.not_understood,
+                *reading.unsure,
+            ),
         )
 
 

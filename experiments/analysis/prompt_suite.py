@@ -161,7 +161,11 @@ def open_reading(reader: OpenReader) -> Read:
         if not reading.is_request:
             return Answer(refused=True)
         applied = apply_reading(reading, case.descriptions, related=Voices(case.sources).related)
-        told = (*reading.not_understood, *(thing.words for thing in applied.absent))
+        told = (
+            *reading.not_understood,
+            *reading.unsure,
+            *(thing.words for thing in applied.absent),
+        )
         return Answer(gains_db=tuple(map(_decibels, applied.gains)), told=told)
 
     return read

@@ -402,7 +402,10 @@ class OpenRemixer:
                 gain = request.reading.rest_gain
                 understood.append(_understood("everything else", "heard", gain, request.rest))
         short = (_shortfall(one) for one in understood if one.falls_short)
-        unread = [Understood(words=w, presence="not understood") for w in request.not_understood]
+        unread = [
+            Understood(words=words, presence="not understood")
+            for words in (*request.not_understood, *request.reading.unsure)
+        ]
         return RequestOutcome(
             unchanged=request.changes_nothing,
             understood=(*understood, *unread),
@@ -430,6 +433,7 @@ def _checked_example(wave: NDArray[np.float32]) -> NDArray[np.float32]:
 def _warnings(request: _Request) -> list[str]:
     """In plain English, what was not understood, is not there, or is not sure."""
     found = [f'I did not understand "{words}".' for words in request.not_understood]
+    found += [f'I am not sure that I read "{words}" rightly.' for words in request.reading.unsure]
     for one in request.asked:
         thing = one.thing
         name = f'"{thing.words}"'

@@ -20,6 +20,7 @@ NUMBERS |= {
     "a": 1.0,
     "an": 1.0,
     "a couple of": 2.0,
+    "a couple": 2.0,
     "a few": 3.0,
     "several": 4.0,
     "a hundred": 100.0,

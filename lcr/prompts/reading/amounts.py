@@ -172,7 +172,7 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
         (rf"\b(?:to|in|at) {_ABOUT}{_PART}\b", lambda m, _: _share(m)),
         (rf"\bby {_ABOUT}{_PART}\b", lambda m, d: _changed_by(_share(m), d)),
         (rf"^{_PART}$", lambda m, d: _changed_by(_share(m), d)),
-        (r"\bto (?:zero|nothing|silence)\b", lambda *_: 0.0),
+        (r"\bto (?:zero|0|nothing|silence)\b(?! ?(?:[.,]?\d|db|decibel|%))", lambda *_: 0.0),
         (rf"\bby a factor of {_NUMBER}(?P<how>)", _times),
         (rf"(?<!\w){_NUMBER}(?: times|x| x|[- ]?fold)\b(?P<how>{_HOW})?", _times),
         (rf"\b(?P<word>{'|'.join(_MULTIPLES)})[ds]?\b(?P<how>{_HOW})?", _multiple),

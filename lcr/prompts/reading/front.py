@@ -33,6 +33,7 @@ def plainly(prompt: str) -> Plain:
         return Plain(prompt)
     reading = checked(OpenReader.load().read([prompt])[0])
     lost = [f'I did not understand "{words}".' for words in reading.not_understood]
+    lost += [f'I am not sure that I read "{words}" rightly.' for words in reading.unsure]
     lost += [
         f'I turn up or down by 6 dB only, "{thing.words}" too.'
         for thing in reading.things

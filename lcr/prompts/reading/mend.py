@@ -468,6 +468,9 @@ def _likewise(text: str, spans: Sequence[Span]) -> list[Span]:
             r", not (?:the |my )?$", text[: other.start]
         ):
             found[i + 1] = replace(other, action=Action.KEEP)
+        led = any(lead.search(text[max(0, one.start - 24) : one.start]) for lead in _LEAD.values())
+        if led and other.action is Action.KEEP and _BETWEEN.fullmatch(text, one.stop, other.start):
+            found[i + 1] = replace(other, action=found[i].action)  # "without him and the dog"
         if re.match(r",? (?:too|as well)\b", text[other.stop :]) and other.action is Action.KEEP:
             found[i + 1] = replace(other, action=found[i].action)
         between = _BUT_NOT.fullmatch(text[one.stop : other.start])

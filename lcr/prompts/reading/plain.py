@@ -111,7 +111,7 @@ _COMPLAINTS: tuple[tuple[str, Action], ...] = (
     (rf"{_WANTED} (?:can(?:'?t|not) compete|is losing|loses|gets lost) (?:with|against|to|behind|"
      rf"under|in) {_IT_IS}", Action.DOWN),
 )  # fmt: skip
-_PART = re.compile(r"[^,;\s](?:[^,;](?!and |but ))*[^,;\s]")
+_PART = re.compile(r"[^,;.!?\s](?:(?:[^,;.!?]|[.!?](?=\S))(?!and |but ))*(?:[^,;\s]|$)")
 _ASKED_BY = tuple(
     (re.compile(rf"{_POLITE}(?:{words}){_END}"), action) for words, action in _COMPLAINTS
 )
@@ -136,7 +136,15 @@ _OF_IT = {
 _LONGEST = 5
 """Words of a name."""
 _POLITELY = re.compile(_POLITE)
-_AMOUNT = re.compile(_HOW.replace(r"to [\d.]+", r"(?:to|by) [\d.]+") + "$")
+_AMOUNT = re.compile(
+    _HOW.replace(
+        r"to [\d.]+",
+        r"(?:to|by|at) (?:[\d.]+|half|(?:a |one )?(?:third|quarter|tenth|whisper|minimum))"
+        r"|(?:just )?(?:a (?:touch|tad|hair|smidge|notch)|quite a bit|considerably|completely|"
+        r"entirely)",
+    )
+    + "$"
+)
 _ARTICLE = re.compile(r"(?:(?:all|the|that|this|those|these|any|a|an) )+")
 _NOT_IN_NAMES = re.compile(
     r"\b(?:over|behind|under|with|to|from|when|while|that|who|and|or|in|is|are|but|not|of|me|a|the|"
@@ -169,7 +177,8 @@ def _in_known_ways(text: str) -> Tagging | None:
         tail = _AMOUNT.search(text, start, part.end())
         words = text[start : tail.start() if tail else part.end()]
         if (again := _known_ways().get(words)) and spans:
-            spans = [replace(span, action=again[0]) for span in spans]
+            which = 0 if re.search(r"\b(?:them|they)\b", words) else -1
+            spans[which:] = [replace(span, action=again[0]) for span in spans[which:]]
         elif (found := _in_a_way(words, start)) is not None:
             spans.append(found[0])
             rest = "goes" if found[1] == "only" else rest
@@ -211,6 +220,7 @@ _NO_LEVELS = re.compile(
     rf"{_POLITE}(?:(?:transpose|pitch|detune|retune)\b"
     r"|(?:more|less|add|boost|cut|reduce|raise|lower)(?: (?:the|some|any))? (?:treble|reverb|"
     r"highs|mids|midrange|low end|high end|sibilance|distortion)\b"
+    r"|(?:pass|hand|buy|fetch|lend|throw|send) (?:me|us|him|her)\b"
     r"|(?:where|when|who|whose|how (?:many|long|far|loud|fast|old))\b[^.?!]*\?+$"
     r"|(?:make|making) (?:[\w']+ ){1,4}?sounds? (?:(?:more|less|a bit|like|much|so) )*(?!(?:loud|"
     r"quiet|soft|low|high|clear|faint|strong|prominent|distant|close|far|audible|intelligible|present|weak)\w*)\w+"

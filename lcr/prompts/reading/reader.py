@@ -288,7 +288,6 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         *unclear,
         *alike,
         *mend.doubts,
-        *(text[s.start : s.stop] for s in spans if s in tagging.spans and s.sure < _SURE),
         *(match["then"] or match[0] for match in _CONDITION.finditer(text.lower())),
         *_overlooked(text, (*tagging.spans, *things)),
     )
@@ -300,6 +299,9 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         rest_gain=rest_gain if tagging.is_request else 1.0,
         is_request=tagging.is_request and bool(things),
         not_understood=odd,
+        unsure=tuple(
+            text[s.start : s.stop] for s in spans if s in tagging.spans and s.sure < _SURE
+        ),
     )
 
 

@@ -90,13 +90,15 @@ class NamedThing:
 class Reading:
     """What `text` asks for. `rest_gain` is for all that no thing names; where a thing says what
     happens to everything (else), it is that thing's gain. `not_understood` are words that ask for
-    something else than levels, or for nothing that could be made out."""
+    something else than levels, or for nothing that could be made out, `unsure` things whose action
+    was read without certainty."""
 
     text: str
     things: tuple[NamedThing, ...]
     rest_gain: float
     is_request: bool = True
     not_understood: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
     @property
     def listed(self) -> tuple[NamedThing, ...]:

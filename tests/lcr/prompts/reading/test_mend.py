@@ -410,4 +410,4 @@ def test_conditions_and_what_nobody_noted_are_told(text: str, told: str) -> None
 def test_what_the_tagger_is_unsure_of_is_told() -> None:
     for sure in (0.5, 0.9):
         (reading,) = OpenReader(Told("gronk", Action.DOWN, sure=sure)).read(["the gronk, a lot"])
-        assert bool(reading.not_understood) == (sure < 0.8)
+        assert bool(reading.unsure) == (sure < 0.8)
