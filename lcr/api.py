@@ -1,4 +1,4 @@
-"""`lcr.load`: a system by name, for arrays, tensors and files."""
+"""What `lcr.load` and `lcr.from_pretrained` give: a system for arrays, tensors and files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lcr.running.files import FileRemix, prompt_for, remix_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lcr.joint.hub import JointModel
+    from lcr.joint.load import JointModel
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Sample: TypeAlias = "str | os.PathLike[str] | Clip | FloatArray | Tensor"
@@ -215,9 +215,10 @@ class LoadedRemixer:
         return push_to_hub(self._joint(), repository, token=token, private=private)
 
     def _joint(self) -> JointModel:
-        from lcr.joint.hub import JointModel
+        from lcr.joint.open import OpenRemixer
+        from lcr.joint.remixer import JointRemixer
 
-        if not isinstance(self.remixer, JointModel):
+        if not isinstance(self.remixer, JointRemixer | OpenRemixer):
             raise LcrError(
                 f"{self.card.name} is no joint model; only those are kept as checkpoints"
             )
@@ -231,7 +232,11 @@ def from_pretrained(
     token: str | None = None,
     device: str = "cpu",
 ) -> LoadedRemixer:
-    """See `lcr.from_pretrained`."""
+    """A joint model from a folder or from a hub's repository "OWNER/NAME", by huggingface_hub; the
+    other way round are `save_pretrained` and `push_to_hub` of what this gives.
+
+    Raises `lcr.errors.LcrError` when it is neither here nor to be had, or is damaged.
+    """
     from lcr.joint.hub import from_pretrained
 
     if device != "cpu":
@@ -246,7 +251,13 @@ def load(
     device: str | None = None,
     **options: object,
 ) -> LoadedRemixer:
-    """See `lcr.load`."""
+    """A system by its name (`lcr systems` lists them) with its own `options`, or the joint model in
+    a folder: a checkpoint of lcr, or one that the paper's authors released (SpeechBrain's `.ckpt`
+    files), for which `base` names another language model or folder than LLaMA-2-7B-chat on the hub.
+
+    Raises `lcr.errors.LcrError` when there is none of that name, or when files are missing,
+    damaged or do not fit.
+    """
     if device not in (None, "cpu"):
         check_device(str(device))
     if isinstance(system, str) and (not _is_path(system) or _is_registered(system)):

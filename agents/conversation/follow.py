@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from pydantic import Field
 
 from agents.conversation import edits
 from agents.conversation.mentions import (
@@ -56,7 +59,7 @@ class Last:
     focus: tuple[str, ...] = ()
     way: Direction | None = None
     only: TimeRange | None = None
-    before: State | None = None
+    before: Annotated[State | None, Field(exclude=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)

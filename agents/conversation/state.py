@@ -7,10 +7,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 
 from agents.plan import LEAST_DB, MOST_DB
 from baselines.composite.extraction import mix
@@ -19,7 +20,18 @@ from lcr.remixer import Audio
 
 REST = "rest"
 """What is none of the sources, where gains are told by id."""
-GainDb = float | None
+
+
+def clamp(gain_db: float | None) -> float | None:
+    """To what a plan may ask for; NaN is a ValueError."""
+    if gain_db is None:
+        return None
+    if math.isnan(gain_db):
+        raise ValueError("a gain must be a number of dB; got NaN")
+    return min(max(gain_db, LEAST_DB), MOST_DB)
+
+
+GainDb: TypeAlias = Annotated[float | None, AfterValidator(clamp)]
 """In dB re the original; None: removed."""
 
 
@@ -95,36 +107,10 @@ class State:
             audio = limit(audio, made(one), sample_rate, only)
         return audio
 
-    def as_json(self) -> dict[str, Any]:
-        by = {} if self.by is None else {"by": vars(self.by).copy()}
-        return {
-            **by,
-            "whole": _mix_json(self.whole),
-            "parts": [{**only.to_json(), **_mix_json(one)} for only, one in self.parts],
-        }
-
-    @classmethod
-    def of_json(cls, data: Mapping[str, Any]) -> State:
-        """What `as_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
-        parts = tuple((TimeRange.from_json(one), _read_mix(one)) for one in data["parts"])
-        by = data.get("by")
-        if by is not None:
-            by = ByPrompt(system=str(by["system"]), prompt=str(by["prompt"]))
-        return cls(whole=_read_mix(data["whole"]), parts=parts, by=by)
-
 
 def factor(gain_db: GainDb) -> float:
     """On the waveform."""
     return 0.0 if gain_db is None else math.pow(10, gain_db / 20)
-
-
-def clamp(gain_db: GainDb) -> GainDb:
-    """To what a plan may ask for; NaN is a ValueError."""
-    if gain_db is None:
-        return None
-    if math.isnan(gain_db):
-        raise ValueError("a gain must be a number of dB; got NaN")
-    return min(max(gain_db, LEAST_DB), MOST_DB)
 
 
 def words_of_gain(gain_db: GainDb) -> str:
@@ -132,20 +118,3 @@ def words_of_gain(gain_db: GainDb) -> str:
     if gain_db is None:
         return "removed"
     return "as it is" if abs(gain_db) < 0.05 else f"{gain_db:+.1f} dB".replace(".0 dB", " dB")
-
-
-def _mix_json(one: Mix) -> dict[str, Any]:
-    return {"gains": dict(one.gains), "rest": one.rest}
-
-
-def _read_mix(data: Mapping[str, Any]) -> Mix:
-    gains = {str(key): _number(value) for key, value in data["gains"].items()}
-    return Mix(gains=gains, rest=_number(data["rest"]))
-
-
-def _number(value: object) -> GainDb:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"a gain must be a number of dB or null; got {value!r}")
-    return clamp(float(value))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
 
 from agents.conversation.mentions import name_of
 from agents.conversation.state import REST, GainDb, State, words_of_gain
@@ -21,6 +23,10 @@ class Choice:
     words: str
 
 
+def _render_nothing(state: State) -> Audio:
+    raise LookupError("a turn that was read has no sound until its conversation goes on")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Turn:
     """`number` counts from 0, the recording as it is. `plan` tells all gains in words, `reply` what
@@ -33,7 +39,9 @@ class Turn:
     plan: str
     state: State
     asks: tuple[Choice, ...] = ()
-    render: Callable[[State], Audio] = field(repr=False, compare=False)
+    render: Annotated[Callable[[State], Audio], Field(exclude=True)] = field(
+        default=_render_nothing, repr=False, compare=False
+    )
 
     @property
     def gains(self) -> Mapping[str, GainDb]:
@@ -49,14 +57,8 @@ class Turn:
         return self.render(self.state)
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "number": self.number,
-            "prompt": self.prompt,
-            "reply": self.reply,
-            "plan": self.plan,
-            "asks": [{"id": one.id, "words": one.words} for one in self.asks],
-            "state": self.state.as_json(),
-        }
+        found: dict[str, Any] = TypeAdapter(Turn).dump_python(self, mode="json")
+        return found
 
 
 def plan_in_words(state: State, heard: Sequence[HeardSource]) -> str:

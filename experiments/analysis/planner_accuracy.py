@@ -203,11 +203,11 @@ def ceiling(
     here = {(m.id, w) for m in mixtures for w in range(len(m.prompts))}
     given = [verdict for place, verdict in verdicts.items() if place in here]
     share = share_improved([float(verdict == "c") for verdict in given])
-    if share.share is None or share.low is None or share.high is None:
+    if share.mean is None or share.low is None or share.high is None:
         return None
     counts = ", ".join(f"{given.count(v)} {words}" for v, words in _VERDICTS.items())
     return (
-        f"ceiling, of {share.n} prompts judged by hand ({counts}): {100 * share.share:.1f} % "
+        f"ceiling, of {share.n} prompts judged by hand ({counts}): {100 * share.mean:.1f} % "
         f"[{100 * share.low:.1f}, {100 * share.high:.1f}] say their pattern"
     )
 

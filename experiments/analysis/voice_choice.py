@@ -103,7 +103,7 @@ def main(options: argparse.Namespace) -> None:
     table = {}
     for kind, found in margins.items():
         right = share_improved(found)
-        table[kind] = {"queries": right.n, "right": [right.share, right.low, right.high]}
+        table[kind] = {"queries": right.n, "right": [right.mean, right.low, right.high]}
     print(json.dumps(table, indent=1))
 
 

@@ -237,17 +237,8 @@ def _listeners(options: Options) -> list[Finding]:
     for other in ("SepFormer", "AudioSep"):
         for scale in ("faithfulness", "quality"):
             pair = compared.get(names[other], {}).get(scale)
-            effect = None
-            if pair is not None:
-                effect = Interval(
-                    mean=pair["mean"],
-                    low=pair["low"],
-                    high=pair["high"],
-                    n=pair["n"],
-                    n_clusters=min(pair["n_items"], pair["n_raters"]),
-                    confidence=0.95,
-                    reason=pair["reason"],
-                )
+            kept = ("mean", "low", "high", "n", "reason")
+            effect = Interval(**{key: pair[key] for key in kept}) if pair else None
             found.append(
                 Finding(
                     claim=f"Listeners prefer LCR-T to {other} ({scale})",

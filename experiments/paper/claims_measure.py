@@ -59,7 +59,7 @@ def share_follows_mean(records: Sequence[Record]) -> Interval:
     half = 1.96 * math.sqrt((1 + r**2 / 2) / (n - 3))
     z = math.atanh(max(-0.999999, min(0.999999, r)))
     low, high = math.tanh(z - half), math.tanh(z + half)
-    return Interval(mean=r, low=low, high=high, n=n, n_clusters=n, confidence=0.95)
+    return Interval(mean=r, low=low, high=high, n=n)
 
 
 def input_snr_slope(records: Sequence[Record], *, final: bool = False) -> Interval:
@@ -105,14 +105,7 @@ def causal_speed(seconds: float = 30.0, rounds: int = 5) -> Interval | None:
             torch.cuda.synchronize()
             found.append(seconds / (time.perf_counter() - began))
     found = found[1:]  # the first one also chooses kernels
-    return Interval(
-        mean=fmean(found),
-        low=min(found),
-        high=max(found),
-        n=rounds,
-        n_clusters=rounds,
-        confidence=0.95,
-    )
+    return Interval(mean=fmean(found), low=min(found), high=max(found), n=rounds)
 
 
 def _centred(values: Sequence[float]) -> list[float]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+CONFIDENCE = 0.95
 EXACT_SIGN_FLIPS = 2**14
 """The sign-flip test goes through all flips when there are no more than this."""
 
@@ -34,56 +35,19 @@ _Floats: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean with its confidence interval; `reason` says why the bounds, or all, are None."""
+    """A mean with its 95 % interval; `reason` says why the bounds, or all, are None."""
 
     mean: float | None
     low: float | None
     high: float | None
     n: int
-    n_clusters: int
-    confidence: float
     reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PermutationTest:
-    """A two-sided p-value for "the mean difference is zero"; None, with a reason, for no values."""
-
-    p_value: float | None
-    mean: float | None
-    n: int
-    n_clusters: int
-    exact: bool
-    permutations: int
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proportion:
-    """A share in [0, 1] with its Wilson score interval, which takes the values as independent."""
-
-    share: float | None
-    low: float | None
-    high: float | None
-    n: int
-    confidence: float
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class WinRate(Proportion):
-    """How often the first system beats the second; a tie counts half in `share`."""
-
-    wins: int
-    losses: int
-    ties: int
 
 
 def bootstrap_mean(
     values: ArrayLike,
     *,
     clusters: Sequence[Hashable] | None = None,
-    confidence: float = 0.95,
     resamples: int = 5_000,
     seed: int = 0,
 ) -> Interval:
@@ -98,24 +62,17 @@ def bootstrap_mean(
     """
     if resamples < MIN_RESAMPLES:
         raise ValueError(f"resamples must be at least {MIN_RESAMPLES}; got {resamples}")
-    _check_confidence(confidence)
     sums, counts = _clustered(values, clusters)
     n, k = int(counts.sum()), len(sums)
 
-    def interval(
-        mean: float | None, low: float | None, high: float | None, reason: str | None = None
-    ) -> Interval:
-        return Interval(
-            mean=mean, low=low, high=high, n=n, n_clusters=k, confidence=confidence, reason=reason
-        )
-
     if n == 0:
-        return interval(None, None, None, "no values")
+        return Interval(mean=None, low=None, high=None, n=0, reason="no values")
     mean = float(sums.sum() / n)
     if k == 1:
-        return interval(mean, None, None, "one value" if n == 1 else "one cluster")
+        reason = "one value" if n == 1 else "one cluster"
+        return Interval(mean=mean, low=None, high=None, n=n, reason=reason)
     if np.all(np.abs(sums / counts - mean) <= _TIE * np.abs(sums / counts).max()):
-        return interval(mean, mean, mean)
+        return Interval(mean=mean, low=mean, high=mean, n=n)
     scale = float(np.abs(sums).max())  # BCa cubes deviations: keep them from underflowing
     found = stats.bootstrap(
         (sums / scale, counts),
@@ -124,11 +81,11 @@ def bootstrap_mean(
         vectorized=True,
         n_resamples=resamples,
         batch=max(1, _BATCH_CELLS // k),
-        confidence_level=confidence,
+        confidence_level=CONFIDENCE,
         method="BCa",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return interval(mean, scale * float(found.low), scale * float(found.high))
+    return Interval(mean=mean, low=scale * float(found.low), high=scale * float(found.high), n=n)
 
 
 def bootstrap_means(
@@ -152,19 +109,19 @@ def bootstrap_means(
 @dataclass(frozen=True, kw_only=True)
 class Ranks:
     """Of one system among others, 1 for the highest mean: the ranks that it has in the middle
-    `confidence` of the resamples, and how often it is first (ties share)."""
+    95 % of the resamples, and how often it is first (ties share)."""
 
     low: int
     high: int
     p_first: float
 
 
-def ranks(means: NDArray[np.float64], *, confidence: float = 0.95) -> tuple[Ranks, ...]:
+def ranks(means: NDArray[np.float64]) -> tuple[Ranks, ...]:
     """The ranks of systems from `bootstrap_means` (resamples, systems)."""
     places = stats.rankdata(-np.round(means, 9), method="min", axis=1)
     first = places == 1
     shares = (first / first.sum(1, keepdims=True)).mean(0)
-    tail = 50 * (1 - confidence)
+    tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(places, (tail, 100 - tail), axis=0, method="nearest")
     return tuple(
         Ranks(low=int(a), high=int(b), p_first=float(p))
@@ -178,8 +135,9 @@ def paired_permutation_test(
     clusters: Sequence[Hashable] | None = None,
     resamples: int = 9_999,
     seed: int = 0,
-) -> PermutationTest:
-    """Whether the mean of `differences` (n,) is zero, by flipping the signs of whole clusters.
+) -> float | None:
+    """The p-value of "the mean of `differences` (n,) is zero", by flipping the signs of whole
+    clusters; None without any.
 
     Two-sided on |mean|. All 2^clusters flips are tried when that is at most `EXACT_SIGN_FLIPS`;
     otherwise `resamples` random ones, with p = (1 + as extreme) / (1 + resamples), never 0. All
@@ -187,20 +145,12 @@ def paired_permutation_test(
     """
     if resamples < MIN_RESAMPLES:
         raise ValueError(f"resamples must be at least {MIN_RESAMPLES}; got {resamples}")
-    sums, counts = _clustered(differences, clusters)
-    n, k = int(counts.sum()), len(sums)
+    sums, _ = _clustered(differences, clusters)
+    k = len(sums)
+    if k == 0:
+        return None
     exact = 2**k <= EXACT_SIGN_FLIPS
     permutations = 2**k if exact else resamples
-    if n == 0:
-        return PermutationTest(
-            p_value=None,
-            mean=None,
-            n=0,
-            n_clusters=0,
-            exact=True,
-            permutations=0,
-            reason="no values",
-        )
     observed = abs(float(sums.sum()))
     at_least = observed - _TIE * float(np.abs(sums).sum())
     rng = np.random.default_rng(seed)
@@ -214,35 +164,25 @@ def paired_permutation_test(
         else:
             flips = rng.integers(0, 2, size=(size, k))
         extreme += int(np.count_nonzero(np.abs((1.0 - 2.0 * flips) @ sums) >= at_least))
-    return PermutationTest(
-        p_value=extreme / permutations if exact else (extreme + 1) / (permutations + 1),
-        mean=float(sums.sum() / n),
-        n=n,
-        n_clusters=k,
-        exact=exact,
-        permutations=permutations,
-    )
+    return extreme / permutations if exact else (extreme + 1) / (permutations + 1)
 
 
-def win_rate(differences: ArrayLike, *, confidence: float = 0.95) -> WinRate:
-    """The share of `differences` (n,) above zero, a zero counting half, with a Wilson interval.
+def win_rate(differences: ArrayLike) -> Interval:
+    """The share of `differences` (n,) above zero, a zero counting half; see `_wilson`.
 
     Raises ValueError on values that are not finite or not (n,).
     """
     found = _finite(differences)
-    wins, losses = int(np.count_nonzero(found > 0)), int(np.count_nonzero(found < 0))
-    ties = len(found) - wins - losses
-    share = _wilson(wins + ties / 2, len(found), confidence)
-    return WinRate(**vars(share), wins=wins, losses=losses, ties=ties)
+    return _wilson(float((found > 0).sum() + (found == 0).sum() / 2), len(found))
 
 
-def share_improved(improvements: ArrayLike, *, confidence: float = 0.95) -> Proportion:
-    """The share of `improvements` (n,) strictly above zero, with a Wilson interval.
+def share_improved(improvements: ArrayLike) -> Interval:
+    """The share of `improvements` (n,) strictly above zero; see `_wilson`.
 
     Raises ValueError on values that are not finite or not (n,).
     """
     found = _finite(improvements)
-    return _wilson(int(np.count_nonzero(found > 0)), len(found), confidence)
+    return _wilson(float((found > 0).sum()), len(found))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -289,25 +229,12 @@ def _clustered(values: ArrayLike, clusters: Sequence[Hashable] | None) -> tuple[
     return sums, np.bincount(index, minlength=len(numbers)).astype(np.float64)
 
 
-def _check_confidence(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must be between 0 and 1; got {confidence}")
-
-
-def _wilson(successes: float, n: int, confidence: float) -> Proportion:
-    _check_confidence(confidence)
+def _wilson(successes: float, n: int) -> Interval:
+    """A share with its Wilson score interval, which takes the values as independent."""
     if n == 0:
-        return Proportion(
-            share=None, low=None, high=None, n=0, confidence=confidence, reason="no values"
-        )
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+        return Interval(mean=None, low=None, high=None, n=0, reason="no values")
+    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Proportion(
-        share=share,
-        low=max(0.0, centre - half),
-        high=min(1.0, centre + half),
-        n=n,
-        confidence=confidence,
-    )
+    return Interval(mean=share, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)

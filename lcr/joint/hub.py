@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -17,12 +17,12 @@ from lcr.checkpoints import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_checkpoi
 from lcr.errors import LcrError
 from lcr.files import write_whole
 from lcr.joint.load import load_checkpoint
-from lcr.joint.open import OpenRemixer
-from lcr.joint.remixer import JointRemixer
+
+if TYPE_CHECKING:
+    from lcr.joint.load import JointModel
 
 _FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-JointModel: TypeAlias = JointRemixer | OpenRemixer
 T = TypeVar("T")
 
 

@@ -7,7 +7,7 @@ An edge at the recording's own start or end does not fade.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,7 @@ class TimeRange:
         return f"{'except ' * self.spared}from {_moment(self.start_s)} to {end}"
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
         return {"start_s": self.start_s, "end_s": self.end_s, "spared": self.spared}
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> TimeRange:
-        return cls(start_s=kept["start_s"], end_s=kept["end_s"], spared=kept["spared"])
 
     def step(self) -> Step:
         """For a trace."""

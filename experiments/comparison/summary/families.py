@@ -68,7 +68,7 @@ def decided_tasks(
     for task, (differences, clusters) in by_task.items():
         if task != Task.OVC.value and differences:
             tests = [paired_permutation_test(differences, clusters=slot) for slot in clusters]
-            p_values[task] = max(t.p_value for t in tests if t.p_value is not None)
+            p_values[task] = max(p for p in tests if p is not None)
     return {
         task: "joint" if sum(by_task[task][0]) > 0 else "composite"
         for task, p in holm(p_values).items()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -199,17 +199,11 @@ def _input_mean(records: Sequence[Record], task: str) -> float | None:
 
 def interval_json(interval: Interval) -> dict[str, Any]:
     """Write an interval as summary.json holds it."""
-    return {
-        "mean": interval.mean,
-        "low": interval.low,
-        "high": interval.high,
-        "n": interval.n,
-        "reason": interval.reason,
-    }
+    return asdict(interval)
 
 
-def _share(share: Any) -> dict[str, Any]:  # noqa: ANN401 (Proportion or WinRate)
-    return {"mean": share.share, "low": share.low, "high": share.high, "n": share.n}
+def _share(share: Interval) -> dict[str, Any]:
+    return {"mean": share.mean, "low": share.low, "high": share.high, "n": share.n}
 
 
 def _weighted(values: Sequence[Value]) -> list[float]:
@@ -283,7 +277,7 @@ def _add_comparison(
             continue
         weighted = _weighted(differences)
         tests = [paired_permutation_test(weighted, clusters=c) for c in _by_slot(differences)]
-        p_values[s["name"]] = max(t.p_value for t in tests if t.p_value is not None)
+        p_values[s["name"]] = max(p for p in tests if p is not None)
         s["versus"] = {
             "system": against,
             "difference": interval_json(mean_interval(differences)),

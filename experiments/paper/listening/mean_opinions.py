@@ -33,15 +33,8 @@ def _cells(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, d
 
 
 def _cell(opinion: Opinion) -> Cell:
-    found = Interval(
-        mean=opinion.mean,
-        low=opinion.low,
-        high=opinion.high,
-        n=opinion.n,
-        n_clusters=min(opinion.n_items, opinion.n_raters),
-        confidence=0.95,
-        reason=opinion.reason,
-    )
+    o = opinion
+    found = Interval(mean=o.mean, low=o.low, high=o.high, n=o.n, reason=o.reason)
     return Cell(interval=found, decimals=2)
 
 

@@ -415,8 +415,9 @@ def test_damaged_histories_are_refused_before_they_are_heard() -> None:
     for path, wrong in (
         (("turns", 1, "number"), 5),
         (("turns", 1, "state", "whole", "gains"), {"s1": 0.0}),
-        (("states", 1, "parts", 0, "end_s"), 0.5),
-        (("schema",), 3),
+        (("states", 1, "parts", 0, 0, "end_s"), 0.5),
+        (("states", 1, "whole", "rest"), True),
+        (("schema",), 2),
     ):
         data = json.loads(one.to_json())
         inner = data

@@ -121,7 +121,7 @@ def test_ours_and_the_papers_never_share_a_column() -> None:
 
 
 def test_latex_is_balanced_and_escaped() -> None:
-    interval = Interval(mean=1.0, low=0.5, high=1.5, n=3, n_clusters=3, confidence=0.95)
+    interval = Interval(mean=1.0, low=0.5, high=1.5, n=3)
     ours = dict.fromkeys(("TSE", "TS↑"), Cell(interval=interval))
     text = to_latex(made((Column(title="a_b & c", cells=ours, paper={"TSE": 1.0}),)))
     assert r"a\_b \& c" in text
@@ -312,7 +312,7 @@ def test_a_setting_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     ],
 )
 def test_the_interval_decides(low: float, high: float, margin: float, verdict: str) -> None:
-    effect = Interval(mean=(low + high) / 2, low=low, high=high, n=9, n_clusters=9, confidence=0.95)
+    effect = Interval(mean=(low + high) / 2, low=low, high=high, n=9)
     assert claims.Finding(claim="c", unit="dB", effect=effect, margin=margin).verdict == verdict
     assert claims.Finding(claim="c", unit="dB", why="not run: x").verdict == "not run"
 
@@ -409,8 +409,8 @@ def test_arms_that_never_beat_the_mixture_test_nothing() -> None:
 
 
 def test_differences_of_other_mixtures_add_their_spreads() -> None:
-    above = Interval(mean=3.0, low=2.7, high=3.3, n=9, n_clusters=9, confidence=0.95)
-    below = Interval(mean=1.0, low=0.6, high=1.4, n=5, n_clusters=5, confidence=0.95)
+    above = Interval(mean=3.0, low=2.7, high=3.3, n=9)
+    below = Interval(mean=1.0, low=0.6, high=1.4, n=5)
     found = apart(above, below)
     assert (found.mean, found.n) == (2.0, 5)
     assert found.low == pytest.approx(1.5)
