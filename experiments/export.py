@@ -91,11 +91,7 @@ def export(checkpoint: Path, out: Path) -> None:
             _export_network(read, folder)
         else:
             raise WeightsError(f"{checkpoint} is neither an open model nor an open reader")
-        told = {
-            "code": code_digest(),
-            "config": config_digest(checkpoint),
-            "weights": weights,
-        }
+        told = {"code": code_digest(), "config": config_digest(checkpoint), "weights": weights}
         write_whole(folder / MADE_OF, json.dumps(told, indent=1) + "\n")
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(folder, out)

@@ -15,16 +15,7 @@ STYLE_VALUES: dict[str, tuple[str, ...]] = {
     "pitch": ("low", "normal", "high"),
     "tempo": ("low", "normal", "high"),
     "energy": ("low", "normal", "high"),
-    "emotion": (
-        "neutral",
-        "happy",
-        "sad",
-        "angry",
-        "surprised",
-        "disgusted",
-        "fear",
-        "contempt",
-    ),
+    "emotion": ("neutral", "happy", "sad", "angry", "surprised", "disgusted", "fear", "contempt"),
 }
 """Every value a speaking style attribute may take; the paper's, section III-A and TextrolSpeech."""
 

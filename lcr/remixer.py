@@ -162,12 +162,7 @@ class Remixer(Protocol):
     def card(self) -> SystemCard: ...
 
     def remix(
-        self,
-        mixture: Audio,
-        sample_rate: int,
-        prompt: str,
-        *,
-        oracle: Oracle | None = None,
+        self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
     ) -> Remix: ...
 
 

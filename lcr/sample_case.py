@@ -16,11 +16,7 @@ from lcr.instruction import (
     instruction,
     patterns_by_task,
 )
-from lcr.remixer import (
-    Audio,
-    Oracle,
-    SystemCard,
-)
+from lcr.remixer import Audio, Oracle, SystemCard
 
 PROMPT = "Please turn the rain up and remove the man's voice."
 

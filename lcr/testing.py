@@ -24,9 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.errors import LcrError
-from lcr.instruction import (
-    Task,
-)
+from lcr.instruction import Task
 from lcr.remixer import (
     Audio,
     BatchRemixer,

@@ -105,10 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.endswith("/info/lfs/objects/batch"):
             objects = json.loads(body)["objects"]
             told = [
-                {
-                    **one,
-                    "actions": {"upload": {"href": f"{self.hub_.address}/lfs/{one['oid']}"}},
-                }
+                {**one, "actions": {"upload": {"href": f"{self.hub_.address}/lfs/{one['oid']}"}}}
                 for one in objects
             ]
             self._answer({"objects": told, "transfer": "basic"})

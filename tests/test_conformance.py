@@ -138,10 +138,7 @@ _FAULTS: dict[str, tuple[str, Callable[[Audio, int, str], Audio]]] = {
         "input_is_left_alone",
         lambda x, rate, prompt: x.ravel(order="K").reshape(x.shape),
     ),
-    "global numpy": (
-        "repeatable",
-        lambda x, rate, prompt: x + np.float32(np.random.random()),
-    ),
+    "global numpy": ("repeatable", lambda x, rate, prompt: x + np.float32(np.random.random())),
     "global python": (
         "global_randomness_is_left_alone",
         lambda x, rate, prompt: x * np.float32(random.random() < 2),

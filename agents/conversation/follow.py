@@ -10,14 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agents.conversation import edits
-from agents.conversation.mentions import (
-    ELSE,
-    GROUPS,
-    Mention,
-    find_mentions,
-    group_of,
-    name_of,
-)
+from agents.conversation.mentions import ELSE, GROUPS, Mention, find_mentions, group_of, name_of
 from agents.conversation.state import REST, Edit, State
 from agents.conversation.turn import Choice, labels
 from agents.plan import HeardSource

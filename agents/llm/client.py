@@ -83,12 +83,7 @@ class LlmAgent:
         desk = AgentSession(stage)
         meter = Meter(budget=self._budget, price=self._price)
         guard = Guard(desk, meter, backoff_s=self._backoff_s)
-        agent = create_agent(
-            self._chat,
-            tools_for(desk),
-            system_prompt=SYSTEM,
-            middleware=[guard],
-        )
+        agent = create_agent(self._chat, tools_for(desk), system_prompt=SYSTEM, middleware=[guard])
         try:
             with _global_random_kept():
                 # One tool at a time, in the order in which the model called them.

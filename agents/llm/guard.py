@@ -109,11 +109,7 @@ class Guard(AgentMiddleware):
         return ModelResponse(result=[answer])
 
     def _step(
-        self,
-        words: str,
-        began: float,
-        data: dict[str, object],
-        requests: list[dict[str, object]],
+        self, words: str, began: float, data: dict[str, object], requests: list[dict[str, object]]
     ) -> None:
         step = Step(
             name="llm_call",

@@ -102,11 +102,7 @@ class LogMel(nn.Module):
     def _decibels(self, windows: Tensor) -> Tensor:
         """(windows, samples) to (windows, frames, mels)."""
         spectrum = torch.stft(
-            windows,
-            self.config.n_fft,
-            self.config.hop,
-            window=self.window,
-            return_complex=True,
+            windows, self.config.n_fft, self.config.hop, window=self.window, return_complex=True
         )
         power = torch.view_as_real(spectrum).square().sum(-1)
         return 10 * torch.log10((power.transpose(1, 2) @ self.bands).clamp_min(_FLOOR))

@@ -54,10 +54,7 @@ class ClapStage:
     """
 
     def __init__(
-        self,
-        clap: Clap,
-        mixtures: TrainingMixtures,
-        config: ClapStageConfig | None = None,
+        self, clap: Clap, mixtures: TrainingMixtures, config: ClapStageConfig | None = None
     ) -> None:
         self.clap, self.mixtures = clap, mixtures
         self.config = config or ClapStageConfig()

@@ -12,13 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.clap.model import TextAudioModel
-from lcr.instruction import (
-    Action,
-    AudioDescription,
-    Description,
-    SpeechDescription,
-    tell_apart,
-)
+from lcr.instruction import Action, AudioDescription, Description, SpeechDescription, tell_apart
 from lcr.prompts.generator.phrases import Dice, one_source, speaker_words
 
 WORDINGS = 8

@@ -89,7 +89,5 @@ class OraclePlanner:
             raise MissingOracleError("the true actions are needed: no instruction was given")
         gains = oracle.instruction.gains
         return Plan(
-            descriptions=oracle.instruction.descriptions,
-            gains=gains,
-            rest=sum(gains) / len(gains),
+            descriptions=oracle.instruction.descriptions, gains=gains, rest=sum(gains) / len(gains)
         )

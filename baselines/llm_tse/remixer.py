@@ -131,12 +131,7 @@ class LlmTse:
         return self.extract(mixture, sample_rate, prompt=prompt, enrolment=self._enrolment)
 
     def extract(
-        self,
-        mixture: Audio,
-        sample_rate: int,
-        *,
-        prompt: str = "",
-        enrolment: Tensor | None = None,
+        self, mixture: Audio, sample_rate: int, *, prompt: str = "", enrolment: Tensor | None = None
     ) -> Remix:
         """Extract one speaker from (channels, samples) by a prompt, an `enrolment` (samples,) at 16
         kHz or both. Raises ValueError for neither, or unusable audio."""

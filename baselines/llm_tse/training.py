@@ -44,11 +44,7 @@ class SpeakerMixtures(TrainingMixtures):
     one is cropped and augmented anew.
     """
 
-    def __init__(
-        self,
-        blends: Sequence[Blend],
-        config: TrainingConfig,
-    ) -> None:
+    def __init__(self, blends: Sequence[Blend], config: TrainingConfig) -> None:
         super().__init__(blends, replace(config, n_audio=0))
         self._recordings: dict[Entry, tuple[Bank, list[Entry]]] = {}
         for bank in {id(blend.speech): blend.speech for blend in blends}.values():

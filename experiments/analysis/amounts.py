@@ -64,9 +64,7 @@ def measure(system: Remixer, example: Example, amount_db: float) -> Iterator[tup
 
 
 @command(
-    __doc__,
-    option("--system", default="lcr", help="default: lcr"),
-    *mixture_options(per_task=3),
+    __doc__, option("--system", default="lcr", help="default: lcr"), *mixture_options(per_task=3)
 )
 def main(options: argparse.Namespace) -> None:
     """Print medians and means (95 % intervals) of the distances in dB for each amount."""

@@ -96,11 +96,7 @@ class OnCluster:
             finished = now()
             hand_over(number)
             yield Done(
-                number=number,
-                examples=group,
-                outcomes=outcomes,
-                started=started,
-                finished=finished,
+                number=number, examples=group, outcomes=outcomes, started=started, finished=finished
             )
 
 

@@ -188,12 +188,7 @@ def _execute(
 
 
 def _plan(
-    system: ReadySystem,
-    folder: Path,
-    examples: Examples,
-    *,
-    resume: Resume,
-    metrics: Sequence[str],
+    system: ReadySystem, folder: Path, examples: Examples, *, resume: Resume, metrics: Sequence[str]
 ) -> _Plan:
     path = folder / f"{system.stem}.jsonl"
     if resume == "never":

@@ -114,10 +114,7 @@ def suite_names() -> tuple[str, ...]:
 
 
 def load_suite(
-    name: str,
-    *,
-    overrides: Sequence[str] = (),
-    changes: Mapping[str, object] | None = None,
+    name: str, *, overrides: Sequence[str] = (), changes: Mapping[str, object] | None = None
 ) -> SuiteConfig:
     """Load the suite of that name, or that TOML file.
 

@@ -18,12 +18,7 @@ from experiments.comparison.drawing import BLUE, GREEN, GREY, ORANGE
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import Record
 from experiments.comparison.report.run import RunFolder
-from experiments.paper.figure_style import (
-    by_task,
-    figure_command,
-    scored,
-    write_figure,
-)
+from experiments.paper.figure_style import by_task, figure_command, scored, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,12 +13,7 @@ import numpy as np
 from experiments.comparison.drawing import BLUE, GREY
 from experiments.comparison.report.run import RunFolder
 from experiments.paper.correlation import correlate
-from experiments.paper.figure_style import (
-    by_task,
-    figure_command,
-    scored,
-    write_figure,
-)
+from experiments.paper.figure_style import by_task, figure_command, scored, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

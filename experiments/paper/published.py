@@ -13,25 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from experiments.comparison.records import write_atomic
-from experiments.comparison.table import (
-    Table,
-    csv_text,
-)
+from experiments.comparison.table import Table, csv_text
 from lcr.evaluation.statistics import Interval
 
 NOT_DEFINED = "n/a"
 CSV_COLUMNS = (
-    "table",
-    "block",
-    "column",
-    "row",
-    "here_system",
-    "here_scale",
-    "here_mean",
-    "here_low",
-    "here_high",
-    "here_n",
-    "here_why_not",
+    *("table", "block", "column", "row"),
+    *("here_system", "here_scale", "here_mean", "here_low", "here_high", "here_n", "here_why_not"),
     "paper",
 )
 _WIDE = 3  # pairs of columns that fit a page

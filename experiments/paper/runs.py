@@ -148,10 +148,7 @@ def recorded(
 
 
 def _run(
-    forms: Mapping[str, Form],
-    options: Options,
-    suite: str,
-    prepare: Mapping[str, Prepare],
+    forms: Mapping[str, Form], options: Options, suite: str, prepare: Mapping[str, Prepare]
 ) -> dict[str, Recorded]:
     device = resolve_device(options.device)
     config = load_suite(suite)

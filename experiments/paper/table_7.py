@@ -17,15 +17,7 @@ from experiments.comparison.records import Record
 from experiments.comparison.summary.summarize import MEASURE
 from experiments.paper.published import Block, PaperTable, paper_numbers
 from experiments.paper.rows import Form
-from experiments.paper.runs import (
-    ALL_ROWS,
-    WITHOUT_OVC,
-    Options,
-    Recorded,
-    cells,
-    column,
-    recorded,
-)
+from experiments.paper.runs import ALL_ROWS, WITHOUT_OVC, Options, Recorded, cells, column, recorded
 from lcr.checkpoints import CONFIG_FILE
 
 ARMS = {

@@ -38,9 +38,7 @@ def _load(folder: Path) -> dict[str, torch.Tensor]:
     return {key: value.float() for key, value in load_file(path).items()}
 
 
-def average(
-    parts: list[tuple[dict[str, torch.Tensor], float]],
-) -> dict[str, torch.Tensor]:
+def average(parts: list[tuple[dict[str, torch.Tensor], float]]) -> dict[str, torch.Tensor]:
     """The weighted mean of tensors by name; names and sizes are those of the last part."""
     last = parts[-1][0]
     found = {}

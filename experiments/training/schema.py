@@ -22,10 +22,7 @@ from lcr.training.config import LoopConfig
 from lcr.training.data import TrainingConfig
 from lcr.training.queries.mixtures import QueryMixtureConfig, Share
 from lcr.training.queries.stage import QueryObjective
-from lcr.training.stages import (
-    StageConfig,
-    StageName,
-)
+from lcr.training.stages import StageConfig, StageName
 
 
 @dataclass(frozen=True, kw_only=True)

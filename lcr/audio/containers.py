@@ -17,14 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lcr.audio.mpeg import find_frames, promised_frames, read_frame
-from lcr.audio.tags import (
-    id3_frames,
-    info_items,
-    lost,
-    named_once,
-    seven_bits,
-    vorbis_comments,
-)
+from lcr.audio.tags import id3_frames, info_items, lost, named_once, seven_bits, vorbis_comments
 from lcr.errors import AudioFileError
 
 _SEVERAL = "holds several recordings one behind the other; give them one by one"

@@ -152,11 +152,7 @@ def rms_db(audio: NDArray[np.floating]) -> float:
 
 
 def active_level(
-    audio: NDArray[np.floating],
-    sample_rate: int,
-    *,
-    frame_s: float = 0.02,
-    range_db: float = 30.0,
+    audio: NDArray[np.floating], sample_rate: int, *, frame_s: float = 0.02, range_db: float = 30.0
 ) -> ActiveLevel:
     """Level over the frames within `range_db` of the loudest one, so that pauses do not count.
 

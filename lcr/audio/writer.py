@@ -17,23 +17,16 @@ from lcr.audio.reader import AudioFile, reason_of
 from lcr.errors import AudioFileError
 from lcr.remixer import Audio
 
-_SUFFIXES = {
-    "wav": "WAV",
-    "wave": "WAV",
-    "flac": "FLAC",
-    "ogg": "OGG",
-    "oga": "OGG",
-    "opus": "OGG",
-    "mp3": "MP3",
-    "aif": "AIFF",
-    "aiff": "AIFF",
-    "aifc": "AIFF",
-    "au": "AU",
-    "snd": "AU",
-    "caf": "CAF",
-    "w64": "W64",
-    "rf64": "RF64",
+_NAMED = {
+    "WAV": "wav wave",
+    "FLAC": "flac",
+    "OGG": "ogg oga opus",
+    "MP3": "mp3",
+    "AIFF": "aif aiff aifc",
+    "AU": "au snd",
+    **{"CAF": "caf", "W64": "w64", "RF64": "rf64"},
 }
+_SUFFIXES = {suffix: form for form, names in _NAMED.items() for suffix in names.split()}
 """Names of files to libsndfile's containers."""
 _WAVS = ("WAV", "WAVEX", "RF64")
 _WITH_FLOATS = ("WAV", "WAVEX", "RF64", "AIFF", "AU", "CAF", "W64")

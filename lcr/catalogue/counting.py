@@ -205,10 +205,7 @@ def open_folder(folder: Path) -> Network:
         load_tensors(remixer, checkpoint.tensors, "remixer.")
     read = (v.numel() for k, v in checkpoint.tensors.items() if k.startswith("reader."))
     return Network(
-        name=folder.resolve().name,
-        config=remixer.config,
-        folder=shown,
-        reader_parameters=sum(read),
+        name=folder.resolve().name, config=remixer.config, folder=shown, reader_parameters=sum(read)
     )
 
 

@@ -143,10 +143,7 @@ def _found(text: str, root: Path, skipped: list[Path]) -> Iterator[_Input]:
 
 
 def _audio_below(
-    folder: Path,
-    root: Path,
-    tell: Callable[[OSError], object],
-    skip: Callable[[Path], object],
+    folder: Path, root: Path, tell: Callable[[OSError], object], skip: Callable[[Path], object]
 ) -> Iterator[Path]:
     """Audio files by their suffix, sorted; nothing hidden and nothing of the output folder. `tell`
     hears of folders that are not looked into, `skip` of files that have other suffixes."""

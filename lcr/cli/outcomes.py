@@ -19,12 +19,7 @@ from lcr.running.files import FileRemix
 
 SCHEMA = 1
 Status = Literal["done", "kept", "failed", "to do"]
-_DONE = {
-    "remove": "Removed",
-    "keep": "Kept",
-    "turn up": "Turned up",
-    "turn down": "Turned down",
-}
+_DONE = {"remove": "Removed", "keep": "Kept", "turn up": "Turned up", "turn down": "Turned down"}
 _NAMED = 5
 """Of the files that are skipped."""
 _WORDS = {"done": "remixed", "kept": "there already", "to do": "to do", "failed": "failed"}

@@ -243,9 +243,7 @@ def set_level(wave: Waveform, level_db: float, config: MixtureConfig) -> Wavefor
 
 
 def draw_entries(
-    pool: Mapping[Kind, Sequence[Sequence[Entry]]],
-    config: MixtureConfig,
-    rng: np.random.Generator,
+    pool: Mapping[Kind, Sequence[Sequence[Entry]]], config: MixtureConfig, rng: np.random.Generator
 ) -> tuple[Entry, ...]:
     """Speech then audio entries, every two of which words can tell apart.
 

@@ -89,11 +89,7 @@ def bootstrap_mean(
 
 
 def bootstrap_means(
-    values: ArrayLike,
-    *,
-    clusters: Sequence[Hashable],
-    resamples: int = 5_000,
-    seed: int = 0,
+    values: ArrayLike, *, clusters: Sequence[Hashable], resamples: int = 5_000, seed: int = 0
 ) -> NDArray[np.float64]:
     """Means (resamples, systems) of `values` (mixtures, systems) over resampled mixtures, the same
     ones for all systems; whole clusters are drawn. Raises ValueError as `bootstrap_mean` does."""

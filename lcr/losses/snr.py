@@ -15,11 +15,7 @@ SILENT_POWER = 1e-6
 
 
 def negative_snr(
-    *,
-    estimate: Tensor,
-    reference: Tensor,
-    zero_mean: bool = False,
-    ceiling_db: float = 30.0,
+    *, estimate: Tensor, reference: Tensor, zero_mean: bool = False, ceiling_db: float = 30.0
 ) -> Tensor:
     """Minus the SNR in dB, (...,) for waveforms (..., samples) (section IV-C).
 

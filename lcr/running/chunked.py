@@ -112,11 +112,7 @@ class PointedRemixer(PreparedRemixer, Protocol):
     `points`."""
 
     def prepare(
-        self,
-        prompt: str,
-        *,
-        listen: Listen | None = None,
-        like: NDArray[np.float32] | None = None,
+        self, prompt: str, *, listen: Listen | None = None, like: NDArray[np.float32] | None = None
     ) -> Prepared: ...
 
 

@@ -181,11 +181,7 @@ def test_the_card_names_one_task_and_all_weights(denoiser: SepformerDenoiser) ->
     assert not denoiser.card.uses_oracle
 
 
-@given(
-    gain=st.floats(1e-3, 1e3),
-    level=st.floats(0.0, 2.0),
-    samples=st.integers(2, 50),
-)
+@given(gain=st.floats(1e-3, 1e3), level=st.floats(0.0, 2.0), samples=st.integers(2, 50))
 def test_projection_undoes_any_scale(gain: float, level: float, samples: int) -> None:
     rng = np.random.default_rng(samples)
     s, v = rng.standard_normal((2, 1, samples))

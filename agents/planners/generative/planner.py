@@ -21,13 +21,7 @@ from agents.planners.generative.text import description_of, inventory_of, reques
 from agents.planners.generative.tokenizer import PLAN, USER
 from baselines.composite.planning import Plan
 from lcr.base_weights import MissingWeightsError, weights_sha256
-from lcr.checkpoints import (
-    WEIGHTS_FILE,
-    WeightsError,
-    find_checkpoint,
-    no_larger_than,
-    read_state,
-)
+from lcr.checkpoints import WEIGHTS_FILE, WeightsError, find_checkpoint, no_larger_than, read_state
 from lcr.instruction import Description
 from lcr.remixer import Oracle, OracleUse, Step
 

@@ -26,8 +26,7 @@ class RunFolder:
     def systems(self) -> Sequence[Mapping[str, Any]]:
         """Systems in the order of the page: by rank, then those without one, then bounds."""
         return sorted(
-            self.summary["systems"],
-            key=lambda s: (s["bound"], s["rank"] is None, s["rank"] or 0),
+            self.summary["systems"], key=lambda s: (s["bound"], s["rank"] is None, s["rank"] or 0)
         )
 
 

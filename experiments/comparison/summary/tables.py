@@ -207,32 +207,10 @@ def to_markdown(summary: Summary) -> str:
 
 
 CSV_COLUMNS = (
-    "suite",
-    "system",
-    "family",
-    "bound",
-    "row",
-    "mean_snr_improvement_db",
-    "low_db",
-    "high_db",
-    "n_scored",
-    "n_ok",
-    "n_examples",
-    "share_improved",
-    *FOLLOWED,
-    "win_rate",
-    "compared_to",
-    "p_holm",
-    "rank",
-    "rank_low",
-    "rank_high",
-    "p_first",
-    "trained_on",
-    "latency_s",
-    "real_time_factor",
-    "peak_bytes",
-    "config_digest",
-    "data_digest",
+    *("suite", "system", "family", "bound", "row", "mean_snr_improvement_db", "low_db", "high_db"),
+    *("n_scored", "n_ok", "n_examples", "share_improved", *FOLLOWED, "win_rate", "compared_to"),
+    *("p_holm", "rank", "rank_low", "rank_high", "p_first", "trained_on", "latency_s"),
+    *("real_time_factor", "peak_bytes", "config_digest", "data_digest"),
 )
 
 

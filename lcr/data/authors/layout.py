@@ -41,10 +41,7 @@ def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _source(record: Mapping[str, Any], number: int) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "file": record[f"raw_path{number}"],
-        "snr_db": record[f"snr{number}"],
-    }
+    found: dict[str, Any] = {"file": record[f"raw_path{number}"], "snr_db": record[f"snr{number}"]}
     if f"label{number}" in record:
         return found | {"kind": "audio", "label": record[f"label{number}"]}
     styles = {name: record.get(f"{name}{number}") for name in STYLE_ATTRIBUTES}

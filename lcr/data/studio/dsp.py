@@ -219,11 +219,7 @@ def buzz(freq_hz: Signal, brightness: float) -> Signal:
 
 
 def modal(
-    rng: Rng,
-    seconds: float,
-    freqs_hz: ArrayLike,
-    rt60_s: ArrayLike,
-    amplitudes: ArrayLike,
+    rng: Rng, seconds: float, freqs_hz: ArrayLike, rt60_s: ArrayLike, amplitudes: ArrayLike
 ) -> Signal:
     """Struck object: sum of decaying sines with random phases; scalars broadcast."""
     n = samples(seconds)

@@ -139,10 +139,7 @@ def _fresh_engine() -> Iterator[_Engine]:
         raise EspeakError(f"cannot load {paths.library}: {error}") from error
     try:
         sample_rate = library.espeak_Initialize(
-            _AUDIO_OUTPUT_SYNCHRONOUS,
-            _BUFFER_MS,
-            os.fsencode(paths.data),
-            _INITIALIZE_DONT_EXIT,
+            _AUDIO_OUTPUT_SYNCHRONOUS, _BUFFER_MS, os.fsencode(paths.data), _INITIALIZE_DONT_EXIT
         )
         if sample_rate <= 0:
             raise EspeakError(f"eSpeak NG cannot start with the data in {paths.data}")

@@ -98,11 +98,7 @@ def complete(style: SpeechDescription, voice: Voice, rng: np.random.Generator) -
 
 
 def render_speech(
-    voice: Voice,
-    style: SpeechDescription,
-    rng: np.random.Generator,
-    *,
-    text: str | None = None,
+    voice: Voice, style: SpeechDescription, rng: np.random.Generator, *, text: str | None = None
 ) -> Waveform:
     """Speak one sentence (or `text`) in `style`: (samples,) at 16 kHz, about 1.5 to 5 s, peak < 1.
 

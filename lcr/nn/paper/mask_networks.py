@@ -161,11 +161,7 @@ def _mamba() -> BlockKind:
     )
 
 
-_KINDS: dict[str, Callable[[], BlockKind]] = {
-    "C": _convolutional,
-    "T": _transformer,
-    "M": _mamba,
-}
+_KINDS: dict[str, Callable[[], BlockKind]] = {"C": _convolutional, "T": _transformer, "M": _mamba}
 BLOCKS = tuple(_KINDS)
 
 

@@ -234,13 +234,7 @@ def scan_by_kernel(
 
 
 def _check(
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    chunk: int | None,
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, chunk: int | None
 ) -> None:
     if u.dim() != 3 or u.shape[1] < 1 or A.dim() != 2 or A.shape[0] != u.shape[-1]:
         raise ValueError(

@@ -22,10 +22,7 @@ def answer(
     sent: list[dict[str, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        told = [
-            (b"content-type", kind.encode()),
-            (b"content-disposition", b'inline; filename="x"'),
-        ]
+        told = [(b"content-type", kind.encode()), (b"content-disposition", b'inline; filename="x"')]
         await send({"type": "http.response.start", "status": 200, "headers": told})
 
     async def send(message: Any) -> None:

@@ -13,10 +13,7 @@ from langchain_core.messages import ToolMessage
 
 from agents.llm.chat_models import chat_model
 from agents.llm.client import SYSTEM, LlmAgent
-from agents.llm.errors import (
-    MissingModelError,
-    ModelRefusedError,
-)
+from agents.llm.errors import MissingModelError, ModelRefusedError
 from agents.llm.tools import AgentSession, describe, read_description, tools_for
 from agents.plan import PlanError, RemixPlan
 from agents.systems.llm import LlmRemixer, agent_llm

@@ -189,10 +189,7 @@ class _Code:
 
 @pytest.mark.parametrize("kind", ["code", "plain pickle", "cut short", "cut safetensors", "list"])
 def test_damaged_files_and_code_are_refused(
-    written: Callable[..., Path],
-    content: Content,
-    kind: str,
-    capsys: pytest.CaptureFixture[str],
+    written: Callable[..., Path], content: Content, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(name="x.safetensors" if kind == "cut safetensors" else "x.ckpt")
     if kind == "code":

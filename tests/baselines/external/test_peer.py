@@ -96,11 +96,7 @@ def test_a_peers_own_error_does_not_end_it(start: Callable[..., Peer]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "kind"),
-    [
-        ("dies_at_once", PeerError),
-        ("no_hello", PeerError),
-        ("never_says_hello", PeerTimeoutError),
-    ],
+    [("dies_at_once", PeerError), ("no_hello", PeerError), ("never_says_hello", PeerTimeoutError)],
 )
 def test_a_peer_that_does_not_start_is_told(
     way: str, kind: type[PeerError], start: Callable[..., Peer]

@@ -223,10 +223,7 @@ def test_full_disk_before_the_start(
 
 
 def test_full_disk_during_the_run(
-    suite: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["--suite", str(suite), "--device", "cpu", "--out", str(tmp_path), "--examples", "0"]
     sync, left = os.fsync, 5

@@ -85,11 +85,7 @@ def test_six_tasks_of_one_mixture_above_their_targets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = MixtureSet(
-        ToyBank(),
-        split="train",
-        config=MixtureConfig(duration_s=0.5),
-        seed=0,
-        name="toy",
+        ToyBank(), split="train", config=MixtureConfig(duration_s=0.5), seed=0, name="toy"
     ).example(0)
     made = build_run(
         tmp_path / "run",

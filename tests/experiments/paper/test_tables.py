@@ -242,11 +242,9 @@ def test_every_row_of_every_table_is_filled_by_the_papers_own_kind(
 def test_the_recipe_behind_a_row_trains_what_the_row_says(row: str) -> None:
     """The letter, the reader and what of it learns, at both scales; z is the embedding alone."""
     letter = row[4]
-    reader, mode = {
-        "GPT-2": ("gpt2", "all"),
-        "frozen": ("llama", "frozen"),
-        "": ("llama", "lora"),
-    }[row[5:].strip()]
+    reader, mode = {"GPT-2": ("gpt2", "all"), "frozen": ("llama", "frozen"), "": ("llama", "lora")}[
+        row[5:].strip()
+    ]
     name = DESK[row][1].removeprefix("desk-")
     for path in (RECIPES / "desk" / f"desk-{name}.toml", RECIPES / "paper" / f"{name}.toml"):
         recipe = load_recipe(path, [])

@@ -46,10 +46,7 @@ def donor(tmp_path: Path) -> tuple[GroundedRemixer, Path]:
 @pytest.mark.parametrize("stage", ["separator", "lass", "llm-tse"])
 @torch.no_grad()
 def test_a_baseline_hears_as_its_donor(
-    stage: str,
-    write: Callable[[str], Path],
-    bank: Path,
-    donor: tuple[GroundedRemixer, Path],
+    stage: str, write: Callable[[str], Path], bank: Path, donor: tuple[GroundedRemixer, Path]
 ) -> None:
     remixer, run = donor
     recipe, mixtures = learning(write(stage), bank)

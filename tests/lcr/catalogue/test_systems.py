@@ -113,9 +113,7 @@ def test_what_is_not_told_is_unknown(listed: dict[str, System]) -> None:
     assert opaque.uncounted == "no network seen"
 
 
-def test_what_does_not_run_tells_why_and_what_its_factory_knows(
-    listed: dict[str, System],
-) -> None:
+def test_what_does_not_run_tells_why_and_what_its_factory_knows(listed: dict[str, System]) -> None:
     absent = listed["zz-absent"]
     assert not absent.runs
     assert absent.missing == "its weights are not here; fetch them"

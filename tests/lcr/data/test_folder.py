@@ -36,10 +36,7 @@ def sine(rate: int, *, seconds: float = 0.5, hz: float = 440.0) -> NDArray[np.fl
 
 
 def write(
-    path: Path,
-    samples: NDArray[np.float64],
-    rate: int = SAMPLE_RATE,
-    subtype: str | None = None,
+    path: Path, samples: NDArray[np.float64], rate: int = SAMPLE_RATE, subtype: str | None = None
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, rate, subtype=subtype)
@@ -127,9 +124,7 @@ def test_an_unknown_attribute_is_refused(root: Path) -> None:
 
 def test_four_columns_are_enough_and_others_are_ignored(root: Path) -> None:
     manifest(
-        root,
-        {**row(), "licence": "CC0"},
-        columns=("licence", "label", "split", "kind", "path"),
+        root, {**row(), "licence": "CC0"}, columns=("licence", "label", "split", "kind", "path")
     )
     assert FolderBank(root).entries("test")[0].group == "a.wav"
 

@@ -15,13 +15,7 @@ from hypothesis import strategies as st
 
 from lcr.data.bank import Entry, Split, Waveform
 from lcr.data.classes import WithoutClasses
-from lcr.data.mixtures import (
-    MixtureConfig,
-    MixtureSet,
-    active_frames,
-    place,
-    set_level,
-)
+from lcr.data.mixtures import MixtureConfig, MixtureSet, active_frames, place, set_level
 from lcr.data.studio.classes import SEEN_LABELS, UNSEEN
 from lcr.errors import LcrError
 from lcr.instruction import AudioDescription, SpeechDescription, Task, tell_apart

@@ -10,13 +10,7 @@ import pytest
 import soundfile
 
 from lcr.data.bank import SAMPLE_RATE
-from lcr.data.relations import (
-    VoiceMeasures,
-    begin_later,
-    clear_relations,
-    measure_voice,
-    median_f0,
-)
+from lcr.data.relations import VoiceMeasures, begin_later, clear_relations, measure_voice, median_f0
 from lcr.instruction import RELATIONS
 
 

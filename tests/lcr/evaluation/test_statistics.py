@@ -150,11 +150,7 @@ def test_bootstrap_of_one_cluster_has_no_bounds(
 
 @pytest.mark.parametrize(
     ("values", "clusters"),
-    [
-        ([0.0] * 5, None),
-        ([0.1] * 7, None),
-        ([1.0, 2.0, 2.0, 1.0], ["a", "a", "b", "b"]),
-    ],
+    [([0.0] * 5, None), ([0.1] * 7, None), ([1.0, 2.0, 2.0, 1.0], ["a", "a", "b", "b"])],
 )
 def test_values_all_alike_have_an_interval_of_no_width(
     values: list[float], clusters: list[str] | None

@@ -15,12 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lcr.evaluation.metrics import si_sdr_db
-from lcr.losses.pit import (
-    assignment,
-    pairwise_cost,
-    permutation_invariant,
-    pit_loss,
-)
+from lcr.losses.pit import assignment, pairwise_cost, permutation_invariant, pit_loss
 from lcr.losses.snr import negative_snr
 from tests.lcr.evaluation.test_metrics import library
 

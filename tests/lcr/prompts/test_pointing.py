@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lcr.prompts.pointing import (
-    PointingError,
-    find_pointing,
-    points,
-    stand_in_for_example,
-)
+from lcr.prompts.pointing import PointingError, find_pointing, points, stand_in_for_example
 from lcr.prompts.time_words import parse_range
 
 
@@ -18,11 +13,7 @@ from lcr.prompts.time_words import parse_range
     [
         ("remove the sound at 0:03", "remove the theremin", (2.75, 3.75)),
         ("Mute the noise that starts at 0:10", "Mute the theremin", (9.75, 10.75)),
-        (
-            "remove whatever this is at 0:02 to 0:04, everywhere",
-            "remove the theremin",
-            (2.0, 4.0),
-        ),
+        ("remove whatever this is at 0:02 to 0:04, everywhere", "remove the theremin", (2.0, 4.0)),
         ("mute the sound from 0:02 to 0:04 everywhere", "mute the theremin", (2.0, 4.0)),
         (
             "turn the loud noise around 5 s down by 6 dB",

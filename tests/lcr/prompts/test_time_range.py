@@ -122,8 +122,7 @@ def test_what_is_no_range(start_s: float, end_s: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "only",
-    [TimeRange(start_s=5), TimeRange(end_s=-5), TimeRange(start_s=4, end_s=-2)],
+    "only", [TimeRange(start_s=5), TimeRange(end_s=-5), TimeRange(start_s=4, end_s=-2)]
 )
 def test_a_range_that_is_not_there(only: TimeRange) -> None:
     with pytest.raises(TimeRangeError, match=r"no part of the recording .* lasts 5 s"):

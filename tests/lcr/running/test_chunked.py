@@ -189,11 +189,7 @@ def test_a_core_may_answer_in_place_or_with_its_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("core", "words"),
-    [
-        (lambda a: a[:, :-1], "shape"),
-        (lambda a: a * np.float32(np.nan), "NaN"),
-    ],
+    ("core", "words"), [(lambda a: a[:, :-1], "shape"), (lambda a: a * np.float32(np.nan), "NaN")]
 )
 def test_a_core_that_breaks_its_promise_is_named(core, words: str) -> None:
     with pytest.raises(CoreOutputError, match=words):

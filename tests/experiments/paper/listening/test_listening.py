@@ -27,12 +27,7 @@ from experiments.paper import claims, make_tables
 from experiments.paper.listening import mean_opinions
 from experiments.paper.listening.analysis import mean_opinion, screen
 from experiments.paper.listening.command import main
-from experiments.paper.listening.results import (
-    ResultError,
-    parse_result,
-    read_key,
-    read_results,
-)
+from experiments.paper.listening.results import ResultError, parse_result, read_key, read_results
 from experiments.paper.listening.server import SurveyServer
 from experiments.paper.listening.survey import SurveyOptions, low_anchor, make_survey
 from experiments.paper.runs import Options

@@ -73,9 +73,7 @@ def test_lora_starts_as_the_frozen_model_and_merges(folders: dict[str, Path], ki
         adapted.merge()
 
 
-def test_lora_takes_named_targets_and_says_when_they_do_not_fit(
-    folders: dict[str, Path],
-) -> None:
+def test_lora_takes_named_targets_and_says_when_they_do_not_fit(folders: dict[str, Path]) -> None:
     named = reader(folders["llama"], "lora", lora=LoraConfig(rank=2, targets=["o_proj"]))
     assert {n.split(".lora_")[0].rsplit(".", 1)[1] for n in named.trained_state()} == {"o_proj"}
     with pytest.raises(ValueError, match=r"lora\.targets do not fit a llama"):
