@@ -5,7 +5,7 @@ Rules that hold for every function here:
 - Signals are (samples,) or (channels, samples), of one shape; the work is done in float64.
 - Energy is summed over channels, so a loud channel counts for more than a quiet one. SI-SDR finds
   one scale for all channels: a wrong balance between channels is an error.
-- Level counts in SNR, and no mean is removed unless `zero_mean` asks for it.
+- Level counts in SNR, and no mean is removed.
 - Scores are at most `MAX_SNR_DB`: error below 1e-10 of the reference's energy (float32 arithmetic
   is worth about 140 dB) counts as 1e-10. SI-SDR is likewise at least -`MAX_SNR_DB`. So an exact
   estimate has a finite score and averages stay finite.
@@ -16,8 +16,7 @@ Rules that hold for every function here:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,7 +27,6 @@ MAX_SNR_DB = 100.0
 
 _MAX_RATIO = 10.0 ** (MAX_SNR_DB / 10.0)
 _SILENT_ENERGY = 1e-100  # the smallest float32 sample but zero has an energy of 2e-90
-_ROUNDING = 1e-24  # energy left of a constant once its mean is taken away in float64, relative
 _MAX_SAMPLE = float(np.finfo(np.float32).max)
 
 SILENT_REFERENCE = "the reference is silent"
@@ -76,29 +74,23 @@ def snr_improvement_db(*, estimate: Signal, reference: Signal, mixture: Signal) 
     return _improvement(_snr(est, ref), _snr(mix, ref), PERFECT_MIXTURE)
 
 
-def si_sdr_db(*, estimate: Signal, reference: Signal, zero_mean: bool = False) -> Score:
+def si_sdr_db(*, estimate: Signal, reference: Signal) -> Score:
     """SI-SDR = 10 log10(|a y|^2 / |a y - y^|^2) with a = <y^, y> / |y|^2, in dB.
 
-    Between -`MAX_SNR_DB` (an estimate orthogonal to the reference) and `MAX_SNR_DB`. With
-    `zero_mean` each channel's mean is removed from both signals first. Undefined when either
-    signal is silent (with `zero_mean`, constant). Raises ValueError as `snr_db` does.
+    Between -`MAX_SNR_DB` (an estimate orthogonal to the reference) and `MAX_SNR_DB`. Undefined
+    when either signal is silent. Raises ValueError as `snr_db` does.
     """
     est, ref = checked(estimate=estimate, reference=reference)
-    return _si_sdr(_centred(est, zero_mean), _centred(ref, zero_mean), SILENT_ESTIMATE)
+    return _si_sdr(est, ref, SILENT_ESTIMATE)
 
 
-def si_sdr_improvement_db(
-    *, estimate: Signal, reference: Signal, mixture: Signal, zero_mean: bool = False
-) -> Score:
+def si_sdr_improvement_db(*, estimate: Signal, reference: Signal, mixture: Signal) -> Score:
     """SI-SDR(y, y^) - SI-SDR(y, x) in dB.
 
     Undefined when any of the three is silent, or when the mixture is a scaled copy of the
     reference, as in the task OVC. Raises ValueError as `snr_db` does.
     """
-    est, ref, mix = (
-        _centred(signal, zero_mean)
-        for signal in checked(estimate=estimate, reference=reference, mixture=mixture)
-    )
+    est, ref, mix = checked(estimate=estimate, reference=reference, mixture=mixture)
     return _improvement(
         _si_sdr(est, ref, SILENT_ESTIMATE), _si_sdr(mix, ref, SILENT_MIXTURE), SCALED_MIXTURE
     )
@@ -106,38 +98,17 @@ def si_sdr_improvement_db(
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
-    """Every score of one estimate, in dB; None where undefined, and `undefined` says why.
-
-    `input_snr_db` and `input_si_sdr_db` are those of the unprocessed mixture.
+    """Every score of one estimate, in dB, and those of the unprocessed mixture; None where
+    undefined, and `undefined` says why: of the mixture's as "input_snr_db" and "input_si_sdr_db".
     """
 
-    snr_db: float | None
-    snr_improvement_db: float | None
-    si_sdr_db: float | None
-    si_sdr_improvement_db: float | None
-    input_snr_db: float | None
-    input_si_sdr_db: float | None
-    undefined: Mapping[str, str] = field(default_factory=dict)
-    """Field name -> reason, for each field that is None."""
-
-    @property
-    def metrics(self) -> dict[str, float | None]:
-        """What a record holds under "metrics"."""
-        return {
-            "snr_db": self.snr_db,
-            "snr_improvement_db": self.snr_improvement_db,
-            "si_sdr_db": self.si_sdr_db,
-            "si_sdr_improvement_db": self.si_sdr_improvement_db,
-        }
-
-    @property
-    def input_metrics(self) -> dict[str, float | None]:
-        """What a record holds under "input_metrics"."""
-        return {"snr_db": self.input_snr_db, "si_sdr_db": self.input_si_sdr_db}
+    metrics: dict[str, float | None]
+    input_metrics: dict[str, float | None]
+    undefined: dict[str, str]
 
 
 def score(*, estimate: Signal, reference: Signal, mixture: Signal) -> Metrics:
-    """All scores of one example (no mean removed). Raises ValueError as `snr_db` does."""
+    """All scores of one example. Raises ValueError as `snr_db` does."""
     est, ref, mix = checked(estimate=estimate, reference=reference, mixture=mixture)
     snr, input_snr = _snr(est, ref), _snr(mix, ref)
     si_sdr = _si_sdr(est, ref, SILENT_ESTIMATE)
@@ -147,12 +118,13 @@ def score(*, estimate: Signal, reference: Signal, mixture: Signal) -> Metrics:
         "snr_improvement_db": _improvement(snr, input_snr, PERFECT_MIXTURE),
         "si_sdr_db": si_sdr,
         "si_sdr_improvement_db": _improvement(si_sdr, input_si_sdr, SCALED_MIXTURE),
-        "input_snr_db": input_snr,
-        "input_si_sdr_db": input_si_sdr,
     }
+    inputs = {"snr_db": input_snr, "si_sdr_db": input_si_sdr}
+    named = scores | {f"input_{name}": one for name, one in inputs.items()}
     return Metrics(
-        **{name: s.value for name, s in scores.items()},
-        undefined={name: s.reason for name, s in scores.items() if s.reason is not None},
+        metrics={name: one.value for name, one in scores.items()},
+        input_metrics={name: one.value for name, one in inputs.items()},
+        undefined={name: one.reason for name, one in named.items() if one.reason is not None},
     )
 
 
@@ -182,14 +154,6 @@ def checked(**signals: Signal) -> tuple[_Signal64, ...]:
 def _energy(signal: _Signal64) -> float:
     flat = signal.ravel()
     return float(flat @ flat)
-
-
-def _centred(signal: _Signal64, zero_mean: bool) -> _Signal64:
-    if not zero_mean:
-        return signal
-    centred: _Signal64 = signal - signal.mean(axis=-1, keepdims=True)
-    # What rounding leaves of a constant is not a signal.
-    return centred if _energy(centred) > _ROUNDING * _energy(signal) else np.zeros_like(signal)
 
 
 def _decibels(ratio: float) -> float:

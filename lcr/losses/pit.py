@@ -37,9 +37,7 @@ class Matched:
         return _pick(estimate, self.order)
 
 
-def pit_loss(
-    *, estimate: Tensor, reference: Tensor, zero_mean: bool = False, ceiling_db: float = 30.0
-) -> Matched:
+def pit_loss(*, estimate: Tensor, reference: Tensor, ceiling_db: float = 30.0) -> Matched:
     """Mean negative SNR in dB of `estimate` (batch, sources, samples) in its best order against
     `reference`, of the same shape; any number of sources.
 
@@ -52,12 +50,10 @@ def pit_loss(
             "as many estimates as references, of equal length, are needed; got "
             f"{tuple(estimate.shape)} and {tuple(reference.shape)}"
         )
-    waves = estimate, reference
-    if zero_mean:
-        waves = estimate - estimate.mean(-1, True), reference - reference.mean(-1, True)
-    chosen = assignment(pairwise_cost(estimate=waves[0], reference=waves[1], ceiling_db=ceiling_db))
+    cost = pairwise_cost(estimate=estimate, reference=reference, ceiling_db=ceiling_db)
+    chosen = assignment(cost)
     losses = negative_snr(
-        estimate=waves[0], reference=_pick(waves[1], chosen), ceiling_db=ceiling_db
+        estimate=estimate, reference=_pick(reference, chosen), ceiling_db=ceiling_db
     )
     return Matched(losses.mean(-1), chosen.argsort(-1))
 

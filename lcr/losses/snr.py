@@ -14,20 +14,14 @@ SILENT_POWER = 1e-6
 """Mean square of -60 dBFS, below which `lcr.data.mixtures` calls a frame silent."""
 
 
-def negative_snr(
-    *, estimate: Tensor, reference: Tensor, zero_mean: bool = False, ceiling_db: float = 30.0
-) -> Tensor:
+def negative_snr(*, estimate: Tensor, reference: Tensor, ceiling_db: float = 30.0) -> Tensor:
     """Minus the SNR in dB, (...,) for waveforms (..., samples) (section IV-C).
-
-    `zero_mean` takes the mean over samples away from both first, as the authors' code does.
 
     Silent targets: a target's mean square counts as at least `SILENT_POWER`. So a silent one asks
     for silence and never divides by zero: the loss falls with the output's level, from 0 dB for
     an output of -60 dBFS down to minus the ceiling, and its gradient is finite everywhere, zero
     for an output of exact silence.
     """
-    if zero_mean:
-        estimate, reference = _centred(estimate), _centred(reference)
     error = (reference - estimate).square().mean(-1)
     return snr_loss_of(error=error, power=reference.square().mean(-1), ceiling_db=ceiling_db)
 
@@ -42,27 +36,19 @@ def negative_snr_improvement(
     estimate: Tensor,
     reference: Tensor,
     mixture: Tensor,
-    zero_mean: bool = False,
     ceiling_db: float = 30.0,
 ) -> Tensor:
     """Minus the SNR improvement in dB, (...,) for waveforms (..., samples) (section IV-C).
 
     The improvement is the SNR of the change that was asked for, so every task counts alike.
-    `zero_mean` takes the mean over samples away from all three first.
 
     Silent targets are no special case, for the change asked for is then the whole mixture. A
     target equal to the mixture (nothing asked for) would be, and instructions exclude it; its
     energy of change counts as at least 1e-12.
     """
-    if zero_mean:
-        estimate, reference, mixture = _centred(estimate), _centred(reference), _centred(mixture)
     asked = (reference - mixture).square().sum(-1)
     error = (reference - estimate).square().sum(-1)
     return _capped_db(error / asked.clamp_min(1e-12), ceiling_db)
-
-
-def _centred(wave: Tensor) -> Tensor:
-    return wave - wave.mean(-1, keepdim=True)
 
 
 def _capped_db(ratio: Tensor, ceiling_db: float) -> Tensor:
