@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from experiments.comparison.config import build
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
-from experiments.comparison.report.media import RANGE_DB, Clip, mel_power, peak_db
+from experiments.comparison.report.media import Clip, mel_power
 from experiments.comparison.report.run import RunFolder
 from experiments.comparison.suite import SuiteConfig
 from experiments.paper.figure_style import figure_command, write_figure
 from lcr import registry
+from lcr.audio.spectrogram import RANGE_DB, loudest_db
 from lcr.data.mixtures import Example
 from lcr.instruction import Instruction, instruction
 from lcr.prompts.generator import write_prompt
@@ -80,7 +81,7 @@ def write(
     }
     for prompt, (estimate, target) in remixes.items():
         columns[prompt] = (power(estimate), power(target))
-    top = peak_db([p for column in columns.values() for p in column if p is not None])
+    top = loudest_db(*(p for column in columns.values() for p in column if p is not None))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(2, len(columns), sharex=True, sharey=True, squeeze=False)

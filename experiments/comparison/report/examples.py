@@ -15,11 +15,10 @@ from experiments.comparison.report.media import (
     db_of,
     encode,
     mel_power,
-    peak_db,
     read_clip,
-    spectrogram_uri,
 )
 from experiments.comparison.report.run import RunFolder, inside
+from lcr.audio.spectrogram import coloured, loudest_db, png_uri
 
 LOSSLESS_LIMIT_BYTES = 8_000_000
 """Up to this much 16-bit PCM the page holds FLAC, above it Vorbis."""
@@ -145,7 +144,7 @@ def _card(run: RunFolder, row: Mapping[str, Any], *, number: int, encoding: Enco
     gain = min((_fitting(clip.peak) for clip in clips if clip.peak <= limit), default=1.0)
     powers = [None if h.clip is None else mel_power(h.clip) for h in sounds]
     pairs = zip(sounds, powers, strict=True)
-    top_db = peak_db([p for h, p in pairs if h.clip and p is not None and h.clip.peak <= limit])
+    top_db = loudest_db(*(p for h, p in pairs if h.clip and p is not None and h.clip.peak <= limit))
     measure = run.summary["measure"]
     players = []
     for sound, power in zip(sounds, powers, strict=True):
@@ -159,7 +158,7 @@ def _card(run: RunFolder, row: Mapping[str, Any], *, number: int, encoding: Enco
                 audio=None
                 if sound.clip is None
                 else encode(sound.clip, gain=own, encoding=encoding),
-                picture=None if power is None else spectrogram_uri(power, top_db=top_db),
+                picture=None if power is None else png_uri(coloured(power, top_db=top_db)),
                 note=f"played {-lowered:.0f} dB lower than the others" if lowered < -0.5 else "",
                 problem=sound.problem,
                 trace=() if sound.record is None else sound.record["trace"],

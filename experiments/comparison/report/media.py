@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.signal import get_window, stft
+
+from lcr.audio import spectrogram
 
 Encoding = Literal["FLAC", "Vorbis"]
 Signal: TypeAlias = NDArray[np.float32]
@@ -22,27 +21,7 @@ Signal: TypeAlias = NDArray[np.float32]
 
 SPECTROGRAM_WIDTH = 320
 SPECTROGRAM_HEIGHT = 96
-RANGE_DB = 70.0
-"""Decibels shown below the loudest cell of an example."""
-
 _BLOCK = 65_536
-_WINDOW_S = 0.032
-_LEVELS = 64
-_FLOOR_POWER = 1e-14
-
-# Anchors of a ramp whose lightness only rises, so that it also reads in print and in grey.
-_RAMP = np.array(
-    [
-        [9, 10, 28],
-        [42, 30, 92],
-        [104, 40, 122],
-        [178, 56, 106],
-        [232, 104, 72],
-        [250, 178, 92],
-        [252, 244, 206],
-    ],
-    dtype=np.float64,
-)
 
 
 class ClipError(ValueError):
@@ -111,58 +90,12 @@ def encode(clip: Clip, *, gain: float, encoding: Encoding) -> str:
 
 
 def mel_power(clip: Clip) -> NDArray[np.float64]:
-    """Mean-of-channels power on a mel axis, (`SPECTROGRAM_HEIGHT`, `SPECTROGRAM_WIDTH`), low first.
-
-    Columns cover the clip evenly whatever its length; a clip shorter than one window is padded.
-    """
-    window = max(64, round(_WINDOW_S * clip.sample_rate))
-    mono_channels = clip.samples.T.astype(np.float64)
-    if mono_channels.shape[1] < window:
-        mono_channels = np.pad(mono_channels, ((0, 0), (0, window - mono_channels.shape[1])))
-    hop = int(np.clip(mono_channels.shape[1] // SPECTROGRAM_WIDTH, 1, window // 2))
-    frequencies, _, spectrum = stft(
-        mono_channels,
-        fs=clip.sample_rate,
-        window=get_window("hann", window),
-        nperseg=window,
-        noverlap=window - hop,
-        nfft=2 * window,
+    """The spectrogram of a clip of any length, (`SPECTROGRAM_HEIGHT`, `SPECTROGRAM_WIDTH`)."""
+    return spectrogram.mel_power(
+        clip.samples.T, clip.sample_rate, width=SPECTROGRAM_WIDTH, height=SPECTROGRAM_HEIGHT
     )
-    power = np.mean(np.abs(spectrum) ** 2, axis=0)
-    columns = np.linspace(0, power.shape[1], SPECTROGRAM_WIDTH + 1)
-    frames = [
-        power[:, int(a) : max(int(a) + 1, int(np.ceil(b)))].mean(axis=1)
-        for a, b in itertools.pairwise(columns)
-    ]
-    nyquist_mel = 2595 * np.log10(1 + clip.sample_rate / 2 / 700)
-    rows_hz = 700 * (10 ** (np.linspace(0, nyquist_mel, SPECTROGRAM_HEIGHT) / 2595) - 1)
-    return np.stack([np.interp(rows_hz, frequencies, frame) for frame in frames], axis=1)
-
-
-def spectrogram_uri(power: NDArray[np.float64], *, top_db: float) -> str:
-    """A PNG data URI of `power` (from `mel_power`), `RANGE_DB` below `top_db`, low pitch below."""
-    level_db = 10 * np.log10(np.maximum(power, _FLOOR_POWER))
-    unit = np.clip((level_db - (top_db - RANGE_DB)) / RANGE_DB, 0, 1)
-    indices = np.round(unit * (_LEVELS - 1)).astype(np.uint8)[::-1]
-    image = Image.frombytes("P", (indices.shape[1], indices.shape[0]), indices.tobytes())
-    image.putpalette(_palette())
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True, bits=6)
-    return data_uri("image/png", buffer.getvalue())
-
-
-def peak_db(powers: list[NDArray[np.float64]]) -> float:
-    """Decibels of the loudest cell among the spectrograms of one example."""
-    loudest = max((float(power.max()) for power in powers), default=0.0)
-    return float(10 * np.log10(max(loudest, _FLOOR_POWER)))
 
 
 def db_of(gain: float) -> float:
     """An amplitude factor above zero in decibels."""
     return 20 * math.log10(gain)
-
-
-def _palette() -> list[int]:
-    position = np.linspace(0, len(_RAMP) - 1, _LEVELS)
-    channels = [np.interp(position, np.arange(len(_RAMP)), _RAMP[:, c]) for c in range(3)]
-    return [int(v) for v in np.round(np.stack(channels, axis=1)).reshape(-1)]

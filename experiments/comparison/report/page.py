@@ -17,12 +17,12 @@ from markupsafe import Markup
 from experiments.comparison.records import NOT_DEFINED, write_atomic
 from experiments.comparison.report.examples import make_cards
 from experiments.comparison.report.figures import make_figures
-from experiments.comparison.report.media import RANGE_DB
 from experiments.comparison.report.plots import signed
 from experiments.comparison.report.run import RunFolder
 from experiments.comparison.summary.tables import followed_grid, rank_text
 from experiments.comparison.summary.verdict import task_words, verdict
 from experiments.comparison.table import p_value_text, percent_text
+from lcr.audio.spectrogram import RANGE_DB
 
 _HERE = Path(__file__).parent
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

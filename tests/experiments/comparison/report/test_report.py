@@ -22,15 +22,9 @@ from PIL import Image
 from experiments.comparison.errors import RecordsError
 from experiments.comparison.report import read_run, write_report
 from experiments.comparison.report.examples import make_cards
-from experiments.comparison.report.media import (
-    Clip,
-    ClipError,
-    encode,
-    mel_power,
-    read_clip,
-    spectrogram_uri,
-)
+from experiments.comparison.report.media import Clip, ClipError, encode, mel_power, read_clip
 from experiments.comparison.report.plots import Row, Spread, draw_panel, limits_of, signed
+from lcr.audio.spectrogram import coloured, png_uri
 from lcr.instruction import Task
 from tests.browser import chromium
 from tests.experiments.report_run import Contender, Sound, blend, build_run
@@ -220,7 +214,7 @@ def test_spectrograms_have_one_size_and_put_a_tone_where_it_belongs(samples: int
     t = np.arange(samples) / 16_000
     clip = Clip(samples=np.sin(2 * np.pi * 700 * t).astype(np.float32)[:, None], sample_rate=16_000)
     power = mel_power(clip)
-    uri = spectrogram_uri(power, top_db=0.0)
+    uri = png_uri(coloured(power, top_db=0.0))
     image = Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1])))
     assert image.size == power.shape[::-1] == (320, 96)
     if samples >= 8000:
