@@ -9,6 +9,7 @@ from experiments.analysis import voice_choice
 from experiments.analysis.voice_choice import draw_pairs, measure, what_tells
 from lcr.data.bank import SAMPLE_RATE, Entry
 from lcr.instruction import SpeechDescription
+from lcr.joint.query import Remixed
 
 
 class TwoSpeakers:
@@ -50,7 +51,8 @@ class Chooser:
 
     def remix(self, encoding, rest_gain, items):
         ((_, _, column),) = items
-        return self.waves[self.answers[column]]
+        none = np.zeros(2, np.float32)
+        return Remixed(self.waves[self.answers[column]], none, none)
 
 
 def test_pairs_are_of_two_speakers_and_drawn_from_their_number():
