@@ -100,7 +100,7 @@ def main(options: argparse.Namespace) -> None:
     table = {}
     for way, columns in right.items():
         shares = {name: share_improved(values) for name, values in columns.items()}
-        table[way] = {name: [one.share, one.low, one.high] for name, one in shares.items()}
+        table[way] = {name: [one.mean, one.low, one.high] for name, one in shares.items()}
     print(json.dumps(table, indent=1))
 
 
