@@ -40,13 +40,14 @@ _NEITHER = re.compile(
 NOTHING_BUT = re.compile(rf"\b{GONE} nothing (?:but|except|other than)\b")
 """What it asks to be removed alone."""
 _ALL_BUT = re.compile(
-    rf"\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|"
+    rf"(?:\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|"
     r"can(?:no|'?)t (?:stand|bear)|"
     r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
-    r"lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me) "
+    r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me)) |^)"
     r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
     r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus) "
 )
+_STAYS = re.compile(r"\b(?:stays?|remains?|be kept|is (?:fine|good|ok|okay|great))\b")
 _OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")
 CLAUSE_END = re.compile(
     r"[.;!?:]|\b(?:but|just|instead|only|rather|although|because|while)\b|"
@@ -106,7 +107,10 @@ def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
         end = CLAUSE_END.search(text, match.end())
         inside = range(match.end(), end.start() if end else len(text))
         pair = (Action.REMOVE, Action.KEEP) if match["gone"] else (Action.KEEP, Action.REMOVE)
-        if not any(s.start in inside and s.action in pair for s in found):
+        kept = match["kept"] or _STAYS.search(text, match.end(), inside.stop)
+        if not (match["gone"] or kept) or not any(
+            s.start in inside and s.action in pair for s in found
+        ):
             continue
         found = [replace(s, action=pair[1]) if s.start in inside else s for s in found]
         found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]

@@ -97,6 +97,8 @@ _COMPLAINTS: tuple[tuple[str, Action], ...] = (
      r"(?: (?:there|at all|that day))?", Action.REMOVE),
     (rf"(?:i (?:want|need|would like|prefer) |i'd (?:like|prefer|rather have) )?{_WANTED} "
      rf"(?:but )?(?:without|minus|with no) {_IT_IS}", Action.REMOVE),
+    (rf"i (?:could|can|would) {_HEAR} {_WANTED} (?:so |much )*better (?:if|without) {_IT_IS}"
+     r"(?: (?:was|were|wasn't|weren't)(?: (?:gone|there|off|away|not there))?)?", Action.REMOVE),
     (rf"{_IT_IS} (?:no|off|gone)", Action.REMOVE),
     (rf"{_IT_IS} (?:yes|on|stays?)", Action.KEEP),
     (rf"{_IT_IS} makes? it (?:\w+ )?(?:hard|difficult|impossible|tough) (?:for \w+ )?to {_HEAR} "
@@ -152,7 +154,14 @@ _NOT_IN_NAMES = re.compile(
 )
 
 
-_ONE_OR_ALL = re.compile(r"(?!it$|this$|that$)\w+|my \w+|both \w+|everything else|background noise")
+_ONE_OR_ALL = re.compile(
+    r"(?!it$|this$|that$)\w+|my \w+|both \w+|everything else|background noise|"
+    r"(?:her|his|my \w+'s) (?:parts?|voice|lines|words|speech|side)"
+)
+_AMOUNTS = re.compile(
+    r"\b(?:(?:just|by|about) )*(?:a (?:tiny |little |good )?(?:bit|little|touch|hair|tad|smidge|lot|"
+    r"notch)|slightly|much|way|far|somewhat|considerably|[\w.]+ ?(?:db|decibels?|%|percent))(?!\w)"
+)
 
 
 @lru_cache(maxsize=1)
@@ -197,7 +206,8 @@ def _in_a_way(words: str, at: int) -> tuple[Span, str] | None:
     for size in range(1, min(len(places), _LONGEST) + 1):
         for i in range(len(places) - size + 1):
             start, stop = places[i][0], places[i + size - 1][1]
-            way = _known_ways().get(f"{words[:start]}{{}}{words[stop:]}")
+            said = _AMOUNTS.sub("", f"{words[:start]}{{}}{words[stop:]}")
+            way = _known_ways().get(" ".join(said.split()))
             article = _ARTICLE.match(words, start, stop)
             start = article.end() if article else start
             name = words[start:stop]
