@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["speech", "audio"]
 
@@ -98,8 +98,20 @@ class AudioDescription:
     def kind(self) -> Kind:
         return "audio"
 
+    @property
+    def known(self) -> dict[str, str]:
+        return {"label": self.label}
+
 
 Description = SpeechDescription | AudioDescription
+
+
+def read_description(data: Mapping[str, Any]) -> Description:
+    """From {"kind": its kind, **its known}; what else is in `data` does not count. Raises KeyError
+    or ValueError where it holds none."""
+    if data["kind"] == "audio":
+        return AudioDescription(label=data["label"])
+    return SpeechDescription(**{name: data[name] for name in STYLE_ATTRIBUTES if name in data})
 
 
 def tell_apart(a: Description, b: Description) -> bool:

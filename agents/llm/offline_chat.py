@@ -15,11 +15,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCa
 from pydantic import ConfigDict
 
 from agents.llm.protocol import ToolModel
-from agents.llm.tools import OTHERS, read_description
+from agents.llm.tools import OTHERS
 from agents.plan import LEAST_DB, MOST_DB, SourceChange
 from agents.planners.choose import load_planner
 from agents.planners.queries import queries_for
-from lcr.instruction import Action
+from lcr.instruction import Action, read_description
 from lcr.remixer import RefusedError
 
 

@@ -25,8 +25,7 @@ from agents.plan import (
     SourceName,
     resolve_plan,
 )
-from lcr.instruction import AudioDescription, Description
-from lcr.instruction import SpeechDescription as Speech
+from lcr.instruction import Description
 
 OTHERS = "others"
 """Stands for every source that has no action of its own."""
@@ -201,16 +200,8 @@ def describe_source(source: HeardSource) -> dict[str, object]:
 
 def describe(description: Description) -> dict[str, str]:
     """A description as data: its kind, and its label or what is known of a speaker."""
-    if isinstance(description, AudioDescription):
-        return {"kind": "audio", "label": description.label[:_WORDS]}
-    return {"kind": "speech", **description.known}
-
-
-def read_description(data: dict[str, Any]) -> Description:
-    """What `describe` wrote. Raises ValueError or KeyError for anything else."""
-    if data["kind"] == "audio":
-        return AudioDescription(label=data["label"])
-    return Speech(**{key: data[key] for key in Speech.__dataclass_fields__ if key in data})
+    told = {key: value[:_WORDS] for key, value in description.known.items()}
+    return {"kind": description.kind, **told}
 
 
 def _db(level: float | None) -> float | None:

@@ -167,8 +167,7 @@ def _meant(said: Said, source: Description) -> Action:
 
 
 def _words(one: Description, action: Action) -> str:
-    told = one.label if isinstance(one, AudioDescription) else " ".join(one.known.values())
-    return f"{action.name.lower()} {told or 'a speaker'}"
+    return f"{action.name.lower()} {' '.join(one.known.values()) or 'a speaker'}"
 
 
 class ToldDescriptions:

@@ -26,7 +26,7 @@ from lcr.data.classes import WithoutClasses
 from lcr.data.folder import FolderBank
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.data.public import LAYOUTS, PublicMixtures
-from lcr.instruction import STYLE_ATTRIBUTES, AudioDescription
+from lcr.instruction import STYLE_ATTRIBUTES
 
 _CACHE_BYTES = 1 << 30
 
@@ -238,9 +238,7 @@ def _source_rows(example: Example) -> list[SourceRecord]:
             "group": group,
             "action": action.value,
             "kind": description.kind,
-            "description": {"label": description.label}
-            if isinstance(description, AudioDescription)
-            else dict(description.known),
+            "description": description.known,
         }
         for clip, group, action, description in rows
     ]

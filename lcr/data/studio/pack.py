@@ -24,7 +24,7 @@ from lcr.data.bank import SAMPLE_RATE, SPLITS, Bank, Entry, Split, Waveform
 from lcr.data.studio.bank import StudioBank
 from lcr.errors import LcrError, one_line
 from lcr.files import write_whole
-from lcr.instruction import AudioDescription, Description, SpeechDescription
+from lcr.instruction import read_description
 
 SCHEMA = 1
 _FULL_SCALE = 32767
@@ -60,7 +60,7 @@ def pack(bank: Bank, split: Split, out: Path) -> int:
                     "group": entry.group,
                     "split": entry.split,
                     "unseen": entry.unseen,
-                    "description": _to_json(entry.description),
+                    "description": {"kind": entry.description.kind, **entry.description.known},
                 }
             )
             offset += samples.size
@@ -116,7 +116,7 @@ class PackedBank:
         self._entries = tuple(
             Entry(
                 id=row["id"],
-                description=_from_json(row["description"]),
+                description=read_description(row["description"]),
                 split=row["split"],
                 group=row["group"],
                 unseen=row["unseen"],
@@ -133,17 +133,6 @@ class PackedBank:
             raise ValueError(f"the pack holds no clip {entry.id!r}")
         offset, length = self._place[entry.id]
         return self._samples[offset : offset + length].astype(np.float32) / np.float32(_FULL_SCALE)
-
-
-def _to_json(description: Description) -> dict[str, str]:
-    if isinstance(description, SpeechDescription):
-        return {"kind": "speech", **description.known}
-    return {"kind": "audio", "label": description.label}
-
-
-def _from_json(row: dict[str, str]) -> Description:
-    fields = {name: value for name, value in row.items() if name != "kind"}
-    return SpeechDescription(**fields) if row["kind"] == "speech" else AudioDescription(**fields)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

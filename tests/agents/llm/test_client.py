@@ -14,10 +14,11 @@ from langchain_core.messages import ToolMessage
 from agents.llm.chat_models import chat_model
 from agents.llm.client import SYSTEM, LlmAgent
 from agents.llm.errors import MissingModelError, ModelRefusedError
-from agents.llm.tools import AgentSession, describe, read_description, tools_for
+from agents.llm.tools import AgentSession, describe, tools_for
 from agents.plan import PlanError, RemixPlan
 from agents.systems.llm import LlmRemixer, agent_llm
 from lcr.errors import LcrError
+from lcr.instruction import read_description
 from tests.agents.llm_scripted import ScriptedModel, action, calls
 from tests.agents.llm_server import DESCRIPTIONS, RATE, MadeStage
 
