@@ -83,7 +83,8 @@ def test_table_two_on_the_miniature_tree(tmp_path: Path, tree: Path, plugins: Pa
     )
     assert not (tmp_path / "lines/paper/missing.txt").exists()
     # The authors' layout, and a folder for each corpus, make the same mixtures.
-    folders = [f"{name}={tree / CORPORA[name]}" for name in CORPORA if name != "TextrolSpeech"]
+    there = {name: tree / folder for name, folder in CORPORA.items() if (tree / folder).is_dir()}
+    folders = [f"{name}={folder}" for name, folder in there.items() if name != "TextrolSpeech"]
     second = run(tmp_path / "records", theirs, *folders)
     assert second["data_digest"] == first["data_digest"]
     assert second["systems"][1]["tasks"] == half["tasks"]
