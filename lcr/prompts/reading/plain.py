@@ -159,8 +159,8 @@ _ONE_OR_ALL = re.compile(
     r"(?:her|his|my \w+'s) (?:parts?|voice|lines|words|speech|side)"
 )
 _AMOUNTS = re.compile(
-    r"\b(?:(?:just|by|about) )*(?:a (?:tiny |little |good )?(?:bit|little|touch|hair|tad|smidge|lot|"
-    r"notch)|slightly|much|way|far|somewhat|considerably|[\w.]+ ?(?:db|decibels?|%|percent))(?!\w)"
+    r"\b(?:(?:just|by|about) )*(?:a (?:tiny |little |good )?(?:bit|little|touch|hair|tad|smidge|"
+    r"lot|notch)|slightly|much|way|far|somewhat|considerably|[\w.]+ ?(?:db|decibels?|%|percent))(?!\w)"
 )
 
 
