@@ -160,7 +160,8 @@ _ONE_OR_ALL = re.compile(
 )
 _AMOUNTS = re.compile(
     r"\b(?:(?:just|by|about) )*(?:a (?:tiny |little |good )?(?:bit|little|touch|hair|tad|smidge|"
-    r"lot|notch)|slightly|much|way|far|somewhat|considerably|[\w.]+ ?(?:db|decibels?|%|percent))(?!\w)"
+    r"lot|notch)|slightly|much|way|far|somewhat|considerably|"
+    r"[\w.]+ ?(?:db|decibels?|%|percent))(?!\w)"
 )
 
 
