@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--shards",
         action="store_true",
-        help="write the sound too: WebDataset shards of 16-bit FLAC, 0.3 MB a mixture",
+        help="write the sound too: WebDataset shards of 16-bit FLAC, 0.1 to 0.5 MB a mixture",
     )
 
 
