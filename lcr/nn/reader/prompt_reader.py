@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -82,7 +82,6 @@ class PromptReader(nn.Module):
             nn.init.constant_(self.name.bias, -6.0)
         self.project = None if config.project is None else nn.Linear(width, config.project)
         self.z_dim = config.slots + ((config.project or width) if config.embed else 0)
-        self._merged = False
         self._cache = self._usable(cache)
         self._identity: bytes | None = None
         self.register_load_state_dict_post_hook(_forget_identity)  # type: ignore[no-untyped-call]
@@ -118,28 +117,13 @@ class PromptReader(nn.Module):
 
     def trained_state(self) -> dict[str, Tensor]:
         """What training changed: the heads and, by mode, LoRA or the language model; the rest of
-        the base is found by its name. Raises RuntimeError once LoRA is merged."""
-        if self._merged:
-            raise RuntimeError("LoRA is merged into the base: save the state before merging")
+        the base is found by its name."""
         return {name: value for name, value in self.state_dict().items() if self._learns(name)}
-
-    def merge(self) -> None:
-        """Fold LoRA into the base's weights, for good: z stays the same up to rounding and costs
-        no more than without LoRA. Raises ValueError where there is none or the base is quantised.
-        """
-        if self.config.trains != "lora" or self._merged:
-            raise ValueError("there is no LoRA to merge")
-        if self.config.bits is not None:
-            raise ValueError(f"weights of {self.config.bits} bits would lose what LoRA learnt")
-        adapted: Any = self.encoder
-        self.encoder = adapted.merge_and_unload().requires_grad_(False)
-        self._merged = True
-        self.eval()
 
     def train(self, mode: bool = True) -> PromptReader:
         """As in torch, but a language model that is not trained keeps its dropout off."""
         super().train(mode)
-        if self.config.trains == "frozen" or self._merged:
+        if self.config.trains == "frozen":
             self.encoder.eval()
         return self
 
