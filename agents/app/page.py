@@ -13,6 +13,7 @@ from agents.app.actions import BY_FADERS, MOST_PROMPT, Actions
 from agents.app.examples import SCENES
 from agents.app.shown import MOST_CHOICES, MOST_FADERS, NO_SOURCES, Values
 from agents.app.sounds import Visit
+from agents.browser import LOOK
 from agents.plan import LEAST_DB, MOST_DB
 
 _HOUR_S = 3600
@@ -23,7 +24,7 @@ _HOW = (
 )
 _TO_PROMPT = "() => document.querySelector('#prompt textarea').focus()"
 
-STYLE = Path(__file__).with_name("style.css")
+STYLES = (LOOK, Path(__file__).with_name("style.css"))
 SCRIPT = Path(__file__).with_name("players.js")
 
 

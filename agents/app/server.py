@@ -57,7 +57,7 @@ class ServerConfig:
 
     host: str = "127.0.0.1"
     port: int = 7860
-    most_mb: int = 28
+    most_mb: int = 16
     most_s: float = 600.0
 
     @property
@@ -201,7 +201,7 @@ def _page(root: Path, config: ServerConfig) -> Any:  # noqa: ANN401
 def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN401
     import gradio as gr
 
-    from agents.app.page import SCRIPT, STYLE
+    from agents.app.page import SCRIPT, STYLES
 
     look = json.loads(Path(__file__).with_name("theme.json").read_text(encoding="utf-8"))
     theme = gr.themes.Base(**look["base"]).set(**look["set"])
@@ -235,7 +235,7 @@ def _launch(blocks: Any, root: Path, config: ServerConfig) -> str:  # noqa: ANN4
             allowed_paths=[str(root)],
             app_kwargs={"lifespan": guarded},
             theme=theme,
-            css_paths=STYLE,
+            css_paths=list(STYLES),
             js=SCRIPT.read_text(encoding="utf-8"),
         )
     except OSError as error:

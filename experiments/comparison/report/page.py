@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from agents.browser import LOOK
 from experiments.comparison.records import NOT_DEFINED, write_atomic
 from experiments.comparison.report.examples import make_cards
 from experiments.comparison.report.figures import make_figures
@@ -54,7 +55,8 @@ def write_report(run: RunFolder) -> Path:
 
 def render(run: RunFolder) -> str:
     """The page as text. Everything from the run is escaped by the template engine."""
-    style, script = ((_HERE / name).read_text("utf-8") for name in ("style.css", "filter.js"))
+    own, script = ((_HERE / name).read_text("utf-8") for name in ("style.css", "filter.js"))
+    style = LOOK.read_text("utf-8") + own
     failures = list(_failures(run))
     return (
         _environment()

@@ -15,6 +15,7 @@ import jinja2
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
+from agents.browser import LOOK
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import write_atomic, write_json
 from experiments.comparison.report.media import Clip, ClipError, Encoding, encode, read_clip
@@ -195,7 +196,8 @@ def _opaque(salt: str, *words: str) -> str:
 
 
 def _render(data: Mapping[str, Any], *, title: str) -> str:
-    style, script = ((_HERE / name).read_text("utf-8") for name in ("survey.css", "survey.js"))
+    own, script = ((_HERE / name).read_text("utf-8") for name in ("survey.css", "survey.js"))
+    style = LOOK.read_text("utf-8") + own
     # "<" would let a prompt end the data's element; JSON's escape means the same.
     text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
     environment = jinja2.Environment(
