@@ -93,8 +93,14 @@ def weights_sha256(folder: Path) -> str:
     return sha256_of(*files)
 
 
+def has_hub_client() -> bool:
+    return importlib.util.find_spec("huggingface_hub") is not None
+
+
 def _hub_folder(name: str) -> Path:
     """The hub client's copy of `name`; the network is asked only when there is none."""
+    if not has_hub_client():
+        raise _missing(name, "and huggingface_hub, which would ask the hub, is not installed")
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -173,11 +173,12 @@ def serve(config: ServerConfig) -> Iterator[str]:
 
 
 def _free_at_once() -> None:
-    """Let blocks of `_LARGE` bytes go back to the system when they are freed; glibc would keep them
-    in pieces, half a gigabyte of them in the end."""
+    """Let blocks of `_LARGE` bytes go back to the system when they are freed, and threads share
+    what is smaller; glibc would keep it in pieces, half a gigabyte of them in the end."""
     if sys.platform == "linux":
         with suppress(AttributeError):  # another library of C
             ctypes.CDLL(None).mallopt(-3, _LARGE)  # M_MMAP_THRESHOLD
+            ctypes.CDLL(None).mallopt(-8, 1)  # M_ARENA_MAX
 
 
 def _page(root: Path, config: ServerConfig) -> Any:  # noqa: ANN401

@@ -22,10 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import lcr
-from agents.app.examples import SCENES
 from lcr.audio.core import write_audio
 from lcr.checkpoints import find_checkpoint
-from lcr.data.studio.espeak import EspeakError
 from lcr.errors import LcrError
 from lcr.files import sha256_of, write_whole
 from lcr.joint.load import DEFAULT_WEIGHTS
@@ -66,7 +64,9 @@ def write_page(out: Path) -> int:
     _pack(out / "bundle.zip", bundle.getvalue())
     for path in _graphs():
         _pack(out / path.name, path.read_bytes())
-    with suppress(EspeakError):  # the page does without an example
+    with suppress(ImportError, LcrError):  # the page does without an example
+        from agents.app.examples import SCENES  # with scipy and eSpeak NG
+
         clip = SCENES[0].render()
         write_audio(out / "example.wav", clip.audio, clip.sample_rate)
     for path in _HERE.iterdir():

@@ -81,6 +81,7 @@ def examine(python: Path, folder: Path, rounds: int) -> dict[str, object]:
     remix = [lcr, "remix", str(source), "turn the rain down", "-o", str(target)]
     times: dict[str, list[float]] = {"remix": [], "help": [], "import torch": []}
     _timed(remix)  # writes the bytecode, as the first use does
+    _run([lcr, "doctor"])
     for _ in range(rounds):
         times["remix"].append(_timed(remix))
         times["help"].append(_timed([lcr, "--help"]))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lcr.base_weights import MINILM, MissingWeightsError, find_base
+from lcr.base_weights import MINILM, MissingWeightsError, find_base, has_hub_client
 from lcr.catalogue.listing import read_catalogue
 from lcr.errors import one_line
 from lcr.nn.reader.config import PRESETS
@@ -55,13 +55,13 @@ def count_reader(base: str) -> tuple[int, int] | None:
     """Parameters that a reader runs and the width of `base`, by the folder's config.json; no
     weights are loaded. None where it is not on this machine, or transformers cannot make sense of
     it."""
-    import torch
-    from transformers import AutoConfig, AutoModel
-
-    from lcr.nn.reader.text_encoder import is_pooler
-
-    kind: Any = AutoModel
     try:
+        import torch
+        from transformers import AutoConfig, AutoModel
+
+        from lcr.nn.reader.text_encoder import is_pooler
+
+        kind: Any = AutoModel
         with _hub_not_asked():
             folder = find_base(base)
         config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
@@ -76,6 +76,9 @@ def count_reader(base: str) -> tuple[int, int] | None:
 @contextmanager
 def _hub_not_asked() -> Iterator[None]:
     """A list of models must not download 13 GB of one."""
+    if not has_hub_client():
+        yield
+        return
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

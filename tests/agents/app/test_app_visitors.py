@@ -16,19 +16,21 @@ import numpy as np
 import pytest
 import soundfile
 
+from agents.app.server import ServerConfig
 from tests.agents.app.serving import served_page
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 pytestmark = pytest.mark.rehearsal
 
 RATE = 16_000
-MOST_BYTES = 1_500 * 2**20
+MOST_MB = ServerConfig().most_mb
+MOST_BYTES = 1_400 * 2**20
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     folder = tmp_path_factory.mktemp("server")
-    with served_page(folder, "--most-mb", "4", end=signal.SIGHUP) as found:
+    with served_page(folder, end=signal.SIGHUP) as found:
         yield found
 
 
@@ -96,20 +98,20 @@ def test_twenty_visitors_doing_their_worst_fit_into_memory(
     server: tuple[str, int], tmp_path: Path
 ) -> None:
     address, process = server
-    largest = wav(tmp_path / "largest.wav", 2, 30)  # 3.7 MB decoded, of 4
+    largest = wav(tmp_path / "largest.wav", 2, 0.97 * MOST_MB * 2**20 / (8 * RATE))
     soundfile.write(tmp_path / "wide.flac", np.zeros((2_000_000, 8)), 655_350)  # 61 MB decoded
     wide = (tmp_path / "wide.flac").read_bytes()
     said: list[str] = []
     for number in range(20):
         visitor = Visitor(address, number)
-        status, path = visitor.upload("take.wav", largest if number % 5 == 0 else wide)
+        status, path = visitor.upload("take.wav", largest if number % 8 == 0 else wide)
         assert status in (200, 403)  # there is no room for more recordings at last
         if status == 200:
             said.append(visitor.opens(path))
         assert visitor.ask("POST", "/gradio_api/queue/join", b" " * 2**21)[0] == 403
-        assert visitor.upload("huge.wav", bytes(6 * 2**20))[0] == 403
+        assert visitor.upload("huge.wav", bytes((MOST_MB + 2) * 2**20))[0] == 403
     assert sum("sources are heard" in one for one in said) >= 3
-    assert sum("this page takes 4" in one for one in said) >= 10
+    assert sum(f"this page takes {MOST_MB}" in one for one in said) >= 10
     status = Path(f"/proc/{process}/status").read_text()
     highest = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     assert int(highest) * 1024 <= MOST_BYTES

@@ -134,6 +134,12 @@ def test_readers_are_counted_or_said_to_be_missing(
     assert (minilm.parameters is None) == (minilm.missing is not None)
 
 
+def test_without_the_hubs_client_its_models_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.delenv("LCR_MODELS", raising=False)
+    assert find_reader("gpt2").missing
+
+
 def _only_local(name: str, *, local_files_only: bool = False, **_: object) -> str:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
