@@ -8,11 +8,11 @@ from pathlib import Path
 
 from agents.app import markup
 from agents.app.contest import Systems, problem_of
-from agents.app.examples import SCENES
 from agents.app.shown import Values, empty, fader, fader_ids, player, shown, update
 from agents.app.sounds import Visit, new_folder, read_recording
 from agents.conversation.session import Conversation, Ears
 from agents.conversation.state import GainDb
+from agents.scenes import SCENES
 from baselines.composite.planning import Planner
 from lcr.audio.core import Clip, write_audio
 from lcr.errors import LcrError

@@ -10,11 +10,11 @@ import gradio as gr
 
 from agents.app import markup
 from agents.app.actions import BY_FADERS, MOST_PROMPT, Actions
-from agents.app.examples import SCENES
 from agents.app.shown import MOST_CHOICES, MOST_FADERS, NO_SOURCES, Values
 from agents.app.sounds import Visit
 from agents.browser import LOOK
 from agents.plan import LEAST_DB, MOST_DB
+from agents.scenes import SCENES
 
 _HOUR_S = 3600
 _SAYS = "Such as: remove the dog"

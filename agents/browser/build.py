@@ -65,7 +65,7 @@ def write_page(out: Path) -> int:
     for path in _graphs():
         _pack(out / path.name, path.read_bytes())
     with suppress(ImportError, LcrError):  # the page does without an example
-        from agents.app.examples import SCENES  # with scipy and eSpeak NG
+        from agents.scenes import SCENES  # with scipy and eSpeak NG
 
         clip = SCENES[0].render()
         write_audio(out / "example.wav", clip.audio, clip.sample_rate)

@@ -37,7 +37,7 @@ ALL_QUIETER = "turn everything down"
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """2 s of stereo at 22,050 Hz, a scene of the studio."""
     pytest.importorskip("espeakng_loader", reason="the studio's extra is not installed")
-    from agents.app.examples import SCENES
+    from agents.scenes import SCENES
 
     mono = resample(SCENES[0].render().audio[:, :32_000], 16_000, RATE)
     path = tmp_path_factory.mktemp("take") / "street.wav"
