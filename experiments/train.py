@@ -92,7 +92,11 @@ def _work(options: argparse.Namespace, recipe: Recipe) -> None:
     torch.set_num_threads(options.threads)
     paths = bank_paths(options)
     mixtures = open_mixtures(
-        recipe, paths, workers=options.loader_workers, device=accelerator.device
+        recipe,
+        paths,
+        workers=options.loader_workers,
+        device=accelerator.device,
+        on_device=options.on_device,
     )
     loop = Loop(
         build_stage(recipe, mixtures),
@@ -100,7 +104,11 @@ def _work(options: argparse.Namespace, recipe: Recipe) -> None:
         options.run,
         validation(recipe, paths),
         accelerator=accelerator,
-        about={**about(recipe), "banks": bank_digests(recipe, paths)},
+        about={
+            **about(recipe),
+            "banks": bank_digests(recipe, paths),
+            **({"on_device": True} if options.on_device else {}),
+        },
         loader=mixtures if isinstance(mixtures, LoadedMixtures) else None,
     )
     resumed = loop.resume()
@@ -181,6 +189,11 @@ def export(loop: Loop, path: Path) -> None:
         type=int,
         help="processes that make batches ahead, for each training process; default: 0 on a CPU "
         "(no core is free for them), 4 for each GPU",
+    ),
+    option(
+        "--on-device",
+        action="store_true",
+        help="mix the sources of training.manifest anew, on the device, read and decoded once",
     ),
     *BANK_OPTIONS,
     set_option(),

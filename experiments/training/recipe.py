@@ -45,6 +45,7 @@ from lcr.nn.reader.prompt_reader import PromptReader
 from lcr.nn.reader.slots import SlotVocabulary
 from lcr.training.data import Blend, TrainingMixtures
 from lcr.training.loader import LoadedMixtures
+from lcr.training.on_device import DeviceMixtures
 from lcr.training.queries.mixtures import QueryMixtures
 from lcr.training.queries.stage import QueryStage
 from lcr.training.stages import (
@@ -200,8 +201,6 @@ def _remixing_stage(
     without_slots = recipe.reader.slots == 0
     if without_slots and (recipe.stage != "joint" or recipe.sound is None):
         raise ConfigError("reader.slots = 0 is for joint stages of a [sound] remixer")
-    if recipe.training.manifest and not without_slots:
-        raise ConfigError("a manifest's prompts tell no slots: set reader.slots = 0")
     if recipe.stage == "reader":
         reader = PromptReader(recipe.reader.build())
         return ReaderStage(reader, vocabulary, mixtures, recipe.objective)
@@ -325,11 +324,20 @@ def open_mixtures(
     *,
     workers: int = 0,
     device: torch.device | None = None,
+    on_device: bool = False,
 ) -> TrainingMixtures | QueryMixtures:
-    """Open what the recipe's stage learns from; each bank is opened once."""
+    """Open what the recipe's stage learns from; each bank is opened once. With `on_device` the
+    sources of its manifest lie on the device and are mixed anew there."""
+    if on_device:
+        if not recipe.training.manifest or recipe.stage not in ("remixer", *_FROM_MANIFESTS):
+            raise ConfigError("--on-device takes sources from a set: give training.manifest")
+        given = _given(recipe, recipe.training.manifest, paths)
+        return DeviceMixtures(given, recipe.training, device=device or torch.device("cpu"))
     if recipe.training.manifest:
         if recipe.stage not in _FROM_MANIFESTS:
             raise ConfigError(f"a {recipe.stage} stage draws its own: leave training.manifest out")
+        if recipe.stage == "joint" and recipe.reader.slots != 0:
+            raise ConfigError("a manifest's prompts tell no slots: set reader.slots = 0")
         given = _given(recipe, recipe.training.manifest, paths)
         return LoadedMixtures([], recipe.training, given, workers=workers, device=device)
     banks = {name: open_bank(name, recipe, paths, "train") for name in recipe.banks}

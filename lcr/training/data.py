@@ -161,7 +161,7 @@ class TrainingMixtures:
         if self._given is None:
             wording = int(rng.integers(WORDINGS))
             return self._prompt(instruction, np.random.default_rng([number, place, wording]))
-        texts = self._given.prompts(number)
+        texts = self._given.mixture(number).prompts
         return Prompt(texts[int(rng.integers(len(texts)))], (), GIVEN)
 
     def prompts(self, count: int, rng: np.random.Generator) -> list[Prompt]:

@@ -91,9 +91,9 @@ class PaperMixtures:
     def __len__(self) -> int:
         return len(self._found)
 
-    def prompts(self, index: int) -> tuple[str, ...]:
-        """What was written for example `index`."""
-        return self._found[index].mixture.prompts
+    def mixture(self, index: int) -> PaperMixture:
+        """What example `index` is made of."""
+        return self._found[index].mixture
 
     def example(self, index: int) -> Example:
         """Example `index`. Raises IndexError, AudioFileError when a file cannot be read."""
