@@ -27,7 +27,7 @@ class DeviceMixtures(LoadedMixtures):
         self._pool: dict[Kind, list[list[Entry]]] = {"speech": [], "audio": []}
         self._rows: dict[str, int] = {}
         labels: dict[str, list[Entry]] = {}
-        waves = []
+        waves: list[torch.Tensor] = []
         for index in range(len(given)):
             mixture, example = given.mixture(index), given.example(index)
             for source, wave in zip(mixture.sources, example.sources, strict=True):
