@@ -73,9 +73,9 @@ def test_the_suite_is_as_it_should_be(half: str, prompts: int, of_a_kind: int) -
     assert (
         len({case.prompt.lower() for case in cases}) == len({case.id for case in cases}) == prompts
     )
-    assert all(tags[kind] == of_a_kind for kind in kinds)
-    assert tags["plain"] == prompts - of_a_kind * len(kinds)
-    assert tags["outside"] >= prompts / 2
+    assert all(tags[kind] >= of_a_kind for kind in kinds)
+    assert tags["plain"] == prompts - sum(tags[kind] for kind in kinds)
+    assert tags["outside"] >= prompts / 3
     for case in cases:
         assert 1 <= len(case.sources) <= 4
         assert len({s.clip for s in case.sources}) == len(case.sources)
