@@ -162,7 +162,10 @@ _EXPLICIT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
             r"(?:(?:more|extra|less) )?(?:db\b|decibels?)",
             _decibels,
         ),
-        (rf"\b(?:to|at) {_ABOUT}{_NUMBER} ?{_PERCENT}", lambda m, _: _number(m["n"]) / 100),
+        (
+            rf"\b(?:to|at|only|just) {_ABOUT}{_NUMBER} ?{_PERCENT}",
+            lambda m, _: _number(m["n"]) / 100,
+        ),
         (rf"(?<!\w){_NUMBER} ?{_PERCENT}", lambda m, d: _changed_by(_number(m["n"]) / 100, d)),
         (
             r"\b(?:to|at) (?:11|eleven|(?:the )?max(?:imum)?|full (?:volume|blast))\b",

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from lcr.instruction import Action
 from lcr.prompts.cues import GONE, LESS, REMOVE
+from lcr.prompts.numbers import NUMBER_WORDS
 from lcr.prompts.reading.keywords import kind_of, only_styles, styles_of
 from lcr.prompts.reading.masking import masked
 from lcr.prompts.reading.names import look_up
@@ -35,7 +36,12 @@ _NOT_THINGS = re.compile(
     r"nothing|neither|none|anything|changes?|version)$"
 )
 _NO_NAME = re.compile(
-    r"ugh|argh|go(?:es)?|stops?|tiny|little|hint|trace|silent|quiet|loud|strong|soft|low|high"
+    r"ugh|argh|(?:per )?cent|go(?:es)?|stops?|tiny|little|hint|trace|silent|quiet|loud|strong|soft|"
+    r"low|high"
+)
+_COUNTED = re.compile(
+    rf"(?:{NUMBER_WORDS}) (?:and a half|point|db|decibels?|per ?cent|%|times|up\b|down\b).*",
+    re.DOTALL,
 )
 _CALLED = re.compile(
     r"(?:my )?(?:dear|darling|honey|love|mate|buddy|bro|dude|guys|folks|sir|madam)"
@@ -190,7 +196,7 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
 def _is_no_thing(text: str, span: Span) -> bool:
     """A recording that something is removed from, or "nothing"."""
     words = text[span.start : span.stop].strip(" .,!?'")
-    if _NO_NAME.fullmatch(words):
+    if _NO_NAME.fullmatch(words) or _COUNTED.fullmatch(text, span.start):
         return True
     if _WHERE.fullmatch(words) and re.search(
         r"\b(?<!rid )(?<!shot )(?:of|from)(?: (?:this|that|the))? $", text[: span.start]

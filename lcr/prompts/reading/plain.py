@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from lcr.instruction import Action
+from lcr.prompts.reading.amounts import explicit_db
 from lcr.prompts.reading.keywords import kind_of, styles_of
 from lcr.prompts.reading.masking import DROWNS
 from lcr.prompts.reading.mend import INCESSANT
@@ -139,13 +140,16 @@ _LONGEST = 5
 """Words of a name."""
 _POLITELY = re.compile(_POLITE)
 _AMOUNT = re.compile(
-    _HOW.replace(
+    _HOW.replace("(?:by |to )?", "(?:by |to |at )?").replace(
         r"to [\d.]+",
         r"(?:to|by|at) (?:[\d.]+|half|(?:a |one )?(?:third|quarter|tenth|whisper|minimum))"
         r"|(?:just )?(?:a (?:touch|tad|hair|smidge|notch)|quite a bit|considerably|completely|"
         r"entirely)",
     )
     + "$"
+)
+_AT_A_LEVEL = re.compile(
+    r"[ ,]*(?:to|at) (?:half|(?:a |one )?(?:third|quarter|tenth)|.*(?:%|percent))"
 )
 _ARTICLE = re.compile(r"(?:(?:all|the|that|this|those|these|any|a|an) )+")
 _NOT_IN_NAMES = re.compile(
@@ -189,6 +193,9 @@ def _in_known_ways(text: str) -> Tagging | None:
         if (again := _known_ways().get(words)) and spans:
             which = 0 if re.search(r"\b(?:them|they)\b", words) else -1
             spans[which:] = [replace(span, action=again[0]) for span in spans[which:]]
+        elif tail and _AT_A_LEVEL.match(tail[0]) and (named := _in_a_way(f"{words} down", start)):
+            louder = explicit_db(tail[0], "up") is not None  # "stream at 150 %"
+            spans.append(replace(named[0], action=Action.UP if louder else Action.DOWN))
         elif (found := _in_a_way(words, start)) is not None:
             spans.append(found[0])
             rest = "goes" if found[1] == "only" else rest

@@ -368,6 +368,10 @@ def test_what_is_no_matter_of_levels(text: str, is_other: bool) -> None:
         ("what if there was no rain?", {"rain": 0.0}, 1.0),
         ("organ without speech", {"organ": 1.0, "speech": 0.0}, 1.0),
         ("crowd 10 down", {"crowd": 10 ** (-10 / 20)}, 1.0),
+        ("stream at one third", {"stream": 1 / 3}, 1.0),
+        ("rain at 150 %", {"rain": 1.5}, 1.0),
+        ("rain just a hair down", {"rain": 10 ** (-2 / 20)}, 1.0),
+        ("bells ok, but lower", {"bells": 0.5}, 1.0),
     ],
 )
 def test_known_things_in_known_ways(text: str, named: dict[str, float], rest_gain: float) -> None:
