@@ -1,5 +1,5 @@
 """Train on a device that one has for minutes only, in slices:
-`python -m experiments.training.minutes SMALL.toml … LARGE.toml --run DIR --sources SET
+`python -m experiments.minutes SMALL.toml … LARGE.toml --run DIR --sources SET
 --minutes 8 --total 15`.
 
 SET is a set with shards (`lcr data build --shards`, with --part for parts of a size that travels):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from experiments.training import minutes
+from experiments import minutes
 from lcr.cli import main as lcr
 from tests.corpus_trees import corpora
 from tests.experiments.training import test_train_cli
