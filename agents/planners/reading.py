@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from baselines.composite.planning import Plan, Planner
-from lcr.instruction import AudioDescription, Description
-from lcr.prompts.reading import OpenReader, Reading
+from lcr.instruction import AudioDescription, Description, SpeechDescription
+from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.prompts.reading.applied import Likeness, apply_reading
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.names import content_words
@@ -37,8 +37,8 @@ class ReadingPlanner:
     ) -> Plan:
         """A gain for each source that is described, and for all else. What the prompt names and no
         source is, the plan lists as absent; where nothing that is to be kept is there, it changes
-        nothing. Raises RefusedError for a prompt that asks for no remix, ValueError when nothing is
-        described: let a listener make an inventory first."""
+        nothing. Where no source is described, the plan is for what the prompt names. Raises
+        RefusedError for a prompt that asks for no remix."""
         found = self.plan_many([prompt], [described])[0]
         if isinstance(found, Reading):
             raise RefusedError(refusal(found) or "")
@@ -49,8 +49,6 @@ class ReadingPlanner:
     ) -> list[Plan | Reading]:
         """As `plan`, for several prompts in one batch; of those that cannot be followed the
         readings."""
-        if not all(described):
-            raise ValueError("the planner needs an inventory of described sources")
         began = time.perf_counter()
         readings = self._reader.read(prompts)
         if self._likeness is not None:
@@ -66,21 +64,31 @@ class ReadingPlanner:
         ]
 
     def _plan(self, reading: Reading, described: tuple[Description, ...], seconds: float) -> Plan:
-        found = apply_reading(reading, described, likeness=self._likeness, least=_LEAST)
-        gains, rest = found.gains, reading.rest_gain
-        if rest == 0 and found.absent and not any(gains):
-            gains, rest = (1.0,) * len(gains), 1.0
+        absent: tuple[NamedThing, ...] = ()
+        gains, rest = tuple(thing.gain for thing in reading.listed), reading.rest_gain
+        if described:
+            found = apply_reading(reading, described, likeness=self._likeness, least=_LEAST)
+            gains, absent = found.gains, found.absent
+            if rest == 0 and absent and not any(gains):
+                gains, rest = (1.0,) * len(gains), 1.0
         return Plan(
-            descriptions=described,
+            descriptions=described or tuple(map(_described, reading.listed)),
             gains=gains,
             rest=rest,
             steps=(Step(name="read prompt", detail=told(reading), seconds=seconds),),
             absent=(
-                *(thing.words for thing in found.absent),
+                *(thing.words for thing in absent),
                 *reading.not_understood,
                 *reading.unsure,
             ),
         )
+
+
+def _described(thing: NamedThing) -> Description:
+    """What a thing is where nobody heard it: a speaker by style, all else by the prompt's words."""
+    if thing.kind == "all_speech" or (thing.kind == "voice" and thing.relation is None):
+        return SpeechDescription(**thing.styles)
+    return AudioDescription(label=thing.words)
 
 
 class Restated:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from baselines.audiosep.checkpoint import HOW, load_audiosep
 from baselines.audiosep.remixer import VARIABLE, AudioSepExtractor
 from baselines.composite.extraction import Extractor
@@ -14,13 +16,14 @@ from baselines.lass.remixer import LassExtractor, load_lass
 from baselines.shipped import find_weights
 from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Kind
-from lcr.joint.remixer import load
+from lcr.joint.load import DEFAULT_WEIGHTS, load
 from lcr.registry import SystemOptionError
 from lcr.remixer import Audio, Remixer
 
 
 class PromptExtractor:
-    """A remixer that is asked for "extract ..."."""
+    """A remixer that is asked for "extract ..."; one that says what it understood and leaves the
+    mixture as it was has not found it: that is silence."""
 
     def __init__(self, remixer: Remixer, form: str = "Extract {}.") -> None:
         self._remixer, self._form = remixer, form
@@ -34,11 +37,14 @@ class PromptExtractor:
         return self._remixer.card.weights
 
     def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
-        return self._remixer.remix(mixture, sample_rate, self._form.format(words)).audio
+        remix = self._remixer.remix(mixture, sample_rate, self._form.format(words))
+        if remix.understood and np.array_equal(remix.audio, mixture):
+            return np.zeros_like(mixture)
+        return remix.audio
 
 
-def _lcr(device: str) -> Extractor:
-    return PromptExtractor(load(device=device))
+def _lcr(device: str, weights: str = DEFAULT_WEIGHTS) -> Extractor:
+    return PromptExtractor(load(weights=weights, device=device))
 
 
 def _lass(device: str) -> Extractor:
@@ -57,6 +63,7 @@ def _audiosep(device: str, name: str = "") -> Extractor:
 
 _TOOLS: Mapping[str, Callable[[str], Extractor]] = {
     "lcr": _lcr,
+    "lcr-g": partial(_lcr, weights="lcr-g"),
     "lass": _lass,
     "audiosep": _audiosep,
     "audiosep-desk": partial(_audiosep, name="audiosep-desk"),

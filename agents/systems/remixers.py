@@ -36,7 +36,7 @@ _CARD = SystemCard(
 )
 OFFLINE_CARD = replace(_CARD, limits=LIMITS)
 GENERATIVE_CARD = replace(_CARD, name="agent-generative", limits=LIMITS)
-QUERY_CARD = replace(_CARD, name="agent-query")
+QUERY_CARD = replace(_CARD, name="agent-query", trained_on=DESK_CORPORA | {"real-sounds"})
 ORACLE_PLAN_CARD = replace(_CARD, name="agent-oracle-plan", uses_oracle=OraclePlanner.uses_oracle)
 
 
@@ -155,7 +155,7 @@ agent_oracle_plan = _with_planner(ORACLE_PLAN_CARD, OraclePlanner)
 @with_card(QUERY_CARD)
 def agent_query(
     *,
-    planner: str = "reader",
+    planner: str = DEFAULT_PLANNER,
     tool: str = "lcr",
     listen: bool = False,
     separator: str = "separator",
@@ -163,10 +163,10 @@ def agent_query(
     clap_audio: str = "clap-audio",
     device: str = "cpu",
 ) -> QueryAgent:
-    """The system `agent-query`. `tool` is one of "lcr", "lass", "audiosep", "audiosep-desk". The
-    planner finds in the prompt alone what is to change, as LCR's own reader ("reader") and the
-    generative one can; with `listen` it reads against an inventory, and every planner can. The
-    rest is as in `agent_offline`."""
+    """The system `agent-query`. `tool` is one of "lcr", "lcr-g", "lass", "audiosep",
+    "audiosep-desk"; "lcr-g" goes with the planner "reader", which knows its names of sounds. The
+    planner finds in the prompt alone what is to change; with `listen` it reads against an
+    inventory. The rest is as in `agent_offline`."""
     listener = (
         load_listener(separator=separator, speech=clap_speech, audio=clap_audio, device=device)
         if listen

@@ -161,14 +161,16 @@ class ExtractionRemixer(CompositeRemixer):
         names."""
         plan, read = self._read(prompt, described, oracle)
         asked = self._queries_for(plan, bool(described))
-        audio, done = extract_and_mix(mixture, sample_rate, asked, self._extractor)
-        return Remix(audio=audio, trace=(*read, *done), warnings=plan.warnings)
+        done = extract_and_mix(mixture, sample_rate, asked, self._extractor)
+        warnings = (*plan.warnings, *done.warnings)
+        return replace(done, trace=(*read, *done.trace), warnings=warnings)
 
 
 def extract_and_mix(
     mixture: Audio, sample_rate: int, asked: Queries, extractor: Extractor
-) -> tuple[Audio, tuple[Step, ...]]:
-    """Extract from (channels, samples) and mix anew: the remix, and a step an extraction.
+) -> Remix:
+    """Extract from (channels, samples) and mix anew, a step an extraction. Where nothing of what
+    was to be kept alone is found, the mixture stays.
 
     Raises ValueError for unusable audio, and what the extractor raises.
     """
@@ -181,9 +183,16 @@ def extract_and_mix(
         detail = f"{query.words} x {query.gain:.3g}"
         steps.append(Step(name="extract", detail=detail, seconds=time.perf_counter() - began))
     began = time.perf_counter()
-    audio = mix(mixture, estimates, [q.gain for q in asked.queries], asked.rest)
-    detail = f"all else x {asked.rest:.3g}"
-    return audio, (*steps, Step(name="mix", detail=detail, seconds=time.perf_counter() - began))
+    found = estimates.any((1, 2))
+    if asked.rest == 0 and asked.queries and not found.any():
+        audio, detail = mixture.copy(), "nothing is found: the mixture is left as it is"
+    else:
+        audio = mix(mixture, estimates, [q.gain for q in asked.queries], asked.rest)
+        detail = f"all else x {asked.rest:.3g}"
+    steps.append(Step(name="mix", detail=detail, seconds=time.perf_counter() - began))
+    lacking = [q.words for q, there in zip(asked.queries, found, strict=True) if not there]
+    warnings = [f"I do not hear {words}; I changed nothing for it." for words in lacking]
+    return Remix(audio=audio, trace=tuple(steps), warnings=tuple(warnings))
 
 
 def mix(

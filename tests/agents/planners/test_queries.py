@@ -66,16 +66,16 @@ def test_the_query_form_of_a_perfect_extractor_is_the_target(pattern: str) -> No
     gains = instruction(pattern, TRUTH).gains
     for complete in (True, False):
         asked = queries_for(plan(gains), complete=complete)
-        got, steps = extract_and_mix(MIXTURE, 16_000, asked, Perfect())
-        np.testing.assert_allclose(got, target(gains), atol=1e-5)
-        assert [s.name for s in steps] == ["extract"] * len(asked.queries) + ["mix"]
+        got = extract_and_mix(MIXTURE, 16_000, asked, Perfect())
+        np.testing.assert_allclose(got.audio, target(gains), atol=1e-5)
+        assert [s.name for s in got.trace] == ["extract"] * len(asked.queries) + ["mix"]
 
 
 @pytest.mark.parametrize("rest", [0.0, 0.5, 2.0])
 def test_others_get_their_own_gain(rest: float) -> None:
     asked = queries_for(plan((1.0, 0.25), rest), complete=False)
-    got, _ = extract_and_mix(MIXTURE, 16_000, asked, Perfect())
-    np.testing.assert_allclose(got, target((1.0, 0.25), rest), atol=1e-5)
+    got = extract_and_mix(MIXTURE, 16_000, asked, Perfect())
+    np.testing.assert_allclose(got.audio, target((1.0, 0.25), rest), atol=1e-5)
 
 
 @given(st.floats(0, 4), st.integers(0, 2**32 - 1))
@@ -114,6 +114,23 @@ def test_sources_of_one_description_are_extracted_once() -> None:
     assert asked.queries == (Query(query_of(MAN), "speech", 0.0),)
     unknown = Plan(descriptions=(SpeechDescription(),), gains=(0.0,), rest=1.0)
     assert queries_for(unknown, complete=False).queries[0].words == "the speech"
+
+
+class Deaf(Perfect):
+    """Finds nothing."""
+
+    def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
+        return np.zeros_like(mixture)
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.5, 1.0])
+def test_what_is_not_found_is_said_and_keeping_it_alone_changes_nothing(rest: float) -> None:
+    asked = queries_for(plan((1.5, rest, rest, rest), rest), complete=False)
+    got = extract_and_mix(MIXTURE, 16_000, asked, Deaf())
+    np.testing.assert_array_equal(got.audio, MIXTURE * np.float32(rest or 1))
+    assert len(got.warnings) == 1
+    gone = extract_and_mix(MIXTURE, 16_000, Queries((), 0.0), Deaf())
+    assert not gone.audio.any()
 
 
 def test_each_thing_is_extracted_once_and_in_order() -> None:

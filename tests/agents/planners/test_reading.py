@@ -61,9 +61,23 @@ def test_what_is_no_request_is_refused(prompt: str) -> None:
         KEYWORD.plan(prompt, SOURCES)
 
 
-def test_sources_must_be_described() -> None:
-    with pytest.raises(ValueError, match="inventory"):
-        KEYWORD.plan("remove the dog", ())
+@pytest.mark.parametrize(
+    ("prompt", "named", "gains", "rest"),
+    [
+        ("remove the dog and turn up the man", ["dog", SpeechDescription(gender="M")], [0, 2], 1),
+        ("keep only the speech", [SpeechDescription()], [1], 0),
+        ("mute the theremin", ["theremin"], [0], 1),
+        ("remove the higher voice", ["higher voice"], [0], 1),
+    ],
+)
+def test_without_sources_it_plans_what_the_prompt_names(
+    prompt: str, named: list[object], gains: list[float], rest: float
+) -> None:
+    plan = KEYWORD.plan(prompt, ())
+    found = [getattr(one, "label", one) for one in plan.descriptions]
+    assert [n for n, f in zip(named, found, strict=True) if n != f and str(n) not in str(f)] == []
+    assert list(plan.gains) == gains
+    assert plan.rest == rest
 
 
 @given(st.text(max_size=80))

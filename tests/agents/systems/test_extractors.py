@@ -13,7 +13,7 @@ from baselines.audiosep.remixer import AudioSepExtractor
 from baselines.composite.extraction import Extractor
 from baselines.lass.query import LoadedEncoder
 from baselines.lass.remixer import LassExtractor, LoadedLass
-from lcr.remixer import Audio, Oracle, Remix, SystemCard
+from lcr.remixer import Audio, Oracle, Remix, SystemCard, Understood
 from tests.baselines.audiosep.test_network import tiny_network
 from tests.baselines.audiosep.test_remixer import DOG, RATE, Letters, remix
 from tests.baselines.lass.test_remixer import LetterEncoder, lass, noise, remixed, tiny_extractor
@@ -85,6 +85,23 @@ def test_remixers_are_asked_in_words() -> None:
     np.testing.assert_array_equal(got, np.float32(0.5) * mixture)
     assert Noting.prompts == ["Extract the man's voice."]
     assert (tool.sample_rate, tool.weights) == (16_000, WEIGHTS)
+
+
+def test_what_a_remixer_does_not_find_is_silence() -> None:
+    class Open:
+        card = SystemCard(name="open", family="joint", sample_rate=None)
+
+        def remix(
+            self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
+        ) -> Remix:
+            heard = "dog" in prompt
+            told = Understood(words="it", presence="heard" if heard else "absent")
+            audio = mixture / 2 if heard else mixture.copy()
+            return Remix(audio=audio, understood=(told,))
+
+    tool, mixture = PromptExtractor(Open()), noise(1, 100)
+    assert not tool.extract(mixture, 16_000, "the cat", "audio").any()
+    np.testing.assert_array_equal(tool.extract(mixture, 16_000, "the dog", "audio"), mixture / 2)
 
 
 def test_missing_weights_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
