@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.app import markup
 from agents.app.sounds import Visit
-from agents.conversation.mentions import name_of
+from agents.conversation.mentions import guess_of
 from agents.conversation.session import Conversation
 from agents.conversation.state import REST, GainDb
 from agents.conversation.turn import Turn
@@ -104,7 +104,7 @@ def _desk(talk: Conversation | None) -> Values:
 
 def _label(talk: Conversation, id_: str) -> str:
     found = [one for one in talk.sources if one.id == id_]
-    told = [f"{id_}: {name_of(one.description)} (a guess)" for one in found]
+    told = [f"{id_}: {guess_of(one)}" for one in found]
     return told[0] if told else "the rest"
 
 

@@ -9,9 +9,11 @@ from functools import lru_cache
 
 from agents.plan import HeardSource
 from lcr.instruction import AudioDescription, Description, SpeechDescription
+from lcr.lexicon import load_lexicon
 from lcr.prompts import lexicon
 from lcr.prompts.generator.labels import PARAPHRASES, names_of
 from lcr.prompts.reading.keywords import FEMALE, MALE, styles_of
+from lcr.prompts.reading.names import short_name
 from lcr.prompts.request import asks, sentences
 
 _BORDER = re.compile(r"[,;.!?]|\b(?:and|but|while|then|or)\b")
@@ -34,6 +36,8 @@ _NO_SOURCE = re.compile(
     r"(?:\w+ )?(?:volume|level|loudness|sounds?|mix|bit|little|lot|touch|tad|hair|notch|smidge"
     r"|audio|clip|file|track|song|whisper|amount|way|half|third|quarter|same|ones?|other|gain|db|decibels?|time|minute|second|hour)\b"
 )
+_WORTH_TELLING = 0.1
+"""Of the probability of a name."""
 _EMPTY = {"playing", "sound", "sounds", "noise", "person", "hands", "the", "of", "and", "man"}
 
 
@@ -88,16 +92,26 @@ def without_preamble(prompt: str, heard: Sequence[HeardSource]) -> str:
 
 
 def name_of(description: Description) -> str:
-    """For a person and for a planner: "dog barking", "low-pitched male speaker"."""
+    """For a person: "dog", "low-pitched man"."""
     if isinstance(description, AudioDescription):
-        return description.label
+        return short_name(description.label)
     words = [
         lexicon.STYLE_WORDS[key, value].adjectives[0]
         for key, value in description.known.items()
         if key != "gender" and value not in ("normal", "neutral")
     ]
-    gender = {"M": ["male"], "F": ["female"]}.get(description.gender or "", [])
-    return " ".join([*words, *gender, "speaker"])
+    person = {"M": "man", "F": "woman"}.get(description.gender or "", "speaker")
+    return " ".join([*words, person])
+
+
+def guess_of(one: HeardSource) -> str:
+    """An entry as it is heard, for a person: "dog (62 % sure, or wolf)"."""
+    sound = isinstance(one.description, AudioDescription)
+    others = (
+        [name for name, p in one.confidences.items() if p >= _WORTH_TELLING][1:] if sound else []
+    )
+    told = [f"{one.confidence:.0%} sure", *(f"or {short_name(name)}" for name in others)]
+    return f"{name_of(one.description)} ({', '.join(told)})"
 
 
 def style_of(words: str) -> dict[str, str]:
@@ -141,11 +155,16 @@ def _names(there: tuple[str, ...]) -> Mapping[str, frozenset[str]]:
     """Words to the classes that they name: whole names, and words of a class that are its own."""
     found: dict[str, set[str]] = {}
     for label in (*PARAPHRASES, *there):
-        own = {label.lower(), *(name.lower() for name in names_of(label))}
+        own = {name.lower() for name in (label, *names_of(label), *_synonyms(label))}
         own |= {word for word in re.findall(r"[a-z]+", label.lower()) if word not in _EMPTY}
         for name in own:
             found.setdefault(name, set()).add(label)
     return {name: frozenset(labels) for name, labels in found.items()}
+
+
+def _synonyms(label: str) -> tuple[str, ...]:
+    sound = load_lexicon().by_name.get(label)
+    return () if sound is None else sound.synonyms
 
 
 @lru_cache(maxsize=64)

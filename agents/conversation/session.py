@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agents.conversation.edits import adjusting
 from agents.conversation.follow import Decision, Follower, Last, Question, in_words
 from agents.conversation.history import ConversationError, History, digest
-from agents.conversation.mentions import without_preamble
+from agents.conversation.mentions import guess_of, without_preamble
 from agents.conversation.state import REST, ByPrompt, GainDb, Mix, State
 from agents.conversation.turn import Choice, Turn, change_in_words, labels, plan_in_words
 from agents.plan import LEAST_DB, MOST_DB, HeardSource
@@ -87,10 +87,8 @@ class Conversation:
             sample_rate=sample_rate,
         )
         self._turns: list[Turn] = []
-        there = "; ".join(self._names.values())
-        unsure = "These names are guesses, and often wrong: listen before you go by them."
-        told = f"{there}. {unsure}" if there else "nothing that I can tell apart."
-        self._add("", f"I hear: {told}")
+        there = "; ".join(f"{one.id}: {guess_of(one)}" for one in heard.heard)
+        self._add("", f"I hear: {there or 'nothing that I can tell apart'}.")
 
     @classmethod
     def open(

@@ -8,40 +8,57 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.plan import HeardSource
-from lcr.instruction import AudioDescription, Description, SpeechDescription
+from lcr.instruction import AudioDescription, Description, Kind, SpeechDescription
+from lcr.prompts.reading.names import look_up
+
+_SURE = 0.6
+"""A style that is less likely is not stated."""
+_NAMES = 5
+"""Told of a sound."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beliefs:
     """Probabilities of what one sound is: `speech`, that it is a speaker; if so, of each value of
-    each style; if not, of each class. Those of a style, and of all classes, sum to 1."""
+    some styles; if not, of each name of the lexicon. Those of a style, and of all names, sum to 1.
+    """
 
     speech: float
     styles: Mapping[str, Mapping[str, float]]
     labels: Mapping[str, float]
 
-    def of(self, description: Description) -> float:
-        """The probability that all that `description` states is true, styles being independent.
+    @property
+    def kind(self) -> Kind:
+        return "speech" if self.speech >= 0.5 else "audio"
 
-        Raises KeyError for a class that is no candidate.
-        """
+    @property
+    def name(self) -> str:
+        """The likeliest."""
+        return max(self.labels, key=self.labels.__getitem__)
+
+    def of(self, description: Description) -> float:
+        """The probability that all that `description` states is true, styles being independent;
+        those of which nothing is known do not count. A class that no name means has none."""
         if isinstance(description, AudioDescription):
-            return (1 - self.speech) * self.labels[description.label]
-        stated = [self.styles[name][value] for name, value in description.known.items()]
-        return self.speech * float(np.prod(stated))
+            sound = look_up(description.label).sound
+            name = description.label if sound is None else sound.name
+            return (1 - self.speech) * self.labels.get(name, 0.0)
+        stated = description.known.items()
+        known = [self.styles[style][value] for style, value in stated if style in self.styles]
+        return self.speech * float(np.prod(known))
 
     def heard(self, number: int, level_db: float) -> HeardSource:
-        """The likeliest kind, and the likeliest class or styles, as entry `number` from 1."""
-        if self.speech >= 0.5:
-            best = {name: max(p, key=p.__getitem__) for name, p in self.styles.items()}
-            description: Description = SpeechDescription(**best)
-            each = {name: self.styles[name][value] for name, value in best.items()}
-            each, sure = {"kind": self.speech, **each}, self.speech
+        """The likeliest kind, and the likeliest name or styles, as entry `number` from 1."""
+        description: Description
+        if self.kind == "speech":
+            best = {style: max(p, key=p.__getitem__) for style, p in self.styles.items()}
+            each = {style: self.styles[style][value] for style, value in best.items()}
+            stated = {style: value for style, value in best.items() if each[style] >= _SURE}
+            description, sure = SpeechDescription(**stated), self.speech
         else:
-            label = max(self.labels, key=self.labels.__getitem__)
-            description = AudioDescription(label=label)
-            each = {"kind": 1 - self.speech, "label": self.labels[label]}
-            sure = each["kind"] * each["label"]
+            names = sorted(self.labels, key=self.labels.__getitem__, reverse=True)[:_NAMES]
+            each = {name: (1 - self.speech) * self.labels[name] for name in names}
+            description, sure = AudioDescription(label=names[0]), each[names[0]]
         return HeardSource(
             id=f"s{number}",
             description=description,
@@ -52,7 +69,7 @@ class Beliefs:
 
 
 def in_words(one: HeardSource) -> str:
-    """One entry for a person: "s1 M, low pitch, ... (speech 0.98)"."""
+    """One entry for a person: "s1 speaker: M, low pitch (0.98)"."""
     if isinstance(one.description, AudioDescription):
         return f"{one.id} {one.description.label} ({one.confidence:.2f})"
     styles = one.description.known

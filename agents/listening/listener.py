@@ -1,108 +1,123 @@
 """What is in a recording: an inventory of its sources, each with a description and how sure that
-is. A separator takes the recording apart; two CLAPs, one of speakers and one of other sounds, say
-what each part is."""
+is. A separator takes the recording apart; the open model, by which `lcr` remixes, says what each
+part is, by any name of the lexicon."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from agents.listening.beliefs import Beliefs, in_words
 from agents.listening.separate import separate_stems
 from agents.plan import HeardSource
-from baselines.clap.assign import NONE, best_assignment, load_matcher
-from baselines.clap.model import TextAudioModel
-from baselines.clap.wording import embed_descriptions
+from baselines.clap.assign import NONE, best_assignment
 from baselines.pit.separation import Separator, load_separator
 from baselines.shipped import find_weights
-from lcr.audio.core import resample, rms_db
-from lcr.instruction import (
-    STYLE_VALUES,
-    AudioDescription,
-    Description,
-    Kind,
-    SpeechDescription,
-)
-from lcr.prompts.generator.labels import PARAPHRASES
+from lcr.audio.core import rms_db
+from lcr.checkpoints import Checkpoint, find_checkpoint
+from lcr.instruction import STYLE_VALUES, Description, Kind
+from lcr.joint.load import DEFAULT_WEIGHTS
+from lcr.joint.query import SAMPLE_RATE, Floats, QueryModel, unit_length
+from lcr.joint.torch_network import read_query_model
 from lcr.remixer import Audio, Step
+from lcr.running.chunked import mono_16k
 
-KINDS: tuple[Kind, ...] = ("speech", "audio")
 LIMITS = (
     "the listener's names are guesses: on field recordings the class of a sound is right for 20 % "
     "of separated sources and 27 % of clean ones, a speaker's pitch for 7 %, gender for 89 %"
 )
 """Measured by `python -m experiments.analysis.listener_accuracy --suite field`, 64
 mixtures of the validation split."""
+STYLES = ("gender", "pitch")
+"""Those that are heard better than by chance (`experiments/analysis/voice_choice.py`)."""
+_CHUNK = 20 * SAMPLE_RATE
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListenerConfig:
-    """`quiet_db`: outputs of a separator that much below the mixture are nothing. `labels`: the
-    classes that a sound can be. `speech_nats` is added to the log-odds of an output's being speech:
-    two models scored it, and nothing ties the scale of one to the other. `kinds_right`: how often a
-    separator that tells kinds is right."""
+    """`quiet_db`: outputs of a separator that much below the mixture are nothing. `kinds_right`:
+    how often a separator that tells kinds is right. `one_voice`: two outputs are one speaker from
+    that cosine of their vectors on."""
 
     quiet_db: float = -25.0
-    labels: tuple[str, ...] = tuple(PARAPHRASES)
-    speech_nats: float = 0.0
     kinds_right: float = 0.99
-
-    def __post_init__(self) -> None:
-        if not self.labels:
-            raise ValueError("a listener needs at least one class of sounds to choose from")
+    one_voice: float = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """Sources heard in a recording, with their audio (sources, channels, samples), loudest first.
-
-    `embedded` (sources, width) are the sounds as the CLAP of each kind hears them; `kinds` what the
-    separator says they are, where it does; `steps` what was done, with seconds.
-    """
+    """Sources heard in a recording, with their audio (sources, channels, samples), loudest first,
+    and what is believed of each; `steps` what was done, with seconds."""
 
     heard: tuple[HeardSource, ...]
     audio: NDArray[np.float32]
-    embedded: Mapping[Kind, Tensor] = field(default_factory=dict)
-    kinds: tuple[Kind, ...] = ()
+    beliefs: tuple[Beliefs, ...] = ()
     steps: tuple[Step, ...] = ()
 
     @property
     def descriptions(self) -> tuple[Description, ...]:
         return tuple(one.description for one in self.heard)
 
+    def match(self, descriptions: Sequence[Description]) -> tuple[int, ...]:
+        """The number of the description that each entry is, NONE where it is none of them: the
+        likeliest assignment in which no two entries are one source."""
+        tiny = np.finfo(np.float64).tiny
+        scores = np.log([[max(b.of(d), tiny) for d in descriptions] for b in self.beliefs])
+        chosen = np.full(len(self.beliefs), NONE)
+        for description, entry in enumerate(best_assignment(scores) if self.beliefs else ()):
+            if entry != NONE:
+                chosen[entry] = description
+        return tuple(chosen.tolist())
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Of one part: the sum of its vectors (query_dim,) and of what of it fits each of the
+    listener's queries (queries,), both by energy."""
+
+    vector: Floats
+    fits: Floats
+
+    def __add__(self, other: _Evidence) -> _Evidence:
+        return _Evidence(self.vector + other.vector, self.fits + other.fits)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """(channels, samples) of a mixture."""
+
+    audio: Audio
+    evidence: _Evidence
+    beliefs: Beliefs
+
 
 class Listener:
-    """Mixtures to inventories. `models` are the CLAPs; `weights` their and the separator's names
-    with sha256."""
+    """Mixtures to inventories. `weights` are the model's and the separator's, name to sha256."""
 
     def __init__(
         self,
         separator: Separator,
-        models: Mapping[Kind, TextAudioModel],
+        model: QueryModel,
         config: ListenerConfig | None = None,
         *,
         kinds: Sequence[Kind] = (),
         weights: Mapping[str, str] | None = None,
         device: str = "cpu",
     ) -> None:
-        """`kinds` are those of the separator's outputs, where its training kept them apart.
-
-        Raises ValueError unless there is a CLAP for each kind."""
-        lacking = [kind for kind in KINDS if kind not in models]
-        if lacking:
-            raise ValueError(f"a listener needs a CLAP for {' and for '.join(lacking)}")
+        """`kinds` are those of the separator's outputs, where its training kept them apart."""
         self._separator = separator.to(device).eval()
-        self._models, self._device, self._kinds = dict(models), device, tuple(kinds)
+        self.model, self._device, self._kinds = model, device, tuple(kinds)
         self.config = config or ListenerConfig()
         self.weights = dict(weights or {})
-        self._text = lru_cache(maxsize=4096)(self._embed_text)
+        stated = [(style, value) for style in STYLES for value in STYLE_VALUES[style]]
+        self._queries = [model.of_style("all_speech"), model.of_style("all_audio")]
+        self._queries += [model.of_style("speech", f"{style}={value}") for style, value in stated]
+        self._names = [sound.name for sound in model.lexicon.sounds]
 
     @property
     def sample_rate(self) -> int:
@@ -110,7 +125,9 @@ class Listener:
         return self._separator.sample_rate
 
     def listen(self, mixture: Audio, sample_rate: int) -> Inventory:
-        """The inventory of (channels, samples). Raises ValueError for unusable audio."""
+        """The inventory of (channels, samples). Outputs that are one source are one entry: those
+        of one name, as "the dog" is all dogs, and those of one voice. Raises ValueError for
+        unusable audio."""
         began = time.perf_counter()
         stems = separate_stems(self._separator, mixture, sample_rate, device=self._device)
         separated = time.perf_counter()
@@ -119,139 +136,101 @@ class Listener:
         order = sorted(range(len(stems)), key=lambda i: -levels[i])
         least = rms_db(mixture) + self.config.quiet_db
         kept = [i for i in order if np.isfinite(levels[i]) and levels[i] >= least]
-        kinds = [self._kinds[i] for i in kept] if self._kinds else ()
+        kinds = [self._kinds[i] for i in kept] if self._kinds else [None] * len(kept)
         step = Step(name="separate", detail=f"{len(stems)} outputs", seconds=separated - began)
-        stems = stems[kept]  # the others' memory is free from here
-        inventory = self.describe(stems, sample_rate, kinds=kinds)
-        return replace(inventory, steps=(step, *inventory.steps))
-
-    def describe(
-        self, parts: NDArray[np.float32], sample_rate: int, *, kinds: Sequence[Kind] = ()
-    ) -> Inventory:
-        """The inventory of sounds (sources, channels, samples) that are apart, in their order, of
-        these `kinds`, where they are known.
-
-        Raises ValueError for silent ones, which have no level.
-        """
-        began = time.perf_counter()
-        levels = [rms_db(part) for part in parts]
-        if not np.isfinite(levels).all():
-            raise ValueError("a silent part is no source; leave it out")
-        embedded = self.embed(parts, sample_rate)
-        beliefs = self.beliefs(embedded, kinds=kinds)
-        heard = tuple(b.heard(n + 1, levels[n]) for n, b in enumerate(beliefs))
-        step = Step(
+        parts: list[_Part] = []
+        for i, kind, evidence in zip(
+            kept, kinds, self._evidence(stems[kept], sample_rate, mixture), strict=True
+        ):
+            new = _Part(stems[i], evidence, self._believed(evidence, kind))
+            same = next((n for n, one in enumerate(parts) if self._is_one(one, new)), None)
+            if same is None:
+                parts.append(new)
+            else:
+                one, both = parts[same], parts[same].evidence + evidence
+                parts[same] = _Part(one.audio + new.audio, both, self._believed(both, kind))
+        parts.sort(key=lambda part: -rms_db(part.audio))
+        heard = tuple(p.beliefs.heard(n, rms_db(p.audio)) for n, p in enumerate(parts, start=1))
+        listened = Step(
             name="listen",
             detail="; ".join(map(in_words, heard)) or "nothing is heard",
-            seconds=time.perf_counter() - began,
+            seconds=time.perf_counter() - separated,
             data={one.id: dict(one.confidences) for one in heard},
         )
-        return Inventory(
-            heard=heard, audio=parts, embedded=embedded, kinds=tuple(kinds), steps=(step,)
-        )
+        audio = np.stack([part.audio for part in parts]) if parts else stems[:0]
+        beliefs = tuple(part.beliefs for part in parts)
+        return Inventory(heard=heard, audio=audio, beliefs=beliefs, steps=(step, listened))
 
-    @torch.inference_mode()
-    def embed(self, audio: NDArray[np.float32], sample_rate: int) -> dict[Kind, Tensor]:
-        """Sounds (sources, channels, samples) as each model hears them, (sources, width)."""
-        found: dict[Kind, Tensor] = {}
-        for kind, model in self._models.items():
-            found[kind] = torch.empty(len(audio), model.width)
-            for n, one in enumerate(audio):  # one by one: all at once take several times their size
-                clip = resample(one.mean(0, keepdims=True), sample_rate, model.sample_rate)
-                found[kind][n] = model.embed_audio(torch.from_numpy(clip).to(self._device))[0]
+    def describe(self, parts: NDArray[np.float32], sample_rate: int) -> tuple[Beliefs, ...]:
+        """What each of (sources, channels, samples) is, by itself."""
+        alone = [self._evidence(part[None], sample_rate, part)[0] for part in parts]
+        return tuple(map(self._believed, alone))
+
+    def _is_one(self, one: _Part, other: _Part) -> bool:
+        """Whether words cannot tell two parts apart, or they are one voice."""
+        if one.beliefs.kind != other.beliefs.kind:
+            return False
+        if one.beliefs.kind == "audio":
+            return one.beliefs.name == other.beliefs.name
+        alike = unit_length(one.evidence.vector) @ unit_length(other.evidence.vector)
+        return bool(alike >= self.config.one_voice)
+
+    def _evidence(
+        self, parts: NDArray[np.float32], sample_rate: int, mixture: Audio
+    ) -> list[_Evidence]:
+        """Of `parts` (sources, channels, samples) of a mixture (channels, samples)."""
+        model = self.model
+        whole = mono_16k(mixture, sample_rate)
+        each = [mono_16k(part, sample_rate) for part in parts]
+        nothing = np.zeros_like(self._queries[0]), np.zeros(len(self._queries), np.float32)
+        found = [_Evidence(*nothing) for _ in parts]
+        for start in range(0, len(whole), _CHUNK):
+            at = slice(start, start + _CHUNK)
+            if not each or not whole[at].any():
+                continue
+            encoding = model.encode(whole[at])
+            own = np.stack([model.energy_of(encoding, wave[at]) for wave in each])
+            # What a separator adds or loses at a place is shared out.
+            own *= encoding.energy / np.maximum(own.sum(0), _TINY)
+            answered = model.answer(encoding, self._queries).parts
+            fits = np.einsum("qtf,nft->nq", answered, own) * encoding.level**2
+            for n, energy in enumerate(own):
+                weight = np.float32(energy.sum() * encoding.level**2)
+                found[n] += _Evidence(model.of_part(encoding, energy) * weight, fits[n])
         return found
 
-    @torch.inference_mode()
-    def beliefs(
-        self,
-        embedded: Mapping[Kind, Tensor],
-        further: Sequence[str] = (),
-        *,
-        kinds: Sequence[Kind] = (),
-    ) -> list[Beliefs]:
-        """What each of the sounds of `embed` is. `further` are classes beside the config's;
-        `kinds` are of a separator that knows, whose word counts for more than the CLAPs'.
-
-        At the optimum of its loss a CLAP's scaled similarity is log p(sound | words) / p(sound)
-        and a constant. So the softmax over the values of a style, or over classes, is their
-        posterior for equal priors, and the mean of its exponential over them the evidence for the
-        kind as a whole; that for speech is the geometric mean over the styles.
-        """
-        names = tuple(dict.fromkeys((*self.config.labels, *further)))
-        labels = self._logits(embedded["audio"], [AudioDescription(label=n) for n in names])
-        styles = {
-            name: self._logits(
-                embedded["speech"], [SpeechDescription(**{name: value}) for value in values]
-            )
-            for name, values in STYLE_VALUES.items()
-        }
-        evidence = torch.stack([_log_mean_exp(logits) for logits in styles.values()]).mean(0)
-        # Without the further ones: who asks must not change what is heard.
-        others = _log_mean_exp(labels[:, : len(self.config.labels)])
-        speech = (evidence - others + self.config.speech_nats).sigmoid().tolist()
-        if kinds:
-            sure = self.config.kinds_right
-            speech = [sure if kind == "speech" else 1 - sure for kind in kinds]
-        return [
-            Beliefs(
-                speech=p,
-                styles={
-                    name: dict(zip(STYLE_VALUES[name], logits[i].softmax(0).tolist(), strict=True))
-                    for name, logits in styles.items()
-                },
-                labels=dict(zip(names, labels[i].softmax(0).tolist(), strict=True)),
-            )
-            for i, p in enumerate(speech)
-        ]
-
-    def match(self, inventory: Inventory, descriptions: Sequence[Description]) -> tuple[int, ...]:
-        """The number of the description that each entry is, NONE where it is none of them: the
-        likeliest assignment in which no two entries are one source."""
-        named = [d.label for d in descriptions if isinstance(d, AudioDescription)]
-        beliefs = self.beliefs(inventory.embedded, named, kinds=inventory.kinds)
-        tiny = np.finfo(np.float64).tiny
-        scores = np.log([[max(b.of(d), tiny) for d in descriptions] for b in beliefs])
-        chosen = np.full(len(beliefs), NONE)
-        for description, entry in enumerate(best_assignment(scores) if beliefs else ()):
-            if entry != NONE:
-                chosen[entry] = description
-        return tuple(chosen.tolist())
-
-    def _logits(self, embedded: Tensor, described: Sequence[Description]) -> Tensor:
-        """(sources, described)."""
-        texts = torch.stack([self._text(d) for d in described])
-        scale = self._models[described[0].kind].scale.float().cpu()
-        return scale * embedded @ texts.T
-
-    def _embed_text(self, description: Description) -> Tensor:
-        model = self._models[description.kind]
-        return embed_descriptions(model, [description])[0].float().cpu()
-
-
-def _log_mean_exp(logits: Tensor) -> Tensor:
-    """Over the last dimension."""
-    return logits.logsumexp(-1) - float(np.log(logits.shape[-1]))
+    def _believed(self, evidence: _Evidence, kind: Kind | None = None) -> Beliefs:
+        """A separator that knows kinds counts for more than the model."""
+        speech, others, *rest = (evidence.fits + _TINY).tolist()
+        sure = self.config.kinds_right
+        told = {"speech": sure, "audio": 1 - sure, None: speech / (speech + others)}
+        left = iter(rest)
+        styles = {}
+        for style in STYLES:
+            found = {value: next(left) for value in STYLE_VALUES[style]}
+            styles[style] = {v: part / sum(found.values()) for v, part in found.items()}
+        shares = self.model.name_shares(evidence.vector).tolist()
+        labels = dict(zip(self._names, shares, strict=True))
+        return Beliefs(speech=told[kind], styles=styles, labels=labels)
 
 
 def load_listener(
     *,
     separator: str = "separator",
-    speech: str = "clap-speech",
-    audio: str = "clap-audio",
+    weights: str = DEFAULT_WEIGHTS,
     config: ListenerConfig | None = None,
     device: str = "cpu",
 ) -> Listener:
-    """With weights that ship under these names, or are at these paths. Raises MissingWeightsError
-    where some are absent, WeightsError where they are damaged or of another kind."""
+    """With a separator and an open model that ship under these names, or are at these paths. Raises
+    MissingWeightsError where some are absent, WeightsError where they are damaged or of another
+    kind."""
     loaded = load_separator(find_weights(separator))
-    matcher = load_matcher(
-        {"speech": find_weights(speech), "audio": find_weights(audio)}, device=device
-    )
+    checkpoint = Checkpoint.read(find_checkpoint(weights))
     return Listener(
         loaded.separator,
-        {kind: clap.model for kind, clap in matcher.claps.items()},
+        read_query_model(checkpoint, device=device),
         config,
         kinds=loaded.kinds,
-        weights={**loaded.weights, **matcher.weights},
+        weights={**loaded.weights, **checkpoint.weights()},
         device=device,
     )

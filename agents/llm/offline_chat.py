@@ -59,7 +59,7 @@ class PlannerChatModel(ToolModel):
 
 class ExtractingChatModel(PlannerChatModel):
     """Plans by the prompt alone, has everything extracted that it names, and acts on that. What the
-    tool could not extract is left as the rest is."""
+    tool could not extract is left as the rest is; where nothing was found, nothing is silenced."""
 
     def _planned(self, messages: Sequence[BaseMessage]) -> AIMessage:
         asked = next(m for m in messages if isinstance(m, HumanMessage))
@@ -80,7 +80,9 @@ class ExtractingChatModel(PlannerChatModel):
             for call, query in zip(calls, wanted.queries, strict=True)
             if (answer := answers.get(str(call["id"]), "")).startswith('{"added"')
         ]
-        return _decided([*changes, change_of(OTHERS, wanted.rest)])
+        nothing_found = bool(calls) and not changes
+        rest = 1.0 if nothing_found and wanted.rest == 0 else wanted.rest
+        return _decided([*changes, change_of(OTHERS, rest)])
 
 
 Chat = TypeVar("Chat", bound=PlannerChatModel)

@@ -14,10 +14,11 @@ from agents.llm.chat_models import chat_model, weights_of
 from agents.llm.client import LlmAgent, Planned
 from agents.llm.tools import Stage
 from agents.plan import RemixPlan
+from agents.planners.choose import DEFAULT_PLANNER
 from agents.systems.extractors import load_extractor
 from agents.systems.llm_stage import HeardStage
 from lcr.audio.core import check_audio
-from lcr.checkpoints import DESK_CORPORA
+from lcr.joint.load import CORPORA, DEFAULT_WEIGHTS
 from lcr.registry import SystemOptionError, with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 
@@ -46,7 +47,7 @@ CARD = SystemCard(
     reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; LangChain's create_agent",
     licence="Apache-2.0; the language model's own",
     limits=LIMITS,
-    trained_on=DESK_CORPORA,
+    trained_on=CORPORA,
 )
 TOOLS_CARD = replace(
     CARD,
@@ -118,8 +119,7 @@ def agent_llm(
     temperature: float | None = None,
     tool: str = "lcr",
     separator: str = "separator",
-    clap_speech: str = "clap-speech",
-    clap_audio: str = "clap-audio",
+    ears: str = DEFAULT_WEIGHTS,
     device: str = "cpu",
 ) -> LlmRemixer:
     """The system `agent-llm`: a language model, named as in `agents.llm.chat_models`, over the
@@ -154,9 +154,7 @@ def agent_llm(
         raise SystemOptionError(str(error)) from error
     price = price_of(model.partition(":")[2], prices or {}, budget)
     agent = LlmAgent(chat, budget=budget, price=price)
-    listener = load_listener(
-        separator=separator, speech=clap_speech, audio=clap_audio, device=device
-    )
+    listener = load_listener(separator=separator, weights=ears, device=device)
     extractor = load_extractor(tool, device=device) if tool else None
     extracting = {} if extractor is None else extractor.weights
     card = replace(
@@ -170,7 +168,7 @@ def agent_llm(
 
 @with_card(TOOLS_CARD)
 def agent_tools(
-    *, planner: str = "reader", tool: str = "audiosep-desk", device: str = "cpu"
+    *, planner: str = DEFAULT_PLANNER, tool: str = "audiosep-desk", device: str = "cpu"
 ) -> LlmRemixer:
     """The system `agent-tools`: the agent of `agent-llm` with a planner in the model's place, which
     calls `tool` for everything that the prompt names. Raises as `agent_llm` does."""

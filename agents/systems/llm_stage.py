@@ -47,7 +47,8 @@ class HeardStage:
         return Listened(level_db=_level(audio), heard_s=heard_stretches(audio, self._rate))
 
     def extract(self, words: str) -> HeardSource:
-        """Raises NothingExtractsError where nothing extracts, or it has been asked too often."""
+        """Raises NothingExtractsError where nothing extracts, or there is no such sound, or it has
+        been asked too often."""
         if self._extractor is None:
             raise NothingExtractsError("nothing extracts here: choose among the sources")
         if self._extracted >= MOST_EXTRACTED:
@@ -55,6 +56,8 @@ class HeardStage:
         kind = kind_of(words)
         audio = self._extractor.extract(self._mixture, self._rate, words, kind)
         self._extracted += 1
+        if not audio.any():
+            raise NothingExtractsError(f"nothing here sounds like {words}")
         found = HeardSource(
             id=f"x{self._extracted}",
             description=AudioDescription(label=words),

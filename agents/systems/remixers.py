@@ -22,7 +22,7 @@ from agents.systems.extractors import load_extractor
 from baselines.clap.assign import NONE
 from baselines.composite.extraction import CompositeRemixer, ExtractionRemixer, Extractor, mix
 from baselines.composite.planning import OraclePlanner, Planner
-from lcr.checkpoints import DESK_CORPORA
+from lcr.joint.load import CORPORA, DEFAULT_WEIGHTS
 from lcr.registry import with_card
 from lcr.remixer import Audio, Oracle, Remix, Step, SystemCard
 
@@ -32,11 +32,11 @@ _CARD = SystemCard(
     sample_rate=16_000,
     reference="an agent as in Jiang et al., arXiv 2402.03710, section VI; trained here",
     licence="Apache-2.0",
-    trained_on=DESK_CORPORA,
+    trained_on=CORPORA,
 )
 OFFLINE_CARD = replace(_CARD, limits=LIMITS)
 GENERATIVE_CARD = replace(_CARD, name="agent-generative", limits=LIMITS)
-QUERY_CARD = replace(_CARD, name="agent-query", trained_on=DESK_CORPORA | {"real-sounds"})
+QUERY_CARD = replace(_CARD, name="agent-query")
 ORACLE_PLAN_CARD = replace(_CARD, name="agent-oracle-plan", uses_oracle=OraclePlanner.uses_oracle)
 
 
@@ -58,7 +58,7 @@ class InventoryAgent(CompositeRemixer):
         plan, read = self._read(prompt, inventory.descriptions, oracle)
         began = time.perf_counter()
         if self._planner.uses_oracle:
-            entries = self._listener.match(inventory, plan.descriptions)
+            entries = inventory.match(plan.descriptions)
         else:
             entries = tuple(range(len(inventory.heard)))
         gains = [plan.rest if e == NONE else plan.gains[e] for e in entries]
@@ -113,16 +113,13 @@ def agent_offline(
     *,
     planner: str = DEFAULT_PLANNER,
     separator: str = "separator",
-    clap_speech: str = "clap-speech",
-    clap_audio: str = "clap-audio",
+    ears: str = DEFAULT_WEIGHTS,
     device: str = "cpu",
 ) -> InventoryAgent:
-    """The system `agent-offline`. `planner` is one of `agents.planners.choose.PLANNERS`; the other
-    names are those of weights that ship, or the paths of others. Raises SystemOptionError,
-    MissingWeightsError, WeightsError."""
-    listener = load_listener(
-        separator=separator, speech=clap_speech, audio=clap_audio, device=device
-    )
+    """The system `agent-offline`. `planner` is one of `agents.planners.choose.PLANNERS`;
+    `separator`, and the open model `ears` that names what it parts, are weights that ship, or the
+    paths of others. Raises SystemOptionError, MissingWeightsError, WeightsError."""
+    listener = load_listener(separator=separator, weights=ears, device=device)
     return InventoryAgent(listener, load_planner(planner), OFFLINE_CARD)
 
 
@@ -134,13 +131,10 @@ def _with_planner(card: SystemCard, load: Callable[[], Planner]) -> Callable[...
     def build(
         *,
         separator: str = "separator",
-        clap_speech: str = "clap-speech",
-        clap_audio: str = "clap-audio",
+        ears: str = DEFAULT_WEIGHTS,
         device: str = "cpu",
     ) -> InventoryAgent:
-        listener = load_listener(
-            separator=separator, speech=clap_speech, audio=clap_audio, device=device
-        )
+        listener = load_listener(separator=separator, weights=ears, device=device)
         return InventoryAgent(listener, load(), card)
 
     return build
@@ -159,19 +153,14 @@ def agent_query(
     tool: str = "lcr",
     listen: bool = False,
     separator: str = "separator",
-    clap_speech: str = "clap-speech",
-    clap_audio: str = "clap-audio",
+    ears: str = DEFAULT_WEIGHTS,
     device: str = "cpu",
 ) -> QueryAgent:
     """The system `agent-query`. `tool` is one of "lcr", "lcr-g", "lass", "audiosep",
     "audiosep-desk"; "lcr-g" goes with the planner "reader", which knows its names of sounds. The
     planner finds in the prompt alone what is to change; with `listen` it reads against an
     inventory. The rest is as in `agent_offline`."""
-    listener = (
-        load_listener(separator=separator, speech=clap_speech, audio=clap_audio, device=device)
-        if listen
-        else None
-    )
+    listener = load_listener(separator=separator, weights=ears, device=device) if listen else None
     return QueryAgent(
         listener, load_planner(planner), load_extractor(tool, device=device), QUERY_CARD
     )

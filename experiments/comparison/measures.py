@@ -1,13 +1,17 @@
-"""Further measures of an answer, by name: museval's, and what listeners are modelled by.
+"""Further measures of an answer, by name: museval's and FUSS's, and what listeners are modelled by.
 
-PESQ, STOI and SRMR are torchmetrics' (`pip install torchmetrics pesq pystoi`), the CLAP score is
-that of the CLAP given; `experiments/score.py` adds them to records that are there already.
+PESQ, STOI and SRMR are torchmetrics' (`pip install torchmetrics pesq pystoi`), the CLAP score is by
+the CLAP that $LCR_CLAP names; `experiments/score.py` adds them to records that are there already.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +19,15 @@ from experiments.comparison.errors import ConfigError
 from lcr.audio.core import resample
 from lcr.evaluation.metrics import Score, Signal, checked
 
+if TYPE_CHECKING:  # with torch
+    from baselines.clap.model import TextAudioModel
+
 Measure = Callable[[Signal, Signal, int], Score]
 """(estimate, reference, sample rate) to a score; signals are (channels, samples)."""
 
 _SPEECH_HZ = 16_000
+_FUSS = 1e-8
+CLAP = "LCR_CLAP"
 NO_FRAMES = "no second in which both sounds are heard"
 
 
@@ -38,6 +47,44 @@ def museval_sdr(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
         return Score(None, NO_FRAMES)
     found = float(np.median(values))
     return Score(found) if math.isfinite(found) else Score(None, "the estimate is exact")
+
+
+def fuss_si_snr(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
+    """SI-SNR as FUSS's evaluator has it (Wisdom et al., 2021), of the squared cosine c of the two:
+    10 log10((c + e) / (1 - c + e)) with e = 1e-8, which bounds it by 80 dB either way."""
+    est, ref = (one.ravel() for one in checked(estimate=estimate, reference=reference))
+    energy = float(est @ est) * float(ref @ ref)
+    if not energy:
+        return Score(None, "one of the two is silent")
+    cosine = min(float(est @ ref) ** 2 / energy, 1.0)
+    return Score(10 * math.log10((cosine + _FUSS) / (1 - cosine + _FUSS)))
+
+
+def clap_score(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
+    """The cosine of the two as a CLAP hears them: a file or folder that `load_clap` reads, named by
+    $LCR_CLAP. Raises ConfigError where it names none."""
+    path = os.environ.get(CLAP)
+    if not path:
+        raise ConfigError(f"clap_score needs a CLAP: set {CLAP} to its file or folder")
+    import torch
+
+    model = _clap(Path(path))
+    heard = [
+        model.embed_audio(
+            torch.from_numpy(
+                resample(np.float32(one).mean(0, keepdims=True), sample_rate, model.sample_rate)
+            )
+        )[0]
+        for one in (estimate, reference)
+    ]
+    return Score(float(heard[0] @ heard[1]))
+
+
+@lru_cache(maxsize=1)
+def _clap(path: Path) -> TextAudioModel:
+    from baselines.clap.checkpoint import load_clap
+
+    return load_clap(path).model
 
 
 def _torchmetrics(name: str, **settings: object) -> Measure:
@@ -72,6 +119,8 @@ def _torchmetrics(name: str, **settings: object) -> Measure:
 
 MEASURES: Mapping[str, Measure] = {
     "museval_sdr_db": museval_sdr,
+    "fuss_si_snr_db": fuss_si_snr,
+    "clap_score": clap_score,
     "pesq": _torchmetrics("perceptual_evaluation_speech_quality", mode="wb"),
     "stoi": _torchmetrics("short_time_objective_intelligibility"),
     "srmr": _torchmetrics("speech_reverberation_modulation_energy_ratio"),

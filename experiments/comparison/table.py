@@ -132,7 +132,8 @@ def print_table(table: Table, console: Console) -> None:
         drawn = rich.table.Table(title=escape_rich(part.title), title_justify="left")
         for number, (head, width) in enumerate(zip(part.heads, widths, strict=True)):
             # Text, not markup: a plug-in may be called "[bold]".
-            justify: JustifyMethod = "left" if number == 0 else "right"
+            wraps = any(cell_len(row[number]) > width for row in part.rows)
+            justify: JustifyMethod = "left" if number == 0 or wraps else "right"
             drawn.add_column(escape_rich(head), justify=justify, width=width, overflow="fold")
         for row in part.rows:
             drawn.add_row(*map(escape_rich, row))
@@ -151,6 +152,8 @@ def fitted(table: Table, width: int) -> list[tuple[Table, tuple[int, ...]]]:
         return [(table, whole)]
     narrow = [max(map(cell_len, [*column[0].split(), *column[1:]])) for column in columns]
     narrow[0] = min(narrow[0], width // 2)
+    beside = max(1, width - _printed_width((narrow[0], 0)))
+    narrow[1:] = [min(cells, beside) for cells in narrow[1:]]
     parts: list[list[int]] = []
     for number in range(1, len(columns)):
         if parts and _printed_width([narrow[i] for i in (0, *parts[-1], number)]) <= width:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # with torch
     JointModel: TypeAlias = OpenRemixer | JointRemixer
 
 DEFAULT_WEIGHTS = "lcr-q"
+CORPORA = DESK_CORPORA | {"real-sounds"}
+"""What the open model was trained on, as suites call it."""
 
 
 def load(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu", name: str = "lcr") -> JointModel:
@@ -88,7 +90,7 @@ def load_checkpoint(folder: Path, *, name: str, device: str = "cpu") -> JointMod
         + how_made(config),
         licence="Apache-2.0",
         weights={folder.name: sha256} | weights_of(),
-        trained_on=frozenset({*DESK_CORPORA, "real-sounds"}),
+        trained_on=CORPORA,
     )
     text = text_of(folder / CARD_FILE)
     return OpenRemixer(model, OpenReader.load(), card, config=config, model_card=text)

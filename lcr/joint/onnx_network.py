@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lcr.checkpoints import Checkpoint, WeightsError, read_config
-from lcr.joint.query import Answer, Floats, QueryModel, Tables, thresholds_in
+from lcr.joint.query import Answer, Floats, QueryModel, Tables, calibration_in
 from lcr.runtime import Graph
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read_query_model(checkpoint: Path, folder: Path) -> QueryModel:
             )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{folder} is damaged: {error}") from error
-    return QueryModel(network, found, thresholds_in(names))
+    return QueryModel(network, found, **calibration_in(names))
 
 
 def write_tables(tables: Tables, folder: Path) -> None:

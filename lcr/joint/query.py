@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -30,6 +31,15 @@ class Thresholds:
 
     absent: float = 0.0
     heard: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """How sure a name is, by the cosine c of its vector and a sound's: in proportion to exp(`scale`
+    c), for names that nobody recorded less by `unrecorded` nats."""
+
+    scale: float = 16.0
+    unrecorded: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,7 @@ class QueryModel:
     tables: Tables
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     lexicon: Lexicon = field(default_factory=load_lexicon)
+    naming: Naming = field(default_factory=Naming)
 
     def __post_init__(self) -> None:
         self.labels = self.tables.labels
@@ -175,7 +186,7 @@ class QueryModel:
     def of_sound(self, wave: Floats) -> Floats:
         """The vector (query_dim,) of a recording (samples,) at 16 kHz."""
         encoding = self.encode(wave)
-        return self.network.describe(encoding.features, self._power(encoding))
+        return self.of_part(encoding, encoding.energy)
 
     def of_span(self, encoding: Encoding, start_s: float, end_s: float) -> Floats:
         """The vector (query_dim,) of what sounds from `start_s` to `end_s`."""
@@ -183,24 +194,53 @@ class QueryModel:
         # A full window of zeros stands before the sound.
         middle = (np.arange(encoding.energy.shape[1]) * (n // 2) - n / 2) / SAMPLE_RATE
         where = (middle >= start_s) & (middle < end_s)
-        return self.network.describe(encoding.features, self._power(encoding) * where)
+        return self.of_part(encoding, encoding.energy * where)
 
-    def _power(self, encoding: Encoding) -> Floats:
-        """(bands, frames)"""
+    def of_part(self, encoding: Encoding, energy: Floats) -> Floats:
+        """The vector (query_dim,) of what has that `energy` (bins, frames) in the mixture."""
         starts = np.cumsum((0, *self.network.band_bins[:-1]))
-        return np.add.reduceat(encoding.energy, starts, 0)
+        return self.network.describe(encoding.features, np.add.reduceat(energy, starts, 0))
+
+    @cached_property
+    def _every_vector(self) -> Floats:
+        """Of each name of the lexicon, (names, query_dim), of length one."""
+        return unit_length(np.stack([self.of_name(sound.name) for sound in self.lexicon.sounds]))
+
+    @cached_property
+    def _every_bias(self) -> Floats:
+        """Nats, (names,)."""
+        known = np.array([self.is_recorded(sound.name) for sound in self.lexicon.sounds])
+        return np.where(known, 0, -self.naming.unrecorded).astype(np.float32)
+
+    def name_shares(self, vector: Floats) -> Floats:
+        """How likely each name of the lexicon is (names,), in its order, that of a sound whose
+        vector (query_dim,) this is; they sum to 1."""
+        likeness = self._every_vector @ unit_length(vector)
+        nats = self.naming.scale * likeness + self._every_bias
+        shares = np.exp(nats - nats.max())
+        return shares / shares.sum()
 
     def encode(self, wave: Floats) -> Encoding:
         """Listen to (samples,) at 16 kHz."""
         level = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)) + 1e-12))
-        n = self.network.n_fft
-        hop = n // 2
-        # A whole number of hops, and a full window of zeros each side: half of it by `stft`.
-        padded = np.pad(wave / np.float32(level), (hop, hop + -len(wave) % hop))
-        spectrum = np.ascontiguousarray(stft(padded, n).T.astype(np.complex64))
+        spectrum = self._spectrum(wave / np.float32(level))
         parts = spectrum.view(np.float32).reshape(*spectrum.shape, 2)
         energy = np.square(parts).sum(-1)
         return Encoding(level, spectrum, energy, self.network.hear(parts), len(wave))
+
+    def energy_of(self, encoding: Encoding, wave: Floats) -> Floats:
+        """The energy (bins, frames) of a part of the mixture, (samples,), as `encoding` has it of
+        the whole."""
+        found: Floats = np.square(np.abs(self._spectrum(wave / np.float32(encoding.level))))
+        return found
+
+    def _spectrum(self, wave: Floats) -> NDArray[np.complex64]:
+        """(bins, frames)"""
+        n = self.network.n_fft
+        hop = n // 2
+        # A whole number of hops, and a full window of zeros each side: half of it by `stft`.
+        padded = np.pad(wave, (hop, hop + -len(wave) % hop))
+        return np.ascontiguousarray(stft(padded, n).T.astype(np.complex64))
 
     def answer(self, encoding: Encoding, vectors: Sequence[Floats] | Floats) -> Answer:
         """What fits each of `vectors` (queries, query_dim) alone."""
@@ -251,9 +291,10 @@ class QueryModel:
         )
 
 
-def thresholds_in(names: Mapping[str, Any]) -> dict[str, Thresholds]:
-    """Those of the table `names` of a checkpoint's config.json."""
-    return {sort: Thresholds(**values) for sort, values in names.get("thresholds", {}).items()}
+def calibration_in(names: Mapping[str, Any]) -> dict[str, Any]:
+    """What the table `names` of a checkpoint's config.json says of a QueryModel."""
+    sure = {sort: Thresholds(**values) for sort, values in names.get("thresholds", {}).items()}
+    return {"thresholds": sure, "naming": Naming(**names.get("naming", {}))}
 
 
 def unit_variance(vector: NDArray[np.floating]) -> Floats:

@@ -16,7 +16,7 @@ from lcr.checkpoints import (
     no_larger_than,
     states_of,
 )
-from lcr.joint.query import Answer, Floats, QueryModel, Tables, thresholds_in
+from lcr.joint.query import Answer, Floats, QueryModel, Tables, calibration_in
 from lcr.lexicon import load_lexicon
 from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import Encoding, QueryConfig, QueryRemixer, unit_variance
@@ -118,7 +118,7 @@ def read_query_model(checkpoint: Checkpoint, *, device: str = "cpu") -> QueryMod
             names.eval(), styles, told["labels"], told["recordings"], ridge=told["ridge"]
         )
         network = TorchNetwork(remixer, names, styles, device)
-        return QueryModel(network, tables, thresholds_in(told), lexicon)
+        return QueryModel(network, tables, lexicon=lexicon, **calibration_in(told))
 
 
 def _array(tensor: Tensor) -> Floats:

@@ -3,59 +3,76 @@ tests/baselines/composite/test_remixer.py) is a man, a woman, a barking dog and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from agents.listening.listener import Listener, ListenerConfig
-from baselines.clap.wording import wordings
 from baselines.pit.separation import Separator
 from lcr.instruction import AudioDescription, Description, SpeechDescription
-from tests.baselines.composite.test_remixer import BANDS_HZ, BandOracle
+from lcr.joint.query import Answer, Floats, Naming, QueryModel, Tables
+from tests.baselines.composite.test_remixer import BandOracle
 
 MAN, WOMAN = SpeechDescription(gender="M"), SpeechDescription(gender="F")
 DOG, RAIN = AudioDescription(label="dog barking"), AudioDescription(label="rain")
 TRUTH: tuple[Description, ...] = (MAN, WOMAN, DOG, RAIN)
+_STYLES = {
+    ("all_speech",): (1, 1, 0, 0),
+    ("all_audio",): (0, 0, 1, 1),
+    ("speech", "gender=M"): (1, 0, 0, 0),
+    ("speech", "gender=F"): (0, 1, 0, 0),
+    # So that the man is a low one to this listener.
+    ("speech", "pitch=low"): (1, 0, 0, 0),
+    ("speech", "pitch=high"): (0, 1, 0, 0),
+}
 
 
-class BandClap:
-    """Embeds a sound by the power in each band, and the wordings of `bands` as their band; other
-    words are nothing. Words that are no wording are those of the description they share most of."""
+class _BandNetwork:
+    """A sound's vector is its energy in each band, and a query's values say which bands fit it."""
 
-    sample_rate, width = 16_000, 4
+    n_fft, items = 1024, 8
+    band_bins = (68, 70, 96, 279)
 
-    def __init__(self, bands: Mapping[Description, int], scale: float = 20.0) -> None:
-        self.scale = torch.tensor(scale)
-        self._bands = {text: band for d, band in bands.items() for text in wordings(d)}
+    def hear(self, spectrum: Floats) -> Floats:
+        return spectrum[:1, :, 0]
 
-    def embed_audio(self, clips: Tensor) -> Tensor:
-        power = torch.fft.rfft(clips, 8192).abs().square()
-        hertz = torch.fft.rfftfreq(8192, 1 / 16_000)
-        found = [power[:, (hertz >= low) & (hertz <= high)].sum(1) for low, high in BANDS_HZ]
-        return functional.normalize(torch.stack(found, 1), dim=-1)
+    def describe(self, features: Floats, power: Floats) -> Floats:
+        return power.sum(1)
 
-    def embed_text(self, texts: Sequence[str]) -> Tensor:
-        rows = torch.zeros(len(texts), self.width)
-        for row, text in zip(rows, texts, strict=True):
-            if text in self._bands:
-                row[self._bands[text]] = 1.0
-        return rows
+    def answer(
+        self, features: Floats, energy: Floats, queries: Floats, others: Floats | None
+    ) -> Answer:
+        masks = np.repeat(queries, self.band_bins, 1)[:, None].repeat(energy.shape[1], 1)
+        return Answer(masks, np.zeros(len(queries), np.float32))
 
 
-def listener(separator: Separator | None = None, config: ListenerConfig | None = None) -> Listener:
-    # Words of the man are about pitch too, so that he is a low one to this listener.
-    speech: dict[Description, int] = {
-        MAN: 0,
-        SpeechDescription(pitch="low"): 0,
-        WOMAN: 1,
-        SpeechDescription(pitch="high"): 1,
-    }
-    models = {"speech": BandClap(speech), "audio": BandClap({DOG: 2, RAIN: 3})}
-    return Listener(separator or BandOracle(), models, config, weights={"ears": "0" * 64})  # type: ignore[arg-type]
+class BandModel(QueryModel):
+    """Knows two sounds by name, and two voices."""
+
+    def __init__(self, named: tuple[str, ...] = ("dog barking", "rain")) -> None:
+        vectors = np.eye(4, dtype=np.float32)[2 : 2 + len(named)]
+        none = np.zeros(4, np.float32)
+        tables = Tables(
+            labels=named,
+            named=vectors,
+            alone=vectors,
+            weight=np.zeros((80, 4), np.float32),
+            bias=none,
+            columns=(),
+            styles=(none, none, none, none),
+        )
+        super().__init__(_BandNetwork(), tables, naming=Naming(scale=20, unrecorded=3))  # type: ignore[arg-type]
+
+    def of_style(self, *stated: str) -> Floats:
+        return np.array(_STYLES.get(stated, (0, 0, 0, 0)), np.float32)
+
+
+def listener(
+    separator: Separator | None = None,
+    config: ListenerConfig | None = None,
+    model: QueryModel | None = None,
+) -> Listener:
+    weights = {"ears": "0" * 64}
+    return Listener(separator or BandOracle(), model or BandModel(), config, weights=weights)
 
 
 def at_levels(sources: NDArray[np.float32], *levels_db: float) -> NDArray[np.float32]:

@@ -57,6 +57,18 @@ def look_up(words: str) -> Found:
     return _index().find(words)
 
 
+@lru_cache(maxsize=8192)
+def short_name(name: str) -> str:
+    """The first words of a lexicon's name that mean it by themselves: "dog barking" is "dog"."""
+    words = name.split()
+    for count in range(1, len(words)):
+        short = " ".join(words[:count])
+        found = look_up(short)
+        if found.whole and found.hypernym is None and found.sound and found.sound.name == name:
+            return short
+    return name
+
+
 def is_called(sound: Sound, words: str) -> bool:
     """Whether `words` are the name of a row, or one of its synonyms, in any form."""
     return not _keys(sound.name).isdisjoint((_key(words), _plain_key(words)))

@@ -92,7 +92,7 @@ def test_faders_show_the_plan_and_override_it(actions: Actions, opened: Visit) -
     values = actions.say(opened, "remove the dog", BY_FADERS, False)
     assert rows(values) == [True] * 4 + [False] * 5
     assert [values[f"mute{n}"]["value"] for n in range(4)] == [True, False, False, False]
-    assert values["fader0"]["label"] == "s1: dog barking (a guess)"
+    assert values["fader0"]["label"].startswith("s1: dog (")
     assert values["fader3"]["label"] == "the rest"
     assert (
         "No fader was moved"
@@ -122,7 +122,7 @@ def test_what_fits_two_sources_is_chosen_by_a_button(actions: Actions, opened: V
     values = actions.say(opened, "mute the man", BY_FADERS, False)
     assert values["choices"]["visible"]
     shown = [values[f"choice{n}"]["value"] for n in range(8) if values[f"choice{n}"]["visible"]]
-    assert shown == ["s2: male speaker (s2)", "s3: male speaker (s3)"]
+    assert shown == ["s2: man (s2)", "s3: man (s3)"]
     values = actions.choose(opened, 1, False)
     assert not values["choices"]["visible"]
     assert opened.conversation.current.gains["s3"] is None

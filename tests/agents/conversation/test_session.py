@@ -289,7 +289,7 @@ def test_faders() -> None:
     conversation = talk(MAN, DOG, residual=0.125)
     turn = conversation.set_gains({"s1": -3.0, "rest": None})
     assert turn.gains == {"s1": -3.0, "s2": 0.0, "rest": None}
-    assert turn.plan == "low-pitched male speaker: -3 dB; dog barking: as it is; the rest: removed"
+    assert turn.plan == "low-pitched man: -3 dB; dog: as it is; the rest: removed"
     conversation.say("louder")
     assert gains(conversation) == pytest.approx([UP - 3, 0])
     for wrong in ({"s3": 0.0}, {"s1": 30.0}, {"s1": float("nan")}):

@@ -39,9 +39,12 @@ def run(
 
 @pytest.fixture
 def shards(run: Callable[..., Path]) -> list[Path]:
-    for number in (1, 2, 3):
-        run("parts", "--shard", f"{number}/3")
-    return sorted(run("parts", "--shard", "1/3").glob("shard-*"))
+    return in_shards(run, 3)
+
+
+def in_shards(run: Callable[..., Path], count: int, *arguments: object) -> list[Path]:
+    folders = [run("parts", "--shard", f"{n}/{count}", *arguments) for n in range(1, count + 1)]
+    return sorted(folders[0].glob("shard-*"))
 
 
 def records(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -82,11 +85,13 @@ def test_parts_are_whole_batches_and_each_example_is_in_one() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("count", "per_task"), [(3, 2), (16, 8)])
 def test_merged_shards_are_the_undivided_run(
-    run: Callable[..., Path], shards: list[Path], tmp_path: Path
+    run: Callable[..., Path], tmp_path: Path, count: int, per_task: int
 ) -> None:
-    whole = run("whole")
-    assert len(shards) == 3
+    whole = run("whole", "--per-task", per_task)
+    shards = in_shards(run, count, "--per-task", per_task)
+    assert len(shards) == count
     out = tmp_path / "merged"
     assert compare.main(["--merge", *map(str, shards), "--out", str(out)]) == 0
     assert records(out / "tiny") == records(whole)

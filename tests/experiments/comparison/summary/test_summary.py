@@ -304,3 +304,11 @@ def test_a_wide_console_gets_each_table_in_one_piece() -> None:
         ((whole, widths),) = fitted(grid, 200)
         assert whole == grid
         assert len(widths) == len(grid.heads)
+
+
+def test_a_cell_wider_than_the_console_wraps_beside_a_whole_first_column() -> None:
+    grid = tables.Table(heads=("System", "Made by"), rows=(("agent-query", "word " * 40),))
+    ((part, widths),) = fitted(grid, 80)
+    assert part.rows == grid.rows
+    assert widths[0] == len("agent-query")
+    assert sum(widths) + 7 <= 80
