@@ -32,6 +32,12 @@ class Beliefs:
         return "speech" if self.speech >= 0.5 else "audio"
 
     @property
+    def gender(self) -> str:
+        """The likeliest."""
+        shares = self.styles["gender"]
+        return max(shares, key=shares.__getitem__)
+
+    @property
     def name(self) -> str:
         """The likeliest."""
         return max(self.labels, key=self.labels.__getitem__)

@@ -123,9 +123,7 @@ def _fits(beliefs: Beliefs, description: Description) -> bool:
     """Whether an entry is heard as the man, or the dog, that it is."""
     if isinstance(description, AudioDescription):
         return beliefs.kind == "audio" and beliefs.name == _name(description.label)
-    gender = description.gender
-    shares = beliefs.styles["gender"]
-    return beliefs.kind == "speech" and gender in (None, max(shares, key=shares.__getitem__))
+    return beliefs.kind == "speech" and description.gender in (None, beliefs.gender)
 
 
 def _name(label: str) -> str:

@@ -38,8 +38,8 @@ class Naming:
     """How sure a name is, by the cosine c of its vector and a sound's: in proportion to exp(`scale`
     c), for names that nobody recorded less by `unrecorded` nats."""
 
-    scale: float = 16.0
-    unrecorded: float = 3.0
+    scale: float = 12.0
+    unrecorded: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -217,8 +217,9 @@ class QueryModel:
         vector (query_dim,) this is; they sum to 1."""
         likeness = self._every_vector @ unit_length(vector)
         nats = self.naming.scale * likeness + self._every_bias
-        shares = np.exp(nats - nats.max())
-        return shares / shares.sum()
+        shares: Floats = np.exp(nats - nats.max())
+        shares /= shares.sum()
+        return shares
 
     def encode(self, wave: Floats) -> Encoding:
         """Listen to (samples,) at 16 kHz."""

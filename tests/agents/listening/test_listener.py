@@ -139,6 +139,7 @@ def test_parts_that_are_one_source_are_one_entry() -> None:
             return torch.stack([0.7 * man, 0.6 * dog, 0.4 * dog, 0.3 * man], 1)
 
     man, _, dog, _ = banded_sources(16_000)
+    dog = dog / 2
     found = listener(Doubled()).listen(man + dog, 16_000)
     assert {b.kind for b in found.beliefs} == {"speech", "audio"}
     np.testing.assert_allclose(found.audio, [man, dog], atol=1e-3)
