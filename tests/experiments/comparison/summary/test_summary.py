@@ -18,7 +18,7 @@ from experiments.comparison.summary import tables
 from experiments.comparison.summary.summarize import summarize
 from experiments.comparison.summary.verdict import verdict
 from experiments.comparison.systems import ReadySystem
-from experiments.comparison.table import fitted
+from experiments.comparison.table import Table, fitted
 from lcr.evaluation.effective import MEASURES
 from lcr.remixer import OracleUse, SystemCard
 from tests.experiments.record_factory import make_record
@@ -307,7 +307,7 @@ def test_a_wide_console_gets_each_table_in_one_piece() -> None:
 
 
 def test_a_cell_wider_than_the_console_wraps_beside_a_whole_first_column() -> None:
-    grid = tables.Table(heads=("System", "Made by"), rows=(("agent-query", "word " * 40),))
+    grid = Table(heads=("System", "Made by"), rows=(("agent-query", "word " * 40),))
     ((part, widths),) = fitted(grid, 80)
     assert part.rows == grid.rows
     assert widths[0] == len("agent-query")
