@@ -69,15 +69,15 @@ def clap_score(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
     import torch
 
     model = _clap(Path(path))
-    heard = [
-        model.embed_audio(
-            torch.from_numpy(
-                resample(np.float32(one).mean(0, keepdims=True), sample_rate, model.sample_rate)
-            )
-        )[0]
+    both = [
+        torch.from_numpy(
+            resample(np.float32(one).mean(0, keepdims=True), sample_rate, model.sample_rate)
+        )
         for one in (estimate, reference)
     ]
-    return Score(float(heard[0] @ heard[1]))
+    with torch.inference_mode():
+        heard = [model.embed_audio(one)[0] for one in both]
+        return Score(float(heard[0] @ heard[1]))
 
 
 @lru_cache(maxsize=1)
