@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-from experiments.training.train_open_reader import main
+from experiments.training.train_open_reader import begin_from, main
 from lcr.nn.reader.shipped import load_halves
+from lcr.nn.reader.tagger import SpanTagger, TaggerConfig, load_tagger
 from lcr.prompts.reading import OpenReader
 from tests.tiny_bert import tiny_bert
 
@@ -28,3 +30,10 @@ def test_train_and_ship(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     halves = load_halves(out)
     (reading,) = OpenReader(halves.tagger, halves.meanings).read(["mute the dog"])
     assert reading.text == "mute the dog"
+    wider = SpanTagger(TaggerConfig(base=base, lora_rank=24, lora_alpha=48.0)).eval()
+    begin_from(wider, out)
+    told = [
+        tagger.logits(*map(torch.tensor, ([[1, 2, 3]], [[1, 1, 1]]))).border
+        for tagger in (wider, load_tagger(out))
+    ]
+    torch.testing.assert_close(*told)
