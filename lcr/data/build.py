@@ -247,7 +247,7 @@ def _finish(build: Build) -> None:
         count = tasks.total()
         if len(ids) != count:
             raise BuildError(f"{build.out / name}: mixtures come twice")
-        fewest = min(tasks.values())
+        fewest = min(tasks.values(), default=0)
         lines.append(f"| {name} | {count} | {plan.count - count} | {plan.split} | {fewest} |")
         for path in sorted((build.out / name).glob("*[lr]")):
             told = {"file": f"{name}/{path.name}", "sha256": sha256_of(path)}

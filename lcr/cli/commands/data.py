@@ -56,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from lcr.errors import LcrError
+
+    for name, least in (("processes", 1), ("part", 1), ("seed", 0)):
+        if getattr(options, name, least) < least:
+            raise LcrError(f"--{name} must be at least {least}; got {getattr(options, name)}")
     return _build(options) if options.job == "build" else _check(options)
 
 

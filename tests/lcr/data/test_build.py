@@ -124,6 +124,14 @@ def test_a_set_is_not_gone_on_with_otherwise(
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("more", [("--processes", "0"), ("--part", "0"), ("--seed", "-1")])
+def test_numbers_that_make_no_sense_are_refused(
+    root: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    assert main(command(root, tmp_path / "out", "test=4", more=more)) == EXIT_BAD_INPUT
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("sets", ["trian", "train=0", "train=x"])
 def test_sets_that_do_not_exist_are_refused(root: Path, tmp_path: Path, sets: str) -> None:
     assert main(command(root, tmp_path / "out", sets)) == EXIT_BAD_INPUT
