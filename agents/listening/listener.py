@@ -173,7 +173,7 @@ class Listener:
             return False
         if one.beliefs.kind == "audio":
             return one.beliefs.name == other.beliefs.name
-        alike = unit_length(one.evidence.vector) @ unit_length(other.evidence.vector)
+        alike = float(unit_length(one.evidence.vector) @ unit_length(other.evidence.vector))
         return one.beliefs.gender == other.beliefs.gender and alike >= self.config.one_voice
 
     def _evidence(

@@ -183,8 +183,8 @@ def extract_and_mix(
         detail = f"{query.words} x {query.gain:.3g}"
         steps.append(Step(name="extract", detail=detail, seconds=time.perf_counter() - began))
     began = time.perf_counter()
-    found = estimates.any((1, 2))
-    if asked.rest == 0 and asked.queries and not found.any():
+    found = [bool(part.any()) for part in estimates]
+    if asked.rest == 0 and asked.queries and not any(found):
         audio, detail = mixture.copy(), "nothing is found: the mixture is left as it is"
     else:
         audio = mix(mixture, estimates, [q.gain for q in asked.queries], asked.rest)

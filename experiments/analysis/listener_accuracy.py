@@ -71,7 +71,7 @@ def answers_of(listener: Listener, example: Example) -> Iterator[Answer]:
         zip(example.clips, example.instruction.descriptions, strict=True)
     ):
         about = {"index": example.index, "clip": clip}
-        yield Answer(question=FOUND, of=SEPARATED, right=source in truth, **about)  # type: ignore[arg-type]
+        yield Answer(question=FOUND, of=SEPARATED, right=source in truth, **about)
         if source in truth:
             beliefs = inventory.beliefs[truth.index(source)]
             yield from _judged(beliefs, description, {"of": SEPARATED, **about})
@@ -250,7 +250,7 @@ def main(options: argparse.Namespace) -> None:
         classes = {
             e.description.label
             for split in ("train", "valid", "test")
-            for e in bank.entries(split)  # type: ignore[arg-type]
+            for e in bank.entries(split)
             if isinstance(e.description, AudioDescription)
         }
         bank = WithoutClasses(bank, sorted(classes - {options.only}))
