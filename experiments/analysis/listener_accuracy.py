@@ -70,7 +70,7 @@ def answers_of(listener: Listener, example: Example) -> Iterator[Answer]:
     for source, (clip, description) in enumerate(
         zip(example.clips, example.instruction.descriptions, strict=True)
     ):
-        about = {"index": example.index, "clip": clip}
+        about: dict[str, Any] = {"index": example.index, "clip": clip}
         yield Answer(question=FOUND, of=SEPARATED, right=source in truth, **about)
         if source in truth:
             beliefs = inventory.beliefs[truth.index(source)]
