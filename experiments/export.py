@@ -2,7 +2,7 @@
 
 `python experiments/export.py` exports what the default model needs, each checkpoint into its own
 folder `onnx`. Our weights are kept as they ship; those of the published language model in 8 bits
-(of 400 prompts one is read otherwise for it).
+(of 550 prompts one is read otherwise for it).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _OPSET = 17
 _FLOAT = onnx.TensorProto.FLOAT
 _SMALL, _LARGE = 1024, 2**16
 """Tensors of fewer values stay as they are; from so many on, a language model's have 8 bits."""
-_GROUP = 32
+_GROUP = 16
 """Rows of a matrix in 8 bits that share a scale in each column."""
 
 
