@@ -72,7 +72,7 @@ wheel: setup
 	@$(BIN)/python -m experiments.benchmarks.install --wheel-dir dist
 
 # The page for any static host; its packages come from npm and PyPI.
-page: setup
+page: export
 	@$(BIN)/lcr app --static dist/page
 
 docs: setup

@@ -46,10 +46,14 @@ class PageError(LcrError):
     """The page cannot be written."""
 
 
+class FetchError(PageError):
+    """Its packages cannot be had here."""
+
+
 def write_page(out: Path) -> int:
     """Write the page into the folder `out`; its size in bytes, as it is sent.
 
-    Raises PageError without npm, pip, the registries or an exported model, OSError where nothing
+    Raises FetchError without npm, pip or the registries, PageError without an exported model, OSError where nothing
     can be written.
     """
     if out.is_dir() and any(out.iterdir()) and not (out / _LIST).is_file():
@@ -108,7 +112,10 @@ def _graphs() -> list[Path]:
     for checkpoint in (find_checkpoint(DEFAULT_WEIGHTS), OPEN_READER):
         folder = exported(checkpoint)
         if folder is None:
-            raise PageError(f"{checkpoint.name} is not exported here: pip install 'lcr[run]'")
+            raise PageError(
+                f"{checkpoint.name} is not exported here by this version of lcr; "
+                "run: python experiments/export.py"
+            )
         found += sorted(folder.glob("*.onnx"))
     return found
 
@@ -119,7 +126,7 @@ def _packages() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lcr-page-") as made:
         npm = shutil.which("npm")
         if npm is None:
-            raise PageError("the page's packages come from npm, which is not installed")
+            raise FetchError("the page's packages come from npm, which is not installed")
         quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
         _run(npm, "install", "--prefix", made, *quiet, *PACKAGES)
         pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
@@ -131,7 +138,7 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         told = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no word why"]
-        raise PageError(f"{Path(command[0]).name} fetched nothing: {told[0]}")
+        raise FetchError(f"{Path(command[0]).name} fetched nothing: {told[0]}")
 
 
 def _write_packages(folder: Path, out: Path) -> None:

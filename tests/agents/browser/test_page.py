@@ -20,7 +20,7 @@ import pytest
 import soundfile
 
 import lcr
-from agents.browser.build import PageError, write_page
+from agents.browser.build import FetchError, PageError, write_page
 from lcr.runtime import VARIABLE
 from tests.browser import CHROMIUM, DRIVER, chromium
 
@@ -69,7 +69,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("page")
     try:
         size = write_page(out)
-    except PageError as error:
+    except FetchError as error:
         pytest.skip(f"the page's packages cannot be fetched here: {error}")
     assert size <= MOST_BYTES
     return out
