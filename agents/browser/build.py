@@ -53,8 +53,8 @@ class FetchError(PageError):
 def write_page(out: Path) -> int:
     """Write the page into the folder `out`; its size in bytes, as it is sent.
 
-    Raises FetchError without npm, pip or the registries, PageError without an exported model, OSError where nothing
-    can be written.
+    Raises FetchError without npm, pip or the registries, PageError without an exported model,
+    OSError where nothing can be written.
     """
     if out.is_dir() and any(out.iterdir()) and not (out / _LIST).is_file():
         raise PageError(f"{out} holds other files; give an empty folder")
