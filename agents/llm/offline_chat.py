@@ -49,6 +49,8 @@ class PlannerChatModel(ToolModel):
             return AIMessage("", tool_calls=[_call("list_sources", 0, {})])
         asked = next(m for m in messages if isinstance(m, HumanMessage))
         sources = json.loads(listed[-1].text)["sources"]
+        if not sources:
+            return AIMessage("I hear nothing that could be changed")
         try:
             plan = self.planner.plan(asked.text, [read_description(one) for one in sources])
         except (ValueError, RefusedError) as error:

@@ -23,8 +23,11 @@ def queries_for(plan: Plan, complete: bool) -> Queries:
         rest = min((1.0, *plan.gains), key=lambda r: _asked(plan.gains, r))
     found: dict[str, Query] = {}
     for description, gain in zip(plan.descriptions, plan.gains, strict=True):
-        nameless = isinstance(description, SpeechDescription) and not description.known
-        words = "the speech" if nameless else query_of(description)
+        if isinstance(description, SpeechDescription):
+            words = query_of(description) if description.known else "the speech"
+        else:
+            # Paraphrases are for extractors that learnt a closed set of them from true labels.
+            words = query_of(description) if complete else f"the {description.label}"
         found.setdefault(words, Query(words, description.kind, gain))
     return Queries(tuple(q for q in found.values() if q.gain != rest), rest)
 
