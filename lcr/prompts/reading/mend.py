@@ -108,7 +108,8 @@ _PART_OF = re.compile(
 _GONE_IT = re.compile(rf"\b{REMOVE} (?:it|them|that|this|him|her)\b")
 _SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
 _WHILE = re.compile(
-    r"\b(?:while|when|whenever)(?: (?:the|my|a|an|our|that|i|you|we|they|he|she))* $"
+    r"\b(?:while|when|whenever|until|by the time)"
+    r"(?: (?:the|my|a|an|our|that|i|you|we|they|he|she))* $"
 )
 _STATE = re.compile(rf"\b(?:{CHANGE}|keep|stay|remain|leav|loud|quiet|up|down|out)")
 _KEPT = re.compile(

@@ -72,6 +72,8 @@ _CORRECTION = re.compile(
     r"sorry,? (?:no|i meant?)|actually,? no|make that|correction|hang on|on second thoughts?|oops|"
     r"er+m?|(?<=[,.-] )(?:hmm?,? )?(?:no|sorry|wait|hold on)(?=,))\b[,.:;!\s]*(?:no\b[,.\s]*)?"
 )
+_BEHIND = re.compile(r"(?:the|my|that|those|these) (?P<thing>[a-z]+(?: [a-z]+)?)\s*(?=$|[.,!?])")
+"""What is named behind a correction, where the tagger saw nothing."""
 _AGAIN = re.compile(
     r"(?:just |only |rather |instead |then |please )*"
     rf"(?P<lead>{LESS}|{MORE}|{GONE}|turn|make|take|bring|keep|leave)? ?"
@@ -96,6 +98,9 @@ def corrected(text: str, spans: Sequence[Span]) -> list[Span]:
             found = [s for s in found if s not in behind]
         elif before and behind:
             found = [s for s in found if s not in before]
+        elif before and (named := _BEHIND.match(text, match.end())):
+            found = [s for s in found if s not in before]
+            found.append(replace(before[-1], start=named.start("thing"), stop=named.end("thing")))
     return found
 
 

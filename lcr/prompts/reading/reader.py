@@ -48,7 +48,7 @@ _NAMED = re.compile(
 )
 _CONDITION = re.compile(
     r"\bunless\b[^,.;]*|"
-    rf"\b{CHANGE}\b[^,.;]*? (?P<then>(?:when(?:ever)?|while|until|as (?:soon|long) as|"
+    rf"\b{CHANGE}\b[^,.;]*? (?P<then>(?:when(?:ever)?|while|until|by the time|as (?:soon|long) as|"
     r"(?:only )?if) (?:the |my |a )?\w+(?: \w+)? (?:speak|talk|sing|bark|play|say|laugh|cry|cri|"
     r"shout|start|stop|come)\w*)"
 )
@@ -79,7 +79,8 @@ _A_WAY = re.compile(
 _NUMBER = re.compile(
     r"[-+]?\b[\w.,]*\d[\w.,]* ?(?:dbfs|dbu|lufs|dbs?|decibels?|bels?|percent|%)"
     r"|\b[ivxlc]+ (?:db|decibels)\b"
-    r"|\bby [-+]?[\w.]*\d[\w.,]*(?! ?(?:s|ms|sec|min|hour|o'clock)\w*\b)",
+    r"|\bby [-+]?[\w.]*\d[\w.,]*(?! ?(?:s|ms|sec|min|hour|o'clock)\w*\b)"
+    r"|(?<=[a-z] )\d+(?:\.\d+)?(?=\s*(?:[,;!?]|\.?$))",
     re.IGNORECASE,
 )
 """An amount, as far as its look tells."""
@@ -257,9 +258,10 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     things = [
         _thing(text, span, gain) for span, gain in zip(spans, gains_of(text, spans), strict=True)
     ]
+    stated = [span for span, thing in zip(spans, things, strict=True) if thing.is_stated]
     things, unclear = _with_a_way(text.lower(), _said_again(things))
-    if things and not any(thing.is_stated for thing in things):
-        unclear += [found[0] for found in _NUMBER.finditer(text)]
+    if things:
+        unclear += _unread_amounts(text, spans, stated)
     things, alike = _told_apart(things)
     if _SET_APART.search(text.lower()):
         things = [thing for thing in things if thing.kind not in WHOLE]
@@ -303,6 +305,17 @@ def _finished(text: str, tagging: Tagging) -> Reading:
             text[s.start : s.stop] for s in spans if s in tagging.spans and s.sure < _SURE
         ),
     )
+
+
+def _unread_amounts(text: str, spans: Sequence[Span], stated: Sequence[Span]) -> list[str]:
+    """What looks like an amount, where neither the thing before it nor the one behind has one."""
+    unread = []
+    for found in _NUMBER.finditer(text):
+        before = [span for span in spans if span.start < found.start()][-1:]
+        behind = [span for span in spans if span.start >= found.start()][:1]
+        if not any(span in stated for span in (*before, *behind)):
+            unread.append(found[0])
+    return unread
 
 
 def _with_a_way(text: str, things: list[NamedThing]) -> tuple[list[NamedThing], list[str]]:

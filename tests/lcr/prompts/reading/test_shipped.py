@@ -29,11 +29,25 @@ DOG, RAIN = AudioDescription(label="dog barking"), AudioDescription(label="rain"
         ("the rain is too loud", (1, 1, 1, 0.5)),
         ("mute both speakers", (0, 0, 1, 1)),
         ("no more barking please", (1, 1, 0, 1)),
+        ("remove the dog, sorry, I mean the rain", (1, 1, 1, 0)),
+        ("the barking should be gone by the time she talks", (1, 1, 0, 1)),
     ],
 )
 def test_what_is_asked_for(text: str, gains: tuple[float, ...]):
     applied = apply_reading(read([text])[0], (WOMAN, MAN, DOG, RAIN))
     assert applied.gains == pytest.approx(gains)
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("boost the rain by 6 dB, drop the dog 10", ("10",)),
+        ("boost the rain by 6 dB, drop the dog by 10", ()),
+        ("the barking should be gone by the time she talks", ("by the time she talks",)),
+    ],
+)
+def test_what_is_not_read_is_told(text: str, unread: tuple[str, ...]):
+    assert read([text])[0].not_understood == unread
 
 
 def test_names_outside_the_lexicon_have_attributes_and_neighbours():
