@@ -38,7 +38,8 @@ _RELATIONS = re.compile(
     r"near(?:er|est)|closer|closest|farther|further|farthest)\b(?: (?:to|who) (?:speaks?|talks?))?"
 )
 _PLAIN_VERB = re.compile(
-    r"(?:please |can you |could you )*(?:remove|delete|mute|silence|get rid of|turn (?:up|down)|"
+    r"(?:please |can you |could you |would you |try (?:to )?)*"
+    r"(?:remove|delete|mute|silence|get rid of|turn(?:ing)? (?:up|down)|ton(?:e|ing) down|"
     r"lower|raise|boost|isolate|reduce|cut|drop|kill|take out|no|no more|less|more|"
     r"louder|quieter|put|push|move)\b"
     r"|\w+(?: \w+)? (?:out|off|gone|up|down|louder|quieter|softer)(?: please)?[.!]*$"
@@ -46,6 +47,8 @@ _PLAIN_VERB = re.compile(
 _NAMED = re.compile(
     r"\b(?:the|that|those|this|these)(?= (?P<words>[a-z'-]+(?: [a-z'-]+){0,2}))", re.IGNORECASE
 )
+_MEDIUM = re.compile(r"(?:(?:audio|sound) )?(?:recording|mix(?:ture)?|audio|clip|track|file)s?")
+"""What holds the sounds, and is none itself."""
 _CONDITION = re.compile(
     r"\bunless\b[^,.;]*|"
     rf"\b{CHANGE}\b[^,.;]*? (?P<then>(?:when(?:ever)?|while|until|by the time|as (?:soon|long) as|"
@@ -103,8 +106,7 @@ _ONLY_WANTED = re.compile(
 _HARD_TO_HEAR = re.compile(rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}")
 _LOUDER = re.compile(
     rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|"
-    rf"clear\w*"
-    r"|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|"
+    r"clear\w*|height\w*|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|"
     r"weak|plus|"
     r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff|enough|lost|buried|missing|"
     r"(?:hard|bare)ly any)\b|[\d%+]|percent|decibel"
@@ -359,6 +361,8 @@ def _overlooked(text: str, spans: Sequence[Span | NamedThing]) -> list[str]:
         while words and not (look_up(words).whole or kind_of(words.lower()) == "voice"):
             words = words.rpartition(" ")[0]
         stop = start + len(words)
+        if _MEDIUM.fullmatch(words.lower()):
+            continue
         if words and all(stop <= span.start or start >= span.stop for span in spans):
             found.append(words)
     return found
