@@ -104,6 +104,8 @@ def about(recipe: Recipe) -> dict[str, Any]:
     long it trains and how often it tells."""
     told = settings(**asdict(recipe))
     del told["validation"]
+    if not recipe.validation_manifest:
+        del told["validation_manifest"]  # a later setting, as those of _LATER
     usual = asdict(Recipe(name="", stage="joint"))
     for table, key in _LATER:
         if told[table].get(key) == usual[table][key]:
