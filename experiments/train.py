@@ -14,7 +14,9 @@ import multiprocessing
 import os
 import socket
 import sys
-from contextlib import nullcontext
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -68,6 +70,22 @@ def join_processes(rank: int, world: int, port: int, threads: int) -> None:
     )
 
 
+@contextmanager
+def ended_by_errors() -> Iterator[None]:
+    """End this process at once on an error where it is one of several. Else torch, as it takes down
+    the group that has lost a process, may wait for ever for a thread that waits for it."""
+    try:
+        yield
+    except (LcrError, OSError):
+        raise
+    except Exception:
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            raise
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
 def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) -> None:
     """Run one of several processes on this machine."""
     default_signals()
@@ -78,7 +96,8 @@ def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) ->
 def work(options: argparse.Namespace, recipe: Recipe) -> None:
     """Do this process's part; end with one line and status 2 on what a person can put right."""
     try:
-        _work(options, recipe)
+        with ended_by_errors():
+            _work(options, recipe)
     except LcrError as error:
         if int(os.environ.get("RANK", "0")) == 0:
             report_error("train", error)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.train import join_processes
+from experiments.train import ended_by_errors, join_processes
 from lcr.data.mixtures import Example
 from lcr.prompts.generator import Prompt
 from lcr.training.data import Batch
@@ -122,7 +122,8 @@ def train(job: Job) -> None:
     if job.full:
         os.fsync = _no_space
     try:
-        one.run(budget_s=1e9, report=lambda step, total, figures: None)
+        with ended_by_errors():
+            one.run(budget_s=1e9, report=lambda step, total, figures: None)
     except OSError as error:
         print(error, file=sys.stderr)
         sys.exit(3)
