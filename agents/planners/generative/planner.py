@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,19 +74,26 @@ class GenerativePlanner:
     ) -> Plan:
         """A gain for each source described, or, where there are none, for what the prompt names.
 
-        Raises PlanError for a plan that is malformed (UnheardSourceError: about a source that is
-        not there) and ValueError for a prompt that is too long for the model.
+        A change of a source that is not there is left out and told as absent. Raises PlanError for
+        a plan that is malformed, or about nothing that is there (UnheardSourceError), and
+        ValueError for a prompt that is too long for the model.
         """
         inventory = inventory_of(described)
         written = self.write([prompt], [inventory])[0]
-        planned = read_plan(written.text, inventory)
+        planned = read_plan(written.text, ())
+        there = {one.id.casefold() for one in inventory}
+        found = [c for c in planned.changes if not inventory or c.source.casefold() in there]
+        absent = tuple(c.source.strip() for c in planned.changes if c not in found)
+        if absent and not found:
+            read_plan(written.text, inventory)  # raises
+        planned = planned.model_copy(update={"changes": type(planned.changes)(found)})
         step = Step(
             name="write plan",
             detail=planned.words(),
             seconds=written.seconds,
             data={"tokens_in": written.read, "tokens_out": written.tokens},
         )
-        return in_gains(planned, inventory, steps=(step,))
+        return replace(in_gains(planned, inventory, steps=(step,)), absent=absent)
 
     @torch.inference_mode()
     def write(
