@@ -98,9 +98,10 @@ def code_digest() -> str:
 
 
 def config_digest(checkpoint: Path) -> str:
-    """SHA-256 of the settings of a checkpoint, but for thresholds, which are read anew."""
+    """SHA-256 of the settings of a checkpoint, but for calibrations, which are read anew."""
     config = read_config(checkpoint)
-    names = {k: v for k, v in config.get("names", {}).items() if k != "thresholds"}
+    calibrated = ("thresholds", "naming")
+    names = {k: v for k, v in config.get("names", {}).items() if k not in calibrated}
     plain = json.dumps({**config, "names": names}, sort_keys=True)
     return hashlib.sha256(plain.encode()).hexdigest()
 

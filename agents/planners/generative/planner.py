@@ -80,13 +80,7 @@ class GenerativePlanner:
         """
         inventory = inventory_of(described)
         written = self.write([prompt], [inventory])[0]
-        planned = read_plan(written.text, ())
-        there = {one.id.casefold() for one in inventory}
-        found = [c for c in planned.changes if not inventory or c.source.casefold() in there]
-        absent = tuple(c.source.strip() for c in planned.changes if c not in found)
-        if absent and not found:
-            read_plan(written.text, inventory)  # raises
-        planned = planned.model_copy(update={"changes": type(planned.changes)(found)})
+        planned, absent = read_plan(written.text, inventory)
         step = Step(
             name="write plan",
             detail=planned.words(),
@@ -127,19 +121,25 @@ class GenerativePlanner:
         return ids
 
 
-def read_plan(text: str, inventory: Sequence[HeardSource]) -> RemixPlan:
-    """The plan that a model wrote for this inventory. Raises PlanError, UnheardSourceError."""
+def read_plan(text: str, inventory: Sequence[HeardSource]) -> tuple[RemixPlan, tuple[str, ...]]:
+    """The plan that a model wrote for this inventory, without the changes of what is not in it, and
+    the names of that. An empty inventory holds everything. Raises PlanError; UnheardSourceError
+    where every change is of something else."""
     try:
         planned = parse_plan(text)
     except PlanError as error:
         raise PlanError(f"{error}; the model wrote {text[:_SHOWN]!r}") from error
     there = {one.id.casefold() for one in inventory}
-    lost = [c.source for c in planned.changes if c.source.casefold() not in there]
-    if inventory and lost:
+    known = [not inventory or c.source.casefold() in there for c in planned.changes]
+    absent = tuple(
+        c.source.strip() for c, is_there in zip(planned.changes, known, strict=True) if not is_there
+    )
+    if absent and not any(known):
         raise UnheardSourceError(
-            f"the model's plan is about {lost[0]!r}; there are: {', '.join(sorted(there))}"
+            f"the model's plan is about {absent[0]!r}; there are: {', '.join(sorted(there))}"
         )
-    return planned
+    kept = tuple(c for c, is_there in zip(planned.changes, known, strict=True) if is_there)
+    return planned.model_copy(update={"changes": kept}), absent
 
 
 def in_gains(

@@ -12,7 +12,9 @@ are what makes the cumulative-sum forms of this scan overflow.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
 from typing import Protocol
 
 import torch
@@ -43,10 +45,12 @@ def selective_scan(
     state), `D` (channels) -> (batch, frames, channels) of the dtype of `u`. `delta` is the step
     after bias and softplus, >= 0; `A` <= 0. Any number of frames >= 1; `chunk` frames are worked
     on at a time (default: by device), which changes speed and memory only. float64 is computed in
-    float64, any other dtype in float32. Raises
-    ValueError if shapes do not fit or `chunk` < 1.
+    float64, any other dtype in float32. On CUDA the kernel of `mamba_ssm` is used if installed.
+    Raises ValueError if shapes do not fit or `chunk` < 1.
     """
     _check(u, delta, A, B, C, D, chunk)
+    if u.is_cuda and u.dtype != torch.float64 and (kernel := mamba_ssm_kernel()) is not None:
+        return scan_by_kernel(kernel, u, delta, A, B, C, D)
     dtype = torch.promote_types(u.dtype, torch.float32)
     on_cpu = u.device.type == "cpu"
     recurrence: Recurrence = step_by_step if on_cpu else by_doubling
@@ -202,6 +206,31 @@ def _contract(rows: Tensor, matrices: Tensor, *, out: Tensor) -> None:
     same product as matrix times column is up to 13 times as slow on CPU."""
     rows, matrices, out = (x.flatten(0, 1) for x in (rows, matrices, out))
     torch.bmm(rows.unsqueeze(1), matrices, out=out.unsqueeze(1))
+
+
+@cache
+def mamba_ssm_kernel() -> Callable[..., Tensor] | None:
+    """`mamba_ssm`'s fused CUDA scan, or None where the package is not installed."""
+    try:
+        module = import_module("mamba_ssm.ops.selective_scan_interface")
+    except ImportError:
+        return None
+    kernel: Callable[..., Tensor] = module.selective_scan_fn
+    return kernel
+
+
+def scan_by_kernel(
+    kernel: Callable[..., Tensor],
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+) -> Tensor:
+    """`mamba_ssm`'s kernels take time last, A and D in float32, all else in one dtype."""
+    u_, delta_, B_, C_ = (x.to(u.dtype).transpose(1, 2).contiguous() for x in (u, delta, B, C))
+    return kernel(u_, delta_, A.float(), B_, C_, None if D is None else D.float()).transpose(1, 2)
 
 
 def _check(

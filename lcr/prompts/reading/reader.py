@@ -106,8 +106,8 @@ _ONLY_WANTED = re.compile(
 _HARD_TO_HEAR = re.compile(rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}")
 _LOUDER = re.compile(
     rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|"
-    r"clear\w*|height\w*|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|too|quiet|soft|faint|"
-    r"weak|plus|"
+    r"clear\w*|height\w*|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|"
+    r"too|quiet|soft|faint|weak|plus|"
     r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff|enough|lost|buried|missing|"
     r"(?:hard|bare)ly any)\b|[\d%+]|percent|decibel"
 )

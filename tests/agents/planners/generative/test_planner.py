@@ -68,7 +68,19 @@ def test_a_source_that_is_not_there_is_an_error_of_its_own() -> None:
     text = '{"changes":[{"source":"s9","action":"remove"}],"others":"keep"}'
     with pytest.raises(UnheardSourceError, match="about 's9'; there are: s1, s2, s3, s4"):
         read_plan(text, INVENTORY)
-    assert read_plan(text, ()).changes[0].source == "s9"  # without an inventory these are words
+    planned, absent = read_plan(text, ())  # without an inventory these are words
+    assert planned.changes[0].source == "s9"
+    assert absent == ()
+
+
+def test_a_source_that_is_not_there_beside_one_that_is_is_told() -> None:
+    text = (
+        '{"changes":[{"source":"s1","action":"up"},{"source":" speaker","action":"remove"}],'
+        '"others":"keep"}'
+    )
+    planned, absent = read_plan(text, INVENTORY)
+    assert [(c.source, c.action) for c in planned.changes] == [("s1", "up")]
+    assert absent == ("speaker",)
 
 
 def test_gains_on_an_inventory_and_on_what_is_described() -> None:
@@ -119,7 +131,7 @@ def test_about_half_the_prompts_of_our_own_generator_are_read(planner: Generativ
     written = planner.write(prompts, inventories)
     right = 0
     for one, answer, inventory in zip(asked, written, inventories, strict=True):
-        right += in_gains(read_plan(answer.text, inventory), inventory).gains == one.gains
+        right += in_gains(read_plan(answer.text, inventory)[0], inventory).gains == one.gains
     assert right / len(asked) > 0.45
 
 

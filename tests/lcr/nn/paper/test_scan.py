@@ -12,6 +12,8 @@ from torch import Tensor
 
 from lcr.nn.paper.scan import (
     by_doubling,
+    mamba_ssm_kernel,
+    scan_by_kernel,
     selective_scan,
     step_by_step,
 )
@@ -171,6 +173,32 @@ def test_cuda_equals_the_direct_form() -> None:
     torch.testing.assert_close(y.cpu(), expected, rtol=1e-5, atol=1e-5)
     for a, b in zip(gradients, exact, strict=True):
         torch.testing.assert_close(a.cpu(), b, rtol=1e-4, atol=1e-4 * b.abs().max().item())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_mamba_ssm_equals_the_direct_form() -> None:
+    kernel = mamba_ssm_kernel()
+    if kernel is None:
+        pytest.skip("mamba_ssm is not installed")
+    inputs = tuple(x.detach().cuda() for x in scan_inputs(300, batch=2))
+    expected = direct_scan(*(x.double() for x in inputs)).float()
+    torch.testing.assert_close(scan_by_kernel(kernel, *inputs), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_kernels_are_called_with_what_mamba_ssm_takes() -> None:
+    """transformers' slow path has the arguments and the layout of `mamba_ssm`'s kernel; that one
+    also wants A and D in float32 and all else in the dtype of u."""
+    slow_path = pytest.importorskip("transformers.models.mamba.modeling_mamba").mamba_selective_scan
+
+    def kernel(u, delta, A, B, C, D):
+        assert {x.dtype for x in (u, delta, B, C)} == {u.dtype}
+        assert A.dtype == D.dtype == torch.float32
+        return slow_path(u, delta, A, B, C, D)
+
+    u, delta, A, B, C, D = (x.detach() for x in scan_inputs(50, batch=2, channels=6, state=4))
+    B, C = B.bfloat16(), C.bfloat16()
+    y = scan_by_kernel(kernel, u, delta, A.double(), B, C, D)
+    torch.testing.assert_close(y, selective_scan(u, delta, A, B, C, D), rtol=1e-5, atol=1e-5)
 
 
 def test_shapes_are_found_without_data() -> None:
