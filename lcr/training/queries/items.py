@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.data.bank import SAMPLE_RATE, Entry
-from lcr.instruction import AudioDescription, SpeechDescription
+from lcr.instruction import SpeechDescription
 from lcr.nn.query.names import STYLE_COLUMNS
 
 NAME, EXAMPLE, SPAN, STYLE, KIND = range(5)
@@ -27,11 +27,6 @@ class Item:
     unheard: bool = False
     span: tuple[float, float] = (0.0, 0.0)
     styles: tuple[str, ...] = ()
-
-
-def label_of(entry: Entry) -> str:
-    description = entry.description
-    return description.label if isinstance(description, AudioDescription) else ""
 
 
 def span_of(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcr.data.bank import Bank, Entry, Waveform
+from lcr.data.classes import label_of
 from lcr.data.mixtures import MixtureConfig, place, set_level
 from lcr.data.relations import begin_later, clear_relations, measure_voice
 from lcr.instruction import SpeechDescription
@@ -31,7 +32,6 @@ from lcr.training.queries.items import (
     STYLE_COLUMN,
     Item,
     beside_each,
-    label_of,
     span_of,
     styles_of,
 )
