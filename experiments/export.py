@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import numpy_helper, version_converter
 from onnx.helper import make_node
 from torch import Tensor, nn
 
@@ -37,6 +37,8 @@ from lcr.runtime import FOLDER, MADE_OF, code_digest, config_digest
 
 DEFAULT = ("lcr-q", "open-reader")
 _OPSET = 17
+_OPSET_OF_BLOCKS = 21
+"""The first whose DequantizeLinear has a scale for each block of rows."""
 _FLOAT = onnx.TensorProto.FLOAT
 _SMALL, _LARGE = 1024, 2**16
 """Tensors of fewer values stay as they are; from so many on, a language model's have 8 bits."""
@@ -172,6 +174,8 @@ def _write(
             dynamo=False,
         )
     model = onnx.load(path)
+    if in_8_bits:
+        model = version_converter.convert_version(model, _OPSET_OF_BLOCKS)
     shrink(model.graph, in_8_bits=in_8_bits)
     onnx.checker.check_model(model)
     onnx.save(model, path)
@@ -215,16 +219,15 @@ def shrink(graph: onnx.GraphProto, *, in_8_bits: bool) -> None:
 def _in_8_bits(
     graph: onnx.GraphProto, name: str, values: NDArray[np.float32]
 ) -> list[onnx.NodeProto]:
-    """What makes the matrix again."""
+    """What makes the matrix again, in one step: with more, as much memory is taken again."""
     groups = values.reshape(-1, _GROUP, values.shape[1])
-    scale = np.maximum(np.abs(groups).max(1, keepdims=True), 1e-6) / np.float32(127)
-    kept = {"8": np.round(groups / scale).astype(np.int8), "scale": scale.astype(np.float16)}
-    given = {part: _add(graph, f"{name}/{part}", array) for part, array in kept.items()}
-    shape = _add(graph, f"{name}/shape", np.array(values.shape))
+    scale = np.maximum(np.abs(groups).max(1), 1e-6) / np.float32(127)
+    kept = np.round(groups / scale[:, None]).astype(np.int8).reshape(values.shape)
+    scales = _add(graph, f"{name}/scale", scale.astype(np.float16))
+    given = [_add(graph, f"{name}/8", kept), f"{scales}/cast"]
     return [
-        *(make_node("Cast", [at], [f"{at}/cast"], to=_FLOAT) for at in given.values()),
-        make_node("Mul", [f"{at}/cast" for at in given.values()], [f"{name}/groups"]),
-        make_node("Reshape", [f"{name}/groups", shape], [name]),
+        make_node("Cast", [scales], [given[1]], to=_FLOAT),
+        make_node("DequantizeLinear", given, [name], axis=0, block_size=_GROUP),
     ]
 
 
