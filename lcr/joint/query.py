@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 Floats = NDArray[np.float32]
+_AT_ONCE = 8
+"""Queries; a filter holds as many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,9 +246,17 @@ class QueryModel:
         return np.ascontiguousarray(stft(padded, n).T.astype(np.complex64))
 
     def answer(self, encoding: Encoding, vectors: Sequence[Floats] | Floats) -> Answer:
-        """What fits each of `vectors` (queries, query_dim) alone."""
+        """What fits each of `vectors` (queries, query_dim) alone, asked a few at a time, so that
+        memory stays small."""
         queries = np.stack(tuple(vectors))
-        return self.network.answer(encoding.features, encoding.energy, queries, None)
+        found = [
+            self.network.answer(encoding.features, encoding.energy, queries[i : i + _AT_ONCE], None)
+            for i in range(0, len(queries), _AT_ONCE)
+        ]
+        return Answer(
+            np.concatenate([one.parts for one in found]),
+            np.concatenate([one.presence for one in found]),
+        )
 
     def recall(self, encoding: Encoding, vector: Floats) -> float:
         """Which share of a thing's amplitude its mask is expected to find: the mask m is the
