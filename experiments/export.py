@@ -1,8 +1,8 @@
 """Export checkpoints to ONNX, which `lcr` then runs without torch (see `lcr.runtime`).
 
-`python experiments/export.py` exports what the default model needs, each checkpoint into its own
-folder `onnx`. Our weights are kept as they ship; those of the published language model in 8 bits
-(of 550 prompts one is read otherwise for it).
+`python experiments/export.py` exports what the default model and `lcr live` need, each checkpoint
+into its own folder `onnx`. Our weights are kept as they ship; those of the published language model
+in 8 bits (of 550 prompts one is read otherwise for it).
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ from experiments.command import command, option
 from lcr.base_weights import find_base
 from lcr.checkpoints import Checkpoint, WeightsError, base_weights, find_checkpoint
 from lcr.files import write_whole
+from lcr.joint import live
 from lcr.joint.onnx_network import write_tables
+from lcr.joint.torch_live import read_network
 from lcr.joint.torch_network import TorchNetwork, answer_of, read_query_model
+from lcr.nn.grounded.causal import CausalRemixer
 from lcr.nn.query.remixer import QueryRemixer
 from lcr.nn.reader.onnx_tagger import GRAPH, TOKENIZER
 from lcr.nn.reader.tagger import SpanTagger, load_tagger
 from lcr.runtime import FOLDER, MADE_OF, code_digest, config_digest
 
-DEFAULT = ("lcr-q", "open-reader")
+DEFAULT = ("lcr-q", "open-reader", "lcr-live")
 _OPSET = 17
 _OPSET_OF_BLOCKS = 21
 """The first whose DequantizeLinear has a scale for each block of rows."""
@@ -68,6 +71,15 @@ class _Answer(_Hear):
         return answer_of(self.remixer, features, energy, queries, others)
 
 
+class _Advance(nn.Module):
+    def __init__(self, remixer: CausalRemixer) -> None:
+        super().__init__()
+        self.remixer = remixer
+
+    def forward(self, spectrum: Tensor, asked: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return self.remixer.advance(spectrum, asked, state)
+
+
 class _Read(nn.Module):
     def __init__(self, tagger: SpanTagger) -> None:
         super().__init__()
@@ -79,8 +91,8 @@ class _Read(nn.Module):
 
 
 def export(checkpoint: Path, out: Path) -> None:
-    """Export a checkpoint of the open model or of its reader into the folder `out`, whole or not at
-    all. Raises MissingWeightsError or WeightsError."""
+    """Export a checkpoint of the open model, its reader or the live model into the folder `out`,
+    whole or not at all. Raises MissingWeightsError or WeightsError."""
     read = Checkpoint.read(checkpoint)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as made:
@@ -91,9 +103,15 @@ def export(checkpoint: Path, out: Path) -> None:
             weights |= base_weights(base)
         elif read.config.get("remixer", {}).get("kind") == "query":
             _export_network(read, folder)
+        elif read.config.get("remixer", {}).get("kind") == "causal":
+            _export_live(checkpoint, folder)
         else:
-            raise WeightsError(f"{checkpoint} is neither an open model nor an open reader")
-        told = {"code": code_digest(), "config": config_digest(checkpoint), "weights": weights}
+            raise WeightsError(f"{checkpoint} is no open model, open reader or live model")
+        told = {
+            "code": code_digest(checkpoint),
+            "config": config_digest(checkpoint),
+            "weights": weights,
+        }
         write_whole(folder / MADE_OF, json.dumps(told, indent=1) + "\n")
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(folder, out)
@@ -132,6 +150,19 @@ def _export_network(checkpoint: Checkpoint, out: Path) -> None:
         },
         out / "answer.onnx",
     )  # fmt: skip
+
+
+def _export_live(checkpoint: Path, out: Path) -> None:
+    remixer = read_network(checkpoint).remixer
+    config, rows, frames = remixer.config, 2, 3
+    bins, bands = config.n_fft // 2 + 1, len(config.band_bins)
+    given = {
+        "spectrum": torch.randn(rows, bins, frames, 2),
+        "asked": torch.rand(2, 2 * config.columns),
+        "state": torch.randn(config.blocks, rows * bands, config.channels),
+    }
+    axes = {"spectrum": {0: "rows", 2: "frames"}, "asked": {0: "groups"}, "state": {1: "bands"}}
+    _write(_Advance(remixer), given, ["parts", "after"], axes, out / live.GRAPH)
 
 
 def _export_reader(checkpoint: Path, out: Path) -> str:

@@ -32,6 +32,11 @@ _CODE = (
     *("nn/reader/light_bert.py", "nn/reader/tagger.py"),
     *("prompts/reading/pieces.py", "prompts/reading/word_pieces.py"),
 )
+_LIVE_CODE = (
+    *("audio/low_delay.py", "joint/live.py", "nn/film.py", "nn/grounded/bands.py"),
+    *("nn/grounded/causal.py", "nn/grounded/causal_bands.py", "nn/grounded/packed_bands.py"),
+    "nn/grounded/remixer.py",
+)
 """What the graphs are made of besides weights, and what runs them."""
 
 
@@ -83,7 +88,7 @@ def _problem(checkpoint: Path) -> str | None:
     except WeightsError as error:
         return str(error)
     weights = checkpoint / WEIGHTS_FILE
-    if told["code"] != code_digest():
+    if told["code"] != code_digest(checkpoint):
         return "it was exported by another version of lcr; export it again"
     if told["config"] != config_digest(checkpoint):
         return "it was exported with other settings; export it again"
@@ -92,9 +97,11 @@ def _problem(checkpoint: Path) -> str | None:
     return None
 
 
-def code_digest() -> str:
-    """SHA-256 of the code that an export belongs to."""
-    return sha256_of(*(Path(__file__).parent / name for name in _CODE))
+def code_digest(checkpoint: Path) -> str:
+    """SHA-256 of the code that an export of `checkpoint` belongs to."""
+    is_live = read_config(checkpoint).get("remixer", {}).get("kind") == "causal"
+    names = _LIVE_CODE if is_live else _CODE
+    return sha256_of(*(Path(__file__).parent / name for name in names))
 
 
 def config_digest(checkpoint: Path) -> str:
@@ -124,8 +131,9 @@ class Graph:
     """One ONNX file, loaded when it is first run. Raises WeightsError where it is absent or
     damaged."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
         self._path = path
+        self._threads = threads or int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
 
     def __call__(self, given: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[np.float32]]:
         """The outputs, in the order of the file."""
@@ -137,7 +145,7 @@ class Graph:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
+        options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
         # Further rewriting costs more of a short recording's time than it saves of a long one's.
         level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

@@ -22,6 +22,10 @@ _HOW = (
     "A system hears the original and this prompt alone: it does not go on from earlier turns, and "
     "has no faders."
 )
+_KEYS = (
+    '<p class="hint"><kbd>X</kbd> switches between the original and the turn heard last, or '
+    "between two systems side by side.</p>"
+)
 _TO_PROMPT = "() => document.querySelector('#prompt textarea').focus()"
 
 STYLES = (LOOK, Path(__file__).with_name("style.css"))
@@ -149,6 +153,7 @@ class Page:
                     label="Match loudness", scale=1, min_width=150, container=False
                 )
             self.parts["player"] = gr.HTML(markup.NO_SOUND, elem_id="player")
+            gr.HTML(_KEYS)
 
     def _contest(self) -> None:
         names = self.actions.systems.names

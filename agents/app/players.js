@@ -30,6 +30,20 @@
       other.pause();
     }
   });
+  // X switches between two systems that are heard side by side, else between the original and the
+  // turn heard last.
+  let turn = 0;
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches("textarea, input:not([type=radio], [type=checkbox])");
+    if (event.key.toLowerCase() !== "x" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const pair = [...document.querySelectorAll("#compared audio")];
+    const playing = pair.findIndex((one) => !one.paused);
+    if (playing >= 0) return pair[1 - playing]?.play();
+    const sides = [...document.querySelectorAll("#choice input")];
+    const on = sides.findIndex((one) => one.checked);
+    if (on > 0) turn = on;
+    sides[on > 0 ? 0 : turn || sides.length - 1]?.click();
+  });
   const live = () => {
     const status = document.getElementById("status");
     const talk = document.getElementById("talk");

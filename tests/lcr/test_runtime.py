@@ -13,14 +13,17 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from experiments.export import export, main
-from lcr.checkpoints import Checkpoint, WeightsError, find_checkpoint
-from lcr.joint import onnx_network, torch_network
+from lcr.checkpoints import Checkpoint, WeightsError, find_checkpoint, read_config
+from lcr.joint import live, onnx_network, torch_network
+from lcr.joint.live import LiveModel, StreamingRemixer
 from lcr.joint.load import load_checkpoint
 from lcr.nn.reader.onnx_tagger import read_tagger
 from lcr.nn.reader.tagger import load_tagger
 from lcr.prompts.reading import OpenReader
+from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.runtime import FOLDER, MADE_OF, VARIABLE, RuntimeChoiceError, exported, torch_only
 
+NAMES = ("lcr-q", "open-reader", "lcr-live")
 PROMPTS = (
     "remove the dog",
     "turn the young woman up by 6 dB and mute everything but her and the rain",
@@ -31,12 +34,12 @@ PROMPTS = (
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Copies of both checkpoints, exported."""
+    """Copies of the checkpoints, exported."""
     out = tmp_path_factory.mktemp("exported")
-    for name in ("lcr-q", "open-reader"):
+    for name in NAMES:
         ignored = shutil.ignore_patterns(FOLDER)
         shutil.copytree(find_checkpoint(name), out / name, ignore=ignored)
-    assert main([str(out / "lcr-q"), str(out / "open-reader")]) == 0
+    assert main([str(out / name) for name in NAMES]) == 0
     return out
 
 
@@ -82,6 +85,27 @@ def test_a_remix_is_torchs(folders, monkeypatch):
         assert replace(one, reached_db=None) == replace(other, reached_db=None)
         assert one.reached_db == pytest.approx(other.reached_db, abs=1e-2)
     assert done[0].warnings == done[1].warnings
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (44_100, 2)])
+def test_live_is_torchs(folders, monkeypatch, rate, channels):
+    """With a prompt that changes, and one that asks nothing of the network."""
+    sound = np.random.default_rng(2).normal(0, 0.1, (channels, rate // 2)).astype(np.float32)
+    done = []
+    for runtime in ("torch", "onnx"):
+        monkeypatch.setenv(VARIABLE, runtime)
+        model = LiveModel(
+            live._network(folders / "lcr-live"),
+            read_config(folders / "lcr-live"),
+            OpenReader(KeywordTagger()),
+        )
+        remixer = StreamingRemixer(model, "halve all", sample_rate=rate, channels=channels)
+        parts = [remixer.push(sound[:, : rate // 4])]
+        remixer.ask("remove the dog and turn the woman up by 4 dB")
+        chunks = np.split(sound[:, rate // 4 :], range(100, rate // 4, rate // 50), 1)
+        parts += [*map(remixer.push, chunks), remixer.finish()]
+        done.append(np.concatenate(parts, 1))
+    np.testing.assert_allclose(*done, atol=1e-4)
 
 
 def test_an_export_of_other_weights_is_not_used(folders, tmp_path, monkeypatch):

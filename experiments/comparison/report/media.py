@@ -22,6 +22,8 @@ Signal: TypeAlias = NDArray[np.float32]
 SPECTROGRAM_WIDTH = 320
 SPECTROGRAM_HEIGHT = 96
 _BLOCK = 65_536
+_LEAST_FLAC = 2**15
+"""Samples: in shorter FLAC files Chromium finds no place but the beginning."""
 
 
 class ClipError(ValueError):
@@ -71,9 +73,11 @@ def encode(clip: Clip, *, gain: float, encoding: Encoding) -> str:
     """
     if clip.peak * gain > 1.0 + 1e-6:
         raise ValueError(f"gain {gain:g} takes the peak to {clip.peak * gain:g}, above full scale")
-    container, subtype, mime = (
-        ("FLAC", "PCM_16", "audio/flac") if encoding == "FLAC" else ("OGG", "VORBIS", "audio/ogg")
-    )
+    container, subtype, mime = "OGG", "VORBIS", "audio/ogg"
+    if encoding == "FLAC":
+        subtype = "PCM_16"
+        is_short = len(clip.samples) < _LEAST_FLAC
+        container, mime = ("WAV", "audio/wav") if is_short else ("FLAC", "audio/flac")
     buffer = io.BytesIO()
     with soundfile.SoundFile(
         buffer,

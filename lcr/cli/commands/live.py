@@ -18,10 +18,10 @@ from lcr.errors import LcrError, one_line
 
 if TYPE_CHECKING:
     from lcr.audio.pipe import PipeFormat
-    from lcr.joint.live import StreamingRemixer
+    from lcr.joint.live import LivePrompt, StreamingRemixer
     from lcr.remixer import Audio
 
-EXTRA = "model,live"
+EXTRA = "run,live"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         print(_sounddevice().query_devices())
         return 0
     import_module("lcr.joint.live")  # what is missing is said before any sound is waited for
-    options.prompt = _prompt(options.prompt)
+    options.prompt = _timeless(options.prompt)
     if options.chunk_ms <= 0 or options.rate < 1 or options.channels < 1:
         raise LcrError("--chunk-ms, --rate and --channels must be more than 0")
     if not options.pipe and (options.raw or options.prompts):
@@ -163,46 +163,50 @@ def _through_devices(options: argparse.Namespace, timer: Timer) -> None:
             _steer(remixer, line)
 
 
-def _prompt(line: str) -> str:
-    """Raises LcrError for one that cannot be read or gives a time range."""
-    from lcr.prompts.reading.front import plainly
+def _timeless(line: str) -> str:
+    """As it is read. Raises LcrError for a prompt that cannot be read or gives a time range."""
     from lcr.prompts.request import prepared
     from lcr.prompts.time_words import parse_range
 
     read = prepared(line, "lcr-live")
     if parse_range(read).only is not None:
         raise LcrError("live sound has no beginning and no end; leave out when, or use lcr remix")
-    said = plainly(read)
-    if said.prompt != read:
-        print(f"read as: {said.prompt}", file=sys.stderr)
+    if read != line.strip():
+        print(f"read as: {read}", file=sys.stderr)
+    return read
+
+
+def _tell(said: LivePrompt) -> None:
+    print(said.told, file=sys.stderr)
     for lost in said.warnings:
         print(f"warning: {lost}", file=sys.stderr)
-    return said.prompt
 
 
 def _steer(remixer: StreamingRemixer, line: str) -> None:
     """By the next prompt; one that cannot be read changes nothing."""
     try:
-        remixer.steer(remixer.read(_prompt(line)))
+        said = remixer.read(_timeless(line))
     except LcrError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
+        return
+    remixer.steer(said.filter)
+    _tell(said)
 
 
 def _remixer(options: argparse.Namespace, format: PipeFormat) -> StreamingRemixer:
-    import torch
-
     from lcr.joint.live import StreamingRemixer, load_live
 
-    torch.set_num_threads(1)  # frames are too small to share
+    model = load_live(options.model)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # frames are too small to share
     try:
-        return StreamingRemixer(
-            load_live(options.model),
-            options.prompt,
-            sample_rate=format.sample_rate,
-            channels=format.channels,
+        remixer = StreamingRemixer(
+            model, options.prompt, sample_rate=format.sample_rate, channels=format.channels
         )
     except ValueError as error:
         raise LcrError(str(error)) from error
+    _tell(remixer.asked)
+    return remixer
 
 
 def _listen_for_prompts(remixer: StreamingRemixer, lines: Iterable[str]) -> None:

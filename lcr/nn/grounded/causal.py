@@ -11,13 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lcr.nn.grounded.causal_bands import (
-    FRAME_HOPS,
-    CausalBandBlock,
-    CausalTransform,
-    LevelState,
-    RunningLevel,
-)
+from lcr.audio.low_delay import FRAME_HOPS, RunningLevel, power_scale
+from lcr.nn.grounded.bands import energy_of
+from lcr.nn.grounded.causal_bands import CausalBandBlock, CausalTransform
 from lcr.nn.grounded.packed_bands import PackedFeatures, PackedHeads
 from lcr.nn.grounded.remixer import Encoding, GroundedConfig, GroundedRemixer
 
@@ -45,19 +41,11 @@ class CausalConfig(GroundedConfig):
             raise ValueError(f"n_fft is {self.n_fft}, not {FRAME_HOPS} hops of {self.hop}")
 
 
-@dataclass(frozen=True)
-class StreamState:
-    """Of some rows of audio: the level so far, and a state for each block of the stem."""
-
-    level: LevelState
-    stem: tuple[Tensor | None, ...]
-
-
 class CausalRemixer(GroundedRemixer):
     """GroundedRemixer whose output depends on the past alone, frame by frame.
 
-    Its `transform` is for 16 kHz; `encode_frames` and `mask` take frames of any transform whose
-    bins lie as far apart. Its caller keeps what it remembers between frames, a `StreamState`.
+    Its `transform` is for 16 kHz; `advance` takes frames of any transform whose bins lie as far
+    apart. Its caller keeps what it remembers between frames.
     """
 
     transform: CausalTransform
@@ -67,38 +55,44 @@ class CausalRemixer(GroundedRemixer):
         transform = CausalTransform(config.hop, config.band_bins)
         super().__init__(config, transform=transform, block=CausalBandBlock)
         self._level = RunningLevel(config.level_frames)
-        window = self.transform.window.double()
         self._packed: tuple[PackedFeatures, PackedHeads] | None = None
-        self._power = 2 / (config.n_fft * float(window.square().sum()))
+        self._power = power_scale(transform.window.numpy())
 
     def encode(self, mixture: Tensor) -> Encoding:
         """Listen to (batch, samples), once for all prompts."""
         spectrum = self.transform(mixture)
-        encoding, _ = self.encode_frames(spectrum, self.start(len(mixture)))
-        return Encoding(
-            encoding.level, spectrum, encoding.features, encoding.recognised, mixture.shape[-1]
-        )
-
-    def start(self, rows: int) -> StreamState:
-        """The state before the first frame of `rows` rows of audio."""
-        return StreamState(self._level.start(rows), (None,) * len(self.stem))
-
-    def encode_frames(self, spectrum: Tensor, state: StreamState) -> tuple[Encoding, StreamState]:
-        """The next frames, (rows, bins, frames) complex, one or more."""
-        power = torch.view_as_real(spectrum).square().sum((1, 3)) * self._power
-        level, after = self._level.follow(power, state.level)
-        features = self._packed[0] if self._packed else self.features
-        h = features(spectrum / level.unsqueeze(1))
-        states: list[Tensor | None] = []
-        for block, before in zip(self.stem, state.stem, strict=True):
-            assert isinstance(block, CausalBandBlock)
-            h, now = block.advance(h, before)
-            states.append(now)
-        h = self.norm(h)
-        samples = spectrum.shape[2] * self.config.hop
+        power = energy_of(spectrum).sum(1) * self._power
+        given = power.detach().double().cpu().numpy()
+        levels, _ = self._level.follow(given, self._level.start(len(mixture)))
+        level = torch.from_numpy(levels).to(power)
+        h, _ = self._listen(torch.view_as_real(spectrum / level.unsqueeze(1)), None)
         # The mask goes on the spectrum as it is: nothing is left to scale back.
-        encoding = Encoding(level.new_ones(len(level), 1), spectrum, h, self.ground(h), samples)
-        return encoding, StreamState(after, tuple(states))
+        ones = level.new_ones(len(level), 1)
+        return Encoding(ones, spectrum, h, self.ground(h), mixture.shape[-1])
+
+    def advance(self, spectrum: Tensor, asked: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The next frames: real and imaginary parts (rows, bins, frames, 2), divided by the level
+        so far; `asked` (groups, 2 columns), what each group names and what the others do; `state`
+        (blocks, rows * bands, channels) before them, zeros at the beginning -> the part of the
+        mixture that fits each group, (rows, groups, frames, bins) from 0 to 1, and the state after
+        them."""
+        rows, bins, frames = spectrum.shape[0], spectrum.shape[1], spectrum.shape[2]
+        groups = asked.shape[0]
+        h, after = self._listen(spectrum, state)
+        nothing = h.new_zeros(1, 1)
+        encoding = Encoding(nothing, nothing, h, self.ground(h), 0)
+        row = torch.arange(rows).unsqueeze(1).expand(rows, groups).reshape(-1)
+        parts = self._ground(encoding, row, asked.repeat(rows, 1))
+        return parts.view(rows, groups, frames, bins), after
+
+    def _listen(self, spectrum: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        h = self._packed[0](spectrum) if self._packed else self.features.of_parts(spectrum)
+        after = []
+        for i, block in enumerate(self.stem):
+            assert isinstance(block, CausalBandBlock)
+            h, now = block.advance(h, None if state is None else state[i : i + 1])
+            after.append(now)
+        return self.norm(h), torch.cat(after)
 
     def pack(self) -> CausalRemixer:
         """Freeze for use frame by frame: the same values by fewer and larger products. Later

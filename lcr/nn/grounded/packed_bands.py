@@ -45,10 +45,10 @@ class PackedFeatures:
         self._bias = (torch.stack(biases) + features.place).unsqueeze(1).detach()
 
     def __call__(self, spectrum: Tensor) -> Tensor:
-        """(batch, bins, frames) complex -> (batch, bands, frames, channels)."""
-        batch, _, frames = spectrum.shape
-        magnitude = spectrum.abs().clamp_min(1e-5)
-        compressed = torch.view_as_real(spectrum) * magnitude.pow(-0.7).unsqueeze(-1)
+        """Real and imaginary parts (batch, bins, frames, 2) -> (batch, bands, frames, channels)."""
+        batch, _, frames, _ = spectrum.shape
+        magnitude = spectrum.square().sum(-1).sqrt().clamp_min(1e-5)
+        compressed = spectrum * magnitude.pow(-0.7).unsqueeze(-1)
         parts = torch.cat([compressed, 0.3 * magnitude.log().unsqueeze(-1)], -1)
         rows = parts.permute(0, 2, 3, 1).flatten(0, 1)[..., self._bins]  # (rows, 3, bands, widest)
         rows = rows.permute(2, 0, 1, 3)

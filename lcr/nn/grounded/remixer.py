@@ -213,7 +213,7 @@ class GroundedRemixer(nn.Module):
             1,
         )
         x = torch.baddbmm(self.enter(beta).unsqueeze(1), seen.flatten(1, 2)[mixture], matrix)
-        x = x.view(len(mixture), *h.shape[1:3], -1)
+        x = x.view(mixture.shape[0], *h.shape[1:3], -1)
         for block in self.blocks:
             x = block(x)
         x = self.film_out(self.norm_out(x), condition)

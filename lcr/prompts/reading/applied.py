@@ -72,7 +72,7 @@ def apply_reading(
     gains = [reading.rest_gain] * len(described)
     absent = []
     named: set[int] = set()
-    for thing in sorted(reading.listed, key=_breadth):
+    for thing in sorted(reading.listed, key=breadth):
         found: Sequence[int] = denoted(thing, described, likeness=likeness, least=least)
         if thing.relation is not None:
             voices = [i for i, d in enumerate(described) if _may_fit(thing, d)]
@@ -191,7 +191,8 @@ def _may_fit(thing: NamedThing, speaker: Description) -> bool:
     return gender is None or speaker.gender in (None, gender)
 
 
-def _breadth(thing: NamedThing) -> int:
+def breadth(thing: NamedThing) -> int:
+    """How narrow a thing is: of two that name one source, the greater wins."""
     broad = {"all_speech": 0, "all_sounds": 0, "voice": 2, "sound": 2}
     if thing.kind == "sound" and thing.hypernym is not None:
         return 1

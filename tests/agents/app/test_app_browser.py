@@ -192,9 +192,11 @@ def test_two_users_remix_compare_undo_and_download(
     assert "+24 dB" in first.text("#talk")
     assert "so that it does not clip" in first.text("#player") or np.abs(first.download()).max() < 1
 
-    # A and B: back to the original and on; undo and redo are turns.
+    # A and B: back to the original and on, by one key too; undo and redo are turns.
     first.all("#choice input")[0].click()
-    first.hears("Original")
+    for heard in ("Turn 4", "Original"):
+        driver.switch_to.active_element.send_keys("x")
+        first.hears(heard)
     first.press("Undo")
     first.hears("Turn 5")
     first.press("Undo")

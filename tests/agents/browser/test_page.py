@@ -21,6 +21,7 @@ import soundfile
 
 import lcr
 from agents.browser.build import FetchError, PageError, write_page
+from lcr.audio.core import resample
 from lcr.runtime import VARIABLE
 from tests.browser import CHROMIUM, DRIVER, chromium
 
@@ -175,6 +176,36 @@ def test_what_is_no_sound_and_what_asks_for_nothing_is_told(
     field.send_keys("what a lovely day", Keys.ENTER)
     wait(driver, lambda: driver.find_elements("css selector", "#said .bad"))
     assert text(driver, "#said .bad")
+
+
+def test_what_a_microphone_hears_is_remixed(page: Path, tmp_path: Path) -> None:
+    heard, rate = soundfile.read(CLIP, dtype="float32")
+    soundfile.write(tmp_path / "heard.wav", resample(heard[None], rate, 48_000)[0], 48_000)
+    media = (
+        "use-fake-device-for-media-stream",
+        "use-fake-ui-for-media-stream",
+        f"use-file-for-fake-audio-capture={tmp_path / 'heard.wav'}",
+    )
+    server = Served(page)
+    with chromium(tmp_path / "profile", *media) as driver:
+        driver.set_script_timeout(60)
+        driver.get(server.address)
+        wait(driver, lambda: text(driver, "#doing") == "Ready.")
+        record = driver.find_element("css selector", "#record")
+        record.click()
+        wait(driver, lambda: text(driver, "#record").startswith("Stop (0:03"))
+        assert record.get_attribute("aria-pressed") == "true"
+        record.click()
+        wait(driver, lambda: text(driver, "#given").startswith("recording: "))
+        given = text(driver, "#given")
+        seconds = float(given.split()[1])
+        assert 2.5 < seconds < 5, given
+        quieter, own_rate = remixed(driver, "turn everything down by 6 dB")
+        assert quieter.shape[1] == pytest.approx(seconds * own_rate, abs=0.1 * own_rate)
+        louder, _ = remixed(driver, "turn everything up by 6 dB")
+        assert np.abs(quieter).max() > 0.01
+        np.testing.assert_allclose(quieter * 10 ** (12 / 20), louder, atol=1e-3)
+    server.cut()
 
 
 def test_other_files_are_not_mixed_with_the_page(tmp_path: Path) -> None:

@@ -45,17 +45,17 @@ def test_a_wav_comes_out_remixed_in_its_place(
 ) -> None:
     audio, file = noise(2, 5_001), io.BytesIO()
     soundfile.write(file, audio.T, rate, subtype="FLOAT", format="WAV")
-    out = through(monkeypatch, file.getvalue(), "remove the first", "--chunk-ms", chunk_ms)
+    out = through(monkeypatch, file.getvalue(), "remove the dog", "--chunk-ms", chunk_ms)
     got, got_rate = soundfile.read(io.BytesIO(out), dtype="float32")
     assert got_rate == rate
-    expected = pushed(stream_of("remove the first", rate, 2), audio, [700])
+    expected = pushed(stream_of("remove the dog", rate, 2), audio, [700])
     np.testing.assert_allclose(got.T, expected, atol=1e-5)
 
 
 def test_raw_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     audio = noise(1, 100)  # shorter than the latency
     content = np.ascontiguousarray(audio.T).tobytes()
-    arguments = ("all down", "--raw", "f32le", "--rate", "16000")
+    arguments = ("turn everything down", "--raw", "f32le", "--rate", "16000")
     got = np.frombuffer(through(monkeypatch, content, *arguments), "<f4")
     np.testing.assert_allclose(got, 0.5 * audio[0], atol=1e-6)
 
@@ -67,7 +67,8 @@ def test_what_is_no_number_is_silence_and_told_once(
     audio[0, [2_000, 5_000]] = np.nan, 1e20
     content = np.ascontiguousarray(audio.T).tobytes()
     got = np.frombuffer(
-        through(monkeypatch, content, "all down", "--raw", "f32le", "--rate", "16000"), "<f4"
+        through(monkeypatch, content, "turn everything down", "--raw", "f32le", "--rate", "16000"),
+        "<f4",
     )
     audio[0, [2_000, 5_000]] = 0
     np.testing.assert_allclose(got, 0.5 * audio[0], atol=1e-6)
@@ -92,7 +93,7 @@ def test_prompts_from_a_file_take_over(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr("lcr.cli.commands.live.threading.Thread", Now)
     audio = noise(1, 9_000)
     content = np.ascontiguousarray(audio.T).tobytes()
-    arguments = ("keep all", "--raw", "f32le", "--rate", "16000", "--prompts", str(prompts))
+    arguments = ("keep everything", "--raw", "f32le", "--rate", "16000", "--prompts", str(prompts))
     got = np.frombuffer(through(monkeypatch, content, *arguments), "<f4")
     np.testing.assert_allclose(got[3_000:], 0.5 * audio[0, 3_000:], atol=1e-6)
 
@@ -122,8 +123,8 @@ def test_devices(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     fake = types.SimpleNamespace(Stream=Stream, PortAudioError=OSError)
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
-    assert main(["live", "all down", "--input", "3"]) == 0
-    late = stream_of("all down", 48_000).latency
+    assert main(["live", "turn everything down", "--input", "3"]) == 0
+    late = stream_of("turn everything down", 48_000).latency
     out = np.concatenate(played, 1)
     assert out.shape == audio.shape
     np.testing.assert_allclose(out[:, late:], 0.5 * audio[:, :-late], atol=1e-6)
@@ -136,10 +137,10 @@ def test_devices(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         ([], "the prompt is empty"),
         (["entferne den Hund"], "read in English only"),
         (["all down from 0:10 to 0:15"], "live sound has no beginning"),
-        (["all down", "--raw", "f32le"], "go with --pipe"),
-        (["all down", "--pipe", "--chunk-ms", "0"], "more than 0"),
-        (["all down", "--pipe"], "no WAV"),
-        (["all down", "--pipe", "--raw", "s16le", "--rate", "100"], "2 kHz"),
+        (["turn everything down", "--raw", "f32le"], "go with --pipe"),
+        (["turn everything down", "--pipe", "--chunk-ms", "0"], "more than 0"),
+        (["turn everything down", "--pipe"], "no WAV"),
+        (["turn everything down", "--pipe", "--raw", "s16le", "--rate", "100"], "2 kHz"),
     ],
 )
 def test_what_cannot_be_done_is_told(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
 
 import numpy as np
@@ -10,15 +9,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
-from lcr.joint.live import RatedRemixer, StreamingRemixer
-from lcr.joint.remixer import JointRemixer
+from lcr.audio.low_delay import Floats, LowDelayTransform
+from lcr.checkpoints import WeightsError
+from lcr.joint.live import LiveModel, StreamingRemixer, load_live
+from lcr.joint.torch_live import TorchLive
 from lcr.nn.grounded.causal import CausalConfig, CausalRemixer
-from lcr.nn.grounded.causal_bands import CausalTransform
-from lcr.remixer import Audio, SystemCard
+from lcr.nn.reader.slots import SlotVocabulary
+from lcr.prompts.pointing import PointingError
+from lcr.prompts.reading import OpenReader
+from lcr.prompts.reading.keywords import KeywordTagger
+from lcr.remixer import Audio, RefusedError
 
-COLUMNS = 5  # three that can be named, "everything", "everything else"
+LABELS = ("dog barking", "cat meowing", "rain")
+COLUMNS = len(SlotVocabulary(LABELS).columns)
 SMALL = CausalConfig(
     n_fft=640,
     hop=160,
@@ -34,33 +39,19 @@ SMALL = CausalConfig(
     level_frames=20.0,
 )
 RATES = (8_000, 16_000, 22_050, 44_100, 48_000)
-PROMPTS = {
-    "remove the first": (0, 0),
-    "the second up": (2, 1),
-    "all down": (3, 3),
-    "keep all": (1, 3),
-}
-
-
-class ScriptedReader(nn.Module):
-    """Prompts of PROMPTS to their slots; an embedding follows that the live model must ignore."""
-
-    def forward(self, prompts: list[str]) -> Tensor:
-        slots = torch.zeros(len(prompts), 4, COLUMNS)
-        for row, prompt in zip(slots, prompts, strict=True):
-            row[PROMPTS[prompt]] = 1
-        return torch.cat([slots.flatten(1), torch.full((len(prompts), 4), 7.0)], 1)
+PROMPTS = ("remove the dog", "turn the rain up", "turn everything down", "keep everything")
 
 
 @cache
-def model() -> JointRemixer:
+def model() -> LiveModel:
     torch.manual_seed(0)
     network = CausalRemixer(SMALL)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
-    card = SystemCard(name="live", family="joint", sample_rate=16_000, causal=True)
-    return JointRemixer(ScriptedReader(), network, card)  # type: ignore[arg-type]
+    sizes = {"hop": 160, "band_bins": SMALL.band_bins, "channels": 8, "blocks": 2}
+    config = {"labels": LABELS, "remixer": {**sizes, "level_frames": 20.0}}
+    return LiveModel(TorchLive(network), config, OpenReader(KeywordTagger()))
 
 
 def streaming(prompt: str, rate: int = 16_000, channels: int = 1) -> StreamingRemixer:
@@ -68,9 +59,19 @@ def streaming(prompt: str, rate: int = 16_000, channels: int = 1) -> StreamingRe
 
 
 def whole(audio: Audio, prompt: str, rate: int) -> Audio:
+    return pushed(streaming(prompt, rate, len(audio)), audio, [audio.shape[1]])
+
+
+def forward(audio: Audio, *slots: str) -> Audio:
+    """What the network makes of all of a recording at 16 kHz, by its own transform."""
+    names = SlotVocabulary(LABELS).names
+    z = torch.zeros(1, 1, len(names))
+    z[..., [names.index(slot) for slot in slots]] = 1
     network = model().network
-    assert isinstance(network, CausalRemixer)
-    return RatedRemixer(network, rate).remix(audio, model().read([prompt]))
+    assert isinstance(network, TorchLive)
+    with torch.inference_mode():
+        out: Audio = network.remixer(torch.from_numpy(audio), z)[0].numpy()
+    return out
 
 
 def noise(channels: int, samples: int, seed: int = 0) -> Audio:
@@ -100,23 +101,58 @@ def test_any_chunks_equal_the_whole(
     rate: int, channels: int, samples: int, sizes: list[int]
 ) -> None:
     audio = noise(channels, samples)
-    got = pushed(streaming("remove the first", rate, channels), audio, sizes)
-    np.testing.assert_allclose(got, whole(audio, "remove the first", rate), atol=1e-5)
+    got = pushed(streaming("remove the dog", rate, channels), audio, sizes)
+    np.testing.assert_allclose(got, whole(audio, "remove the dog", rate), atol=1e-5)
 
 
 def test_single_samples_equal_the_network_s_own_forward() -> None:
     audio = noise(1, 1_000)
-    got = pushed(streaming("the second up"), audio, [1])
-    with torch.inference_mode():
-        z = model().read(["the second up"]).unsqueeze(1)
-        expected = model().network(torch.from_numpy(audio), z)[0]
+    got = pushed(streaming("turn the rain up"), audio, [1])
     assert np.abs(got - audio).max() > 1e-3  # it does something
-    np.testing.assert_allclose(got, expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(got, forward(audio, "U rain"), atol=1e-5)
+
+
+def test_things_and_scopes_reach_the_network_by_their_slots() -> None:
+    audio = noise(1, 3_000)
+    for prompt, *slots in (
+        ("remove the dog and the rain", "0 dog barking", "0 rain"),
+        ("remove the dog and turn the rain up", "0 dog barking", "U rain"),
+        ("keep only the dog", "1 dog barking", "remove what is not named"),
+        ("turn the woman down", "D speech", "D gender=F"),
+        ("mute all voices", "0 all_speech"),
+    ):
+        got = whole(audio, prompt, 16_000)
+        np.testing.assert_allclose(got, forward(audio, *slots), atol=1e-5, err_msg=prompt)
+
+
+def test_an_amount_is_what_it_says() -> None:
+    audio = noise(1, 3_000)
+    twice = whole(audio, "turn the rain up", 16_000) - audio
+    some = whole(audio, "turn the rain up by 3 dB", 16_000) - audio
+    np.testing.assert_allclose(some, (10 ** (3 / 20) - 1) * twice, atol=1e-5)
+
+
+def test_the_narrower_thing_wins() -> None:
+    asked = model().read("mute the animals but not the dog").filter
+    labels = asked.asked[asked.gains == 0, : len(LABELS)]
+    assert labels.tolist() == [[0, 1, 0]]
+
+
+def test_what_it_cannot_find_is_told_and_not_taken_for_something_else() -> None:
+    said = model().read("remove the dog and the theremin")
+    assert len(said.warnings) == 1
+    assert "theremin" in said.warnings[0]
+    assert len(said.filter.gains) == 1
+    for prompt in ("remove the theremin", "turn the higher voice up", "what time is it?"):
+        with pytest.raises(RefusedError):
+            model().read(prompt)
+    with pytest.raises(PointingError):
+        model().read("remove the sound at 0:03")
 
 
 @pytest.mark.parametrize("rate", RATES)
 def test_latency_is_what_is_stated_and_at_most_20_ms(rate: int) -> None:
-    remixer = streaming("all down", rate)
+    remixer = streaming("turn everything down", rate)
     click = np.zeros((1, rate // 10), np.float32)
     click[0, 333] = 1.0
     out = remixer.push(click)
@@ -139,25 +175,25 @@ def test_the_future_is_not_heard(at: int, prompt: str) -> None:
 def test_above_8_khz_follows_the_highest_band() -> None:
     t = np.arange(48_000) / 48_000
     tone = (0.1 * np.sin(2 * np.pi * 15_000 * t)).astype(np.float32)[None]
-    got = pushed(streaming("all down", 48_000), tone, [480])
+    got = pushed(streaming("turn everything down", 48_000), tone, [480])
     np.testing.assert_allclose(got, 0.5 * tone, atol=1e-5)
 
 
 def test_channels_stay_apart() -> None:
     stereo = noise(2, 3_000)
     stereo[1] *= 0.05
-    got = pushed(streaming("remove the first", channels=2), stereo, [160])
+    got = pushed(streaming("remove the dog", channels=2), stereo, [160])
     for channel, out in zip(stereo, got, strict=True):
-        alone = pushed(streaming("remove the first"), channel[None], [160])
+        alone = pushed(streaming("remove the dog"), channel[None], [160])
         np.testing.assert_allclose(out[None], alone, atol=1e-5)
 
 
 def test_a_prompt_changes_without_a_click_and_ends_where_it_would_have_been() -> None:
     t = np.arange(32_000) / 16_000
     tone = (0.5 * np.sin(2 * np.pi * 200 * t)).astype(np.float32)[None]
-    remixer = streaming("keep all")
+    remixer = streaming("keep everything")
     parts = [remixer.push(tone[:, :16_000])]
-    remixer.ask("all down")
+    remixer.ask("turn everything down")
     parts += [remixer.push(tone[:, 16_000:]), remixer.finish()]
     out = np.concatenate(parts, 1)[0, remixer.latency :]
     np.testing.assert_allclose(out[:15_000], tone[0, :15_000], atol=1e-5)
@@ -169,22 +205,28 @@ def test_a_prompt_changes_without_a_click_and_ends_where_it_would_have_been() ->
 
 def test_the_stem_is_not_reset_by_a_new_prompt() -> None:
     audio = noise(1, 12_000)
-    remixer = streaming("the second up")
+    remixer = streaming("turn the rain up")
     parts = [remixer.push(audio[:, :4_000])]
-    remixer.ask("remove the first")
+    remixer.ask("remove the dog")
     parts += [remixer.push(audio[:, 4_000:]), remixer.finish()]
     out = np.concatenate(parts, 1)[:, remixer.latency :]
-    expected = whole(audio, "remove the first", 16_000)
+    expected = whole(audio, "remove the dog", 16_000)
     np.testing.assert_allclose(out[:, 6_000:], expected[:, 6_000:], atol=1e-5)
 
 
 def test_of_prompts_asked_during_a_change_the_last_one_counts() -> None:
     audio = noise(1, 12_000)
-    remixer = streaming("keep all")
+    remixer = streaming("keep everything")
     parts = []
     for start in range(0, 12_000, 160):
         if start in (1_600, 1_760, 1_920):
-            remixer.ask({1_600: "all down", 1_760: "the second up", 1_920: "keep all"}[start])
+            remixer.ask(
+                {
+                    1_600: "turn everything down",
+                    1_760: "turn the rain up",
+                    1_920: "keep everything",
+                }[start]
+            )
         parts.append(remixer.push(audio[:, start : start + 160]))
     out = np.concatenate([*parts, remixer.finish()], 1)[:, remixer.latency :]
     np.testing.assert_allclose(out[:, 6_000:], audio[:, 6_000:], atol=1e-5)
@@ -192,13 +234,13 @@ def test_of_prompts_asked_during_a_change_the_last_one_counts() -> None:
 
 def test_level_is_followed_so_that_output_scales_with_input() -> None:
     audio = noise(1, 8_000)
-    loud = pushed(streaming("remove the first"), audio, [500])
-    soft = pushed(streaming("remove the first"), 0.01 * audio, [500])
+    loud = pushed(streaming("remove the dog"), audio, [500])
+    soft = pushed(streaming("remove the dog"), 0.01 * audio, [500])
     np.testing.assert_allclose(soft, 0.01 * loud, atol=1e-5)
 
 
 def test_silence_gives_silence_and_sound_after_it_is_finite() -> None:
-    remixer = streaming("remove the first")
+    remixer = streaming("remove the dog")
     assert not remixer.push(np.zeros((1, 160_000), np.float32)).any()
     out = remixer.push(noise(1, 4_000))
     assert np.isfinite(out).all()
@@ -206,7 +248,7 @@ def test_silence_gives_silence_and_sound_after_it_is_finite() -> None:
 
 
 def test_state_does_not_grow() -> None:
-    remixer = streaming("remove the first")
+    remixer = streaming("remove the dog")
     remixer.push(noise(1, 500))
     size = [len(remixer._input), len(remixer._output)]
     remixer.push(noise(1, 160 * 400))
@@ -215,13 +257,13 @@ def test_state_does_not_grow() -> None:
 
 def test_what_is_no_sound_is_refused_and_nothing_of_it_taken() -> None:
     audio = noise(1, 2_000)
-    remixer = streaming("remove the first")
+    remixer = streaming("remove the dog")
     for bad in (np.zeros((2, 9), np.float32), audio[0]):
         with pytest.raises(ValueError, match="expected"):
             remixer.push(bad)
     assert remixer.push(audio[:, :0]).shape == (1, 0)
     got = pushed(remixer, audio, [333])
-    np.testing.assert_allclose(got, whole(audio, "remove the first", 16_000), atol=1e-5)
+    np.testing.assert_allclose(got, whole(audio, "remove the dog", 16_000), atol=1e-5)
 
 
 @pytest.mark.parametrize("spike", [np.nan, np.inf, -np.inf, 3e38, 1e19, -1e7])
@@ -230,22 +272,24 @@ def test_a_spike_is_silence_and_nothing_more(spike: float, sizes: list[int]) -> 
     audio = noise(1, 8_000)
     silent, audio[0, 3_000] = audio.copy(), spike
     silent[0, 3_000] = 0
-    remixer = streaming("remove the first")
+    remixer = streaming("remove the dog")
     got = pushed(remixer, audio, sizes)
     assert remixer.silenced
-    np.testing.assert_allclose(got, whole(silent, "remove the first", 16_000), atol=1e-5)
+    np.testing.assert_allclose(got, whole(silent, "remove the dog", 16_000), atol=1e-5)
 
 
 def test_a_network_that_comes_to_nothing_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    remixer, synthesise = streaming("all down"), CausalTransform.synthesise
+    remixer, synthesise = streaming("turn everything down"), LowDelayTransform.synthesise
     overflows = iter([True])
 
-    def once(transform: CausalTransform, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        factor = np.nan if next(overflows, False) else 1.0
+    def once(
+        transform: LowDelayTransform, spectrum: NDArray[np.complex64]
+    ) -> tuple[Floats, Floats]:
+        factor = np.complex64(np.nan if next(overflows, False) else 1)
         first, second = synthesise(transform, factor * spectrum)
         return first, second
 
-    monkeypatch.setattr(CausalTransform, "synthesise", once)
+    monkeypatch.setattr(LowDelayTransform, "synthesise", once)
     audio = noise(1, 8_000)
     got = pushed(remixer, audio, [1_000])
     assert remixer.silenced
@@ -254,16 +298,11 @@ def test_a_network_that_comes_to_nothing_begins_anew(monkeypatch: pytest.MonkeyP
 
 
 def test_what_cannot_stream_is_refused() -> None:
-    other = JointRemixer(
-        ScriptedReader(),  # type: ignore[arg-type]
-        nn.Linear(1, 1),
-        dataclasses.replace(model().card, name="other"),
-    )
-    with pytest.raises(ValueError, match="other hears what is to come"):
-        StreamingRemixer(other, "all down", sample_rate=16_000)
+    with pytest.raises(WeightsError):
+        load_live("lcr-g")
     with pytest.raises(ValueError, match="2 kHz"):
-        streaming("all down", 500)
+        streaming("turn everything down", 500)
     with pytest.raises(ValueError, match="channels"):
-        streaming("all down", channels=0)
+        streaming("turn everything down", channels=0)
     with pytest.raises(ValueError, match="channels"):
-        streaming("all down", channels=65_535)
+        streaming("turn everything down", channels=65_535)
