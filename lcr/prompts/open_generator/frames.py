@@ -23,7 +23,16 @@ _FOLDER = Path(__file__).parent
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _MANY = 4
 _SECTION = re.compile(r"<([^<>]*)>")
-SECTIONS = ("wishes", "exceptions", "negations", "overall", "pairs", "short", "corrections")
+SECTIONS = (
+    "wishes",
+    "exceptions",
+    "negations",
+    "overall",
+    "pairs",
+    "short",
+    "corrections",
+    "said",
+)
 """Those that ask for a remix."""
 
 

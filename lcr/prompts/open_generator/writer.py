@@ -35,6 +35,7 @@ _SECTIONS = (
     + ("pairs",) * 13
     + ("short",) * 9
     + ("corrections",) * 5
+    + ("said",) * 60
 )
 """How often each is drawn."""
 _COUNTS = (1,) * 24 + (2,) * 9 + (3,) * 4 + (4,) * 2 + (5, 6)
