@@ -118,13 +118,13 @@ class Understood:
 
     @property
     def falls_short(self) -> bool:
-        """Whether what was surely heard is expected to be further than 3 dB from what was asked,
-        or, where it was to be gone, less than 15 dB down."""
+        """Whether what was surely heard is expected to be further than 2 dB from what was asked,
+        or, where it was to be gone, less than 20 dB down."""
         if self.reached_db is None or self.presence != "heard":
             return False
         if self.action == "remove":
-            return self.reached_db > -15
-        return abs(self.reached_db - (self.gain_db or 0.0)) > 3
+            return self.reached_db > -20
+        return abs(self.reached_db - (self.gain_db or 0.0)) > 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,7 +115,7 @@ class Followed:
 
 def is_as_asked(gain_db: float, asked_db: float) -> bool:
     """Whether a gain is what was asked; -inf asks for removal."""
-    return gain_db <= GONE_DB if asked_db <= GONE_DB else abs(gain_db - asked_db) <= WITHIN_DB
+    return max(gain_db, asked_db) <= GONE_DB or abs(gain_db - asked_db) <= WITHIN_DB
 
 
 def followed(

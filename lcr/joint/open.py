@@ -443,7 +443,7 @@ def _warnings(request: _Request) -> list[str]:
             found.append(f"I am not sure that {name} is there; I changed what fits it best.")
         if thing.kind == "voice" and thing.relation is None:
             unsure = _UNSURE_STYLES & set(thing.styles)
-            if unsure and unsure == set(thing.styles):
+            if unsure and set(thing.styles) <= {"gender", *unsure}:
                 by = " and ".join(sorted(unsure))
                 found.append(f"I cannot tell voices by {by} reliably: {name} may be another.")
         if thing.kind == "sound" and thing.sound is None and thing.hypernym is None:

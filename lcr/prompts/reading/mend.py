@@ -60,6 +60,7 @@ INCESSANT = (
     r"(?:just )?keeps? (?:on )?going|goes on and on)"
 )
 _BESIDE = {
+    Action.KEEP: (r"(?!)", r"(?:same|flat|unchanged|untouched|the way (?:it|they) (?:is|are))"),
     Action.REMOVE: (
         r"(?:(?:no ?one|nobody) (?:(?:should|must|will) hear|hears)(?: the| my)?|no|no more|"
         r"without(?: the| any)?|"
@@ -78,16 +79,16 @@ _BESIDE = {
         r"(?:so|that) loud|(?:a|like a) whisper|"
         r"(?<!is )(?<!are )(?:bare|hard)ly (?:audible|there)|"
         r"(?:almost|nearly|next to|practically) (?:inaudible|silent|nothing)|"
-        r"too (?:loud|strong|much|dominant|prominent|noisy)|unbearable|(?:the|a) (?:problem|"
+        r"(?:under|below) (?:where|what) |"
+        r"too (?:loud|strong|much|dominant|prominent|noisy|hot)|unbearable|(?:the|a) (?:problem|"
         r"issue|culprit)|deafening|overwhelming)",
     ),
     Action.UP: (
         r"(?:not enough|too (?:little|few)|there(?:'s| is| are) (?:hardly|barely) any|bring "
         r"back the|"
         r"more|louder|more (?:strong|loud))(?: of the| of| the)?",
-        r"(?:up|louder|higher|more prominent|go(?:es)? loud\w*|dominate|(?:lost|buried)(?: in "
-        r"(?:the|"
-        r"this) mix)?[.!]*$|stands? out|shine|come through|"
+        r"(?:(?:over|above) (?:where|what) |up|louder|higher|more prominent|go(?:es)? loud\w*|"
+        r"dominate|(?:lost|buried)(?: in (?:the|this) mix)?[.!]*$|stands? out|shine|come through|"
         r"too (?:quiet|soft|faint|weak|distant))",
     ),
 }
@@ -129,7 +130,7 @@ _BUT_NOT = re.compile(
     r"that |any )?"
 )
 _NOT_THE = re.compile(r"(?:^|[,;.!] ?|\bno )not (?:the |a |my )?$")
-_BUT_THE = re.compile(r"[,!.;] ?(?:but )?(?:only |just )?(?:the |my )?")
+_BUT_THE = re.compile(r"[,!.;]+ ?(?:but )?(?:only |just )?(?:the |my )?")
 _ASIDE = re.compile(
     r"(?:she|he|they|i|we|you)(?:'s|'re|'m| is| are| am| was| were) (?:(?:just|only|also|trying to|"
     r"still|not) )*(?!going|getting|being)\w+ing\b"
@@ -181,6 +182,7 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     if len(lower) != len(text):
         return Mended(tuple(spans))
     found = [_trimmed(lower, s) for s in spans if not _is_no_thing(lower, s)]
+    found = [s for s in found if not _is_named_behind(lower, s, found)]
     found = _without_asides(lower, _what_one_says(lower, _as_me(lower, found)))
     found = _joined(lower, found)
     found = _listed(lower, _with_missed(lower, found))
@@ -223,6 +225,15 @@ def _is_no_thing(text: str, span: Span) -> bool:
     return tail and re.search(r"\bfrom (?:the |this |my )*$", text[: span.start]) is not None
 
 
+def _is_named_behind(text: str, span: Span, spans: Sequence[Span]) -> bool:
+    """ "Turn it up, the violin": "it" is the violin."""
+    behind = _IT_BEFORE.match(text, span.start)
+    if behind is None or span.kind != "everything":
+        return False
+    return any(s.start == behind.end() and s.action is span.action for s in spans)
+
+
+_IT_BEFORE = re.compile(r"(?:it|that|this)\b[^,.;]{0,16}, (?:the|my|that|those|these) ")
 _WHICH = re.compile(r"wh(?:o|ich)(?:ever)?\b")
 _IS_MORE = re.compile(
     r" (?:is|sounds|speaks|talks|comes|starts)(?: talking| speaking| the)* (?:first|second|last|"
@@ -241,7 +252,7 @@ def _trimmed(text: str, span: Span) -> Span:
         return span
     if cue := re.search(
         r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes|"
-        r"fades?|audible|where|in)$",
+        r"fades?|audible|where|in|to|from|on)$",
         words,
     ):
         span = replace(span, stop=span.start + cue.start())

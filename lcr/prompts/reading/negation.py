@@ -43,9 +43,10 @@ _ALL_BUT = re.compile(
     rf"(?:\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|"
     r"can(?:no|'?)t (?:stand|bear)|"
     r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
-    r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me)) |^)"
+    r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me|play me)) |^)"
     r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
-    r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus) "
+    r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus|"
+    r"(?:that|which)(?:'s| is| are)(?: not|n't)) "
 )
 _STAYS = re.compile(r"\b(?:stays?|remains?|be kept|is (?:fine|good|ok|okay|great))\b")
 _OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")

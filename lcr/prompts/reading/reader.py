@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from lcr.instruction import Action
 from lcr.lexicon import Sound, load_lexicon
 from lcr.prompts.cues import GONE, LESS, MORE
+from lcr.prompts.reading.doubts import doubts
 from lcr.prompts.reading.gains import Gain, gains_of
 from lcr.prompts.reading.keywords import KeywordTagger, kind_of, styles_of
 from lcr.prompts.reading.masking import UNHEARD
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
-from lcr.prompts.reading.negation import CHANGE, CLAUSE_END, NOTHING_BUT
+from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
 from lcr.prompts.reading.things import (
     REST_GAINS,
@@ -44,18 +45,6 @@ _PLAIN_VERB = re.compile(
     r"louder|quieter|put|push|move)\b"
     r"|\w+(?: \w+)? (?:out|off|gone|up|down|louder|quieter|softer)(?: please)?[.!]*$"
 )
-_NAMED = re.compile(
-    r"\b(?:the|that|those|this|these)(?= (?P<words>[a-z'-]+(?: [a-z'-]+){0,2}))", re.IGNORECASE
-)
-_MEDIUM = re.compile(r"(?:(?:audio|sound) )?(?:recording|mix(?:ture)?|audio|clip|track|file)s?")
-"""What holds the sounds, and is none itself."""
-_CONDITION = re.compile(
-    r"\bunless\b[^,.;]*|"
-    rf"\b{CHANGE}\b[^,.;]*? (?P<then>(?:when(?:ever)?|while|until|by the time|as (?:soon|long) as|"
-    r"(?:only )?if) (?:the |my |a )?\w+(?: \w+)? (?:speak|talk|sing|bark|play|say|laugh|cry|cri|"
-    r"shout|start|stop|come)\w*)"
-)
-"""What shall hold for a part of the recording that another sound gives."""
 _SURE = 0.8
 """Below it what happens to a thing is told to be unsure."""
 _CLEANED = re.compile(r"\bclean(?:ing)?\b(?: \w+)* up\b|\bclean up\b|\bdenois")
@@ -65,7 +54,7 @@ _BALANCED = re.compile(
     r"\bsame (?:level|volume|loudness) as\b|\bmatch\w* the (?:level|volume|loudness)"
 )
 _SET_APART = re.compile(
-    r"\b(?:separat|isolat|extract|singl)\w*\b.* from "
+    r"\b(?:separat|isolat|extract|singl|pull|lift)\w*\b.* from "
     r"(?:the rest|everything else|all else|the others?)\b"
     r"|\b(?:strip|pare|boil|narrow)\w* .*\bdown to\b"
 )
@@ -79,14 +68,6 @@ _A_WAY = re.compile(
     rf"max\w*"
     r"|min\w*)\b"
 )
-_NUMBER = re.compile(
-    r"[-+]?\b[\w.,]*\d[\w.,]* ?(?:dbfs|dbu|lufs|dbs?|decibels?|bels?|percent|%)"
-    r"|\b[ivxlc]+ (?:db|decibels)\b"
-    r"|\bby [-+]?[\w.]*\d[\w.,]*(?! ?(?:s|ms|sec|min|hour|o'clock)\w*\b)"
-    r"|(?<=[a-z] )\d+(?:\.\d+)?(?=\s*(?:[,;!?]|\.?$))",
-    re.IGNORECASE,
-)
-"""An amount, as far as its look tells."""
 _GONE_VERB = re.compile(r"(?:please |can you )*(?:remove|delete|mute|silence|get rid of)\b")
 _NO_SPEAKER = re.compile(
     r"(?:the |that |my |those )?(?:baby|infant|newborn|vocals|singers?|singing)"
@@ -104,18 +85,6 @@ _ONLY_WANTED = re.compile(
     r"\b(?:only|just) (?:need|want|care about|interested)|\bonly\b.*\b(?:stays?|remains?)\b"
 )
 _HARD_TO_HEAR = re.compile(rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}")
-_LOUDER = re.compile(
-    rf"{MORE}|\b(?:up|more|higher|hotter|harder|hear|listen|understand|follow|catch|audible|"
-    r"clear\w*|height\w*|better|closer|stronger|bigger|prominent|stand|shine|focus|attention|"
-    r"too|quiet|soft|faint|weak|plus|"
-    r"low|times|twice|triple|full|max\w*|need|want|bring|push|buff|enough|lost|buried|missing|"
-    r"(?:hard|bare)ly any)\b|[\d%+]|percent|decibel"
-)
-"""Of a prompt without any of these it is not sure that something shall be louder."""
-_MEANT_TO_STAY = re.compile(
-    r"\b(?:keep|leav|stay|remain|preserv|retain|untouch|unchang|not?\b|never|nothing|cannot|safe"
-    r"|neither|none|nor|alone|same|as (?:it|they|he|she|is)\b)|n't\b|\b0 ?(?:db|%)"
-)
 _SHORT = 5
 """Words."""
 _NO_NAMES = frozenset(
@@ -137,6 +106,7 @@ _NO_NAMES = frozenset(
         "someone",
         "so",
     }
+    | {"from", "in", "on", "at", "for", "by", "they", "say"}
     | {"too", "with", "and", "or", "your", "both", "sound", "sounds", "volume", "level"}
 )
 """Words that alone name nothing."""
@@ -262,8 +232,6 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     ]
     stated = [span for span, thing in zip(spans, things, strict=True) if thing.is_stated]
     things, unclear = _with_a_way(text.lower(), _said_again(things))
-    if things:
-        unclear += _unread_amounts(text, spans, stated)
     things, alike = _told_apart(things)
     if _SET_APART.search(text.lower()):
         things = [thing for thing in things if thing.kind not in WHOLE]
@@ -271,15 +239,11 @@ def _finished(text: str, tagging: Tagging) -> Reading:
     rest = tagging.rest
     if rest == "goes" and spans and all(s.action in (Action.DOWN, Action.REMOVE) for s in spans):
         rest = "stays"  # "it should only be a whisper"
-    if any(t.gain > 1 for t in things) and not _LOUDER.search(text.lower()):
-        unclear.append(text)
     if things and rest == "stays" and all(t.gain == 1 for t in things):
         if _ONLY_WANTED.search(text.lower()):
             rest = "goes"
         elif _HARD_TO_HEAR.search(text.lower()):
             rest = "fades"
-        elif not _MEANT_TO_STAY.search(text.lower()):
-            unclear.append(text)  # it would change nothing, and does not say so
     rest_gain = 1.0 if NOTHING_BUT.search(text.lower()) else REST_GAINS[rest]
     for kind in ("everything", "everything_else"):
         for thing in things:
@@ -292,8 +256,7 @@ def _finished(text: str, tagging: Tagging) -> Reading:
         *unclear,
         *alike,
         *mend.doubts,
-        *(match["then"] or match[0] for match in _CONDITION.finditer(text.lower())),
-        *_overlooked(text, (*tagging.spans, *things)),
+        *doubts(text, tagging.spans, spans, things, stated, rest),
     )
     if tagging.is_request and not things:
         odd = odd or (text,)
@@ -307,17 +270,6 @@ def _finished(text: str, tagging: Tagging) -> Reading:
             text[s.start : s.stop] for s in spans if s in tagging.spans and s.sure < _SURE
         ),
     )
-
-
-def _unread_amounts(text: str, spans: Sequence[Span], stated: Sequence[Span]) -> list[str]:
-    """What looks like an amount, where neither the thing before it nor the one behind has one."""
-    unread = []
-    for found in _NUMBER.finditer(text):
-        before = [span for span in spans if span.start < found.start()][-1:]
-        behind = [span for span in spans if span.start >= found.start()][:1]
-        if not any(span in stated for span in (*before, *behind)):
-            unread.append(found[0])
-    return unread
 
 
 def _with_a_way(text: str, things: list[NamedThing]) -> tuple[list[NamedThing], list[str]]:
@@ -353,21 +305,6 @@ def _spared(thing: NamedThing, things: Sequence[NamedThing]) -> NamedThing:
     return replace(thing, action=Action.KEEP, gain=1.0)
 
 
-def _overlooked(text: str, spans: Sequence[Span | NamedThing]) -> list[str]:
-    """Names of sounds and voices of which nobody took note."""
-    found = []
-    for match in _NAMED.finditer(text):
-        words, start = match["words"], match.start("words")
-        while words and not (look_up(words).whole or kind_of(words.lower()) == "voice"):
-            words = words.rpartition(" ")[0]
-        stop = start + len(words)
-        if _MEDIUM.fullmatch(words.lower()):
-            continue
-        if words and all(stop <= span.start or start >= span.stop for span in spans):
-            found.append(words)
-    return found
-
-
 def _plainly_asked(text: str, tagging: Tagging) -> Tagging | None:
     """What rules read where the tagger reads nothing: where every thing is a sound of the lexicon,
     or a few words say what shall go, "remove the tuba" is a request all the same."""
@@ -385,7 +322,9 @@ def _plainly_asked(text: str, tagging: Tagging) -> Tagging | None:
 
 def _names_something(text: str, span: Span) -> bool:
     words = re.findall(r"[^\W_]+", text[span.start : span.stop].lower())
-    return span.kind in WHOLE or any(word not in _NO_NAMES for word in words)
+    if span.kind in WHOLE:
+        return not set(words) <= {"every", "each", "single", "of", "the"}
+    return any(word not in _NO_NAMES for word in words)
 
 
 def _thing(text: str, span: Span, gain: Gain) -> NamedThing:

@@ -160,6 +160,7 @@ def test_gone_is_gone_and_near_is_near() -> None:
     wanted = (0.0, 0.5, 2.0)
     assert measured(np.array([0.099, 0.36, 2.8]) @ SOURCES, *wanted)[0] == 1
     assert measured(np.array([0.11, 0.5, 2]) @ SOURCES, *wanted)[0] == 0
+    assert measured(np.array([0.11, 0.5, 2]) @ SOURCES, 0.1, 0.5, 2.0)[0] == 1
     assert measured(np.array([0, 0.35, 2]) @ SOURCES, *wanted)[0] == 0
 
 

@@ -314,11 +314,12 @@ def test_a_voice_that_cannot_be_told_is_said_not_understood(mixture, words):
 
 
 def test_styles_that_cannot_be_told_reliably_are_warned_of(mixture):
-    fast, man = (
+    fast, angry, man = (
         tiny_remixer().remix(mixture, 16_000, f"mute the {words}")
-        for words in ("fast speaker", "man")
+        for words in ("fast speaker", "angry man", "man")
     )
     assert any("tempo" in one for one in fast.warnings)
+    assert any("emotion" in one for one in angry.warnings)
     assert not any("reliably" in one for one in man.warnings)
 
 

@@ -30,6 +30,7 @@ DOG, RAIN = AudioDescription(label="dog barking"), AudioDescription(label="rain"
         ("mute both speakers", (0, 0, 1, 1)),
         ("no more barking please", (1, 1, 0, 1)),
         ("can you make the sound of a dog barking twice as loud?", (1, 1, 2, 1)),
+        ("turn it up, the rain", (1, 1, 1, 2)),
         ("remove the dog, sorry, I mean the rain", (1, 1, 1, 0)),
         ("the barking should be gone by the time she talks", (1, 1, 0, 1)),
     ],
