@@ -31,6 +31,8 @@ from lcr.remixer import (
 _MESSAGE_CHARS = 2_000
 _TRACE_BYTES = 1 << 20
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+TELL = "tell"
+"""The step of a trace that holds a system's warnings."""
 _COUNTED = ("llm_calls", "tokens_in", "tokens_out")
 
 
@@ -82,7 +84,7 @@ def _call(remixer: Remixer, requests: Sequence[RemixRequest], front_door: bool) 
 
         door = LoadedRemixer(remixer)
         given = [door.remix(r.mixture, r.sample_rate, r.prompt, oracle=r.oracle) for r in requests]
-        return [Remix(audio=each.audio, trace=each.trace) for each in given]
+        return [Remix(audio=g.audio, trace=g.trace, warnings=g.warnings) for g in given]
     if len(requests) > 1 and isinstance(remixer, BatchRemixer):
         found = list(remixer.remix_many(requests))
         if len(found) != len(requests):
@@ -116,6 +118,7 @@ def _checked(remix: object, mixture: Audio, passing: tuple[type[BaseException], 
         valid = check_remix(remix, mixture)
         # A copy: the system may go on writing to its own.
         audio, trace = np.array(valid.audio), _plain_steps(valid.trace)
+        trace += _plain_steps(_told(valid.warnings))
     except passing:
         raise
     except BaseException as error:  # its attributes and texts may be any code
@@ -123,6 +126,13 @@ def _checked(remix: object, mixture: Audio, passing: tuple[type[BaseException], 
         message = f"{kind}{words_of(error)}"[:_MESSAGE_CHARS]
         return Answer(status="error", error={"type": "InvalidRemix", "message": message})
     return Answer(status="ok", remix=Remix(audio=audio, trace=trace), trace=trace)
+
+
+def _told(warnings: object) -> tuple[Step, ...]:
+    """What a system told its user, as the last step of its trace."""
+    if not isinstance(warnings, (tuple, list)) or not all(type(w) is str for w in warnings):
+        raise InvalidRemixError(f"warnings are a tuple of str; got {warnings!r}"[:200])
+    return (Step(name=TELL, detail=" ".join(warnings)),) if warnings else ()
 
 
 def told_trace(error: BaseException) -> tuple[Step, ...]:

@@ -22,6 +22,9 @@ from lcr.evaluation.metrics import Score, Signal, checked
 if TYPE_CHECKING:  # with torch
     from baselines.clap.model import TextAudioModel
 
+TOLD = "told"
+"""1 where the system warned its user of something, else 0: the runner's, of what was answered."""
+
 Measure = Callable[[Signal, Signal, int], Score]
 """(estimate, reference, sample rate) to a score; signals are (channels, samples)."""
 
@@ -47,6 +50,11 @@ def museval_sdr(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
         return Score(None, NO_FRAMES)
     found = float(np.median(values))
     return Score(found) if math.isfinite(found) else Score(None, "the estimate is exact")
+
+
+def exact(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
+    """1 where the two are equal bit for bit, else 0."""
+    return Score(float(np.array_equal(*checked(estimate=estimate, reference=reference))))
 
 
 def fuss_si_snr(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
@@ -118,6 +126,7 @@ def _torchmetrics(name: str, **settings: object) -> Measure:
 
 
 MEASURES: Mapping[str, Measure] = {
+    "exact": exact,
     "museval_sdr_db": museval_sdr,
     "fuss_si_snr_db": fuss_si_snr,
     "clap_score": clap_score,

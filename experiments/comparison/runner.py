@@ -11,12 +11,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from experiments.comparison.answers import llm_cost, plain_trace
+from experiments.comparison.answers import TELL, llm_cost, plain_trace
 from experiments.comparison.environment import code_state, environment
 from experiments.comparison.errors import OutputError, RecordsError
 from experiments.comparison.examples import Examples, keep_sound
 from experiments.comparison.executors import Executor, InThisProcess, Work
-from experiments.comparison.measures import check_measures, measure
+from experiments.comparison.measures import TOLD, check_measures, measure
 from experiments.comparison.records import (
     NOT_DEFINED,
     SCHEMA,
@@ -34,7 +34,7 @@ from experiments.comparison.suite import SuiteConfig
 from experiments.comparison.systems import BATCH, Outcome, ReadySystem
 from lcr.data.mixtures import Example
 from lcr.evaluation.effective import followed
-from lcr.evaluation.metrics import score
+from lcr.evaluation.metrics import Score, score
 from lcr.identity import differences
 from lcr.instruction import Task
 
@@ -109,7 +109,7 @@ def run_suite(
     Every example is made before the first record is written, so that bad input stops a run before
     it starts, and no record is taken for another example's. Raises LcrError.
     """
-    check_measures(config.metrics)
+    check_measures([name for name in config.metrics if name != TOLD])
     with watcher.stage("mixtures", total=len(examples.indices)) as advance:
         for index in examples.indices:
             examples.described(index)
@@ -319,12 +319,15 @@ class _Job:
         estimate = mixture if outcome.remix is None else outcome.remix.audio
         scores = score(estimate=estimate, reference=target, mixture=mixture)
         follow = followed(estimate=estimate, sources=sources, gains=example.instruction.gains)
+        trace = outcome.trace
         more = measure(
-            self.config.metrics,
+            [name for name in self.config.metrics if name != TOLD],
             estimate=estimate,
             reference=target,
             sample_rate=example.sample_rate,
         )
+        if TOLD in self.config.metrics:
+            more[TOLD] = Score(float(any(step.name == TELL for step in trace)))
         metrics = {**scores.metrics, **follow.metrics, **{n: s.value for n, s in more.items()}}
         undefined = {**scores.undefined, **follow.undefined}
         undefined |= {name: found.reason for name, found in more.items() if found.reason}
@@ -333,7 +336,6 @@ class _Job:
             assert outcome.error is not None
             metrics, effective = dict.fromkeys(metrics), [None] * len(effective)
             undefined |= {name: f"not defined: {outcome.error['message']}" for name in metrics}
-        trace = outcome.trace
         sound = None
         if outcome.remix is not None and example.index in self.examples.shown:
             path = self.examples.sound_path(example.index, system.stem)

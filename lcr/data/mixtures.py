@@ -21,9 +21,11 @@ from lcr.data.style_pairs import MULTIPLE, style_pair
 from lcr.errors import LcrError
 from lcr.instruction import (
     STYLE_ATTRIBUTES,
+    Action,
     AudioDescription,
     Instruction,
     Kind,
+    Task,
     parse_pattern,
     patterns_by_task,
     tell_apart,
@@ -33,6 +35,7 @@ from lcr.prompts.generator import Prompt, write_prompt
 _FRAME = SAMPLE_RATE // 50  # 20 ms, the usual length for level statistics
 _FLOOR = 1e-6  # mean square of -60 dBFS: below it a frame is silence whatever surrounds it
 _DRAWS = 300
+_ONE_SOUND = (Task.TAR.value, Task.TA_UP.value, Task.TA_DOWN.value)
 _MOST_SOURCES = 8
 _RANGES = (
     ("duration_s", 0.2, 3600.0),
@@ -70,6 +73,9 @@ class MixtureConfig:
     "": in any (Table IV)."""
     tasks: tuple[str, ...] = ()
     """Only these of the tasks that the mixture allows; () for all."""
+    absent: bool = False
+    """What a prompt changes is not there: that source is silent, and the target the mixture. Of the
+    tasks only those that change one sound (TAR, TA↑, TA↓)."""
 
     def __post_init__(self) -> None:
         if self.n_speech < 0 or self.n_audio < 0 or self.n_speech + self.n_audio < 2:
@@ -88,10 +94,16 @@ class MixtureConfig:
             raise LcrError(f"differ_in must be empty or one of {known}; got {self.differ_in!r}")
         if self.differ_in and self.n_speech != 2:
             raise LcrError(f"differ_in is about two speakers; got n_speech = {self.n_speech}")
-        if unknown := set(self.tasks) - {
-            task.value for task in patterns_by_task(self.n_speech, self.n_audio)
-        }:
+        if self.absent and self.n_audio < 2:
+            raise LcrError(f"an absent sound needs another beside it; got n_audio = {self.n_audio}")
+        if unknown := set(self.tasks) - set(self.allowed):
             raise LcrError(f"no tasks {', '.join(sorted(unknown))} in such mixtures")
+
+    @property
+    def allowed(self) -> dict[str, tuple[str, ...]]:
+        """The patterns of each task that such mixtures can have."""
+        found = {t.value: ps for t, ps in patterns_by_task(self.n_speech, self.n_audio).items()}
+        return {t: found[t] for t in _ONE_SOUND if t in found} if self.absent else found
 
     @property
     def samples(self) -> int:
@@ -101,7 +113,7 @@ class MixtureConfig:
     def identity(self) -> str:
         """What goes into digests: options newer than the first records only where they are set."""
         values = asdict(self)
-        for name in ("differ_in", "tasks"):
+        for name in ("differ_in", "tasks", "absent"):
             if not values[name]:
                 del values[name]
         return str(sorted(values.items()))
@@ -309,8 +321,8 @@ class MixtureSet:
         self._pool = entry_pool(bank, split, config)
         self._tasks = tuple(
             patterns
-            for task, patterns in patterns_by_task(config.n_speech, config.n_audio).items()
-            if not config.tasks or task.value in config.tasks
+            for task, patterns in config.allowed.items()
+            if not config.tasks or task in config.tasks
         )
 
     @cached_property
@@ -347,6 +359,8 @@ class MixtureSet:
         sources = np.stack(
             [self._source(e, db, rng) for e, db in zip(entries, drawn.levels_db, strict=True)]
         )
+        if self.config.absent:
+            sources[[action is not Action.KEEP for action in instruction.actions]] = 0
         mixture = sources.sum(0)
         written = write_prompt(instruction, rng)
         target = (np.array(instruction.gains, dtype=np.float32)[:, None] * sources).sum(0)

@@ -104,7 +104,8 @@ class Followed:
       `GONE_DB` or less), else 0;
     - `gain_error_db`: the mean distance from the gain asked; below `GONE_DB` all is the same;
     - `harm_db`: the mean change, up or down, of the sources that were to stay as they are;
-    - `leakage_db`: what is left of the sources that were to go, over what there was of them;
+    - `leakage_db`: what is left of the sources that were to go, over what there was of them; where
+      all that was to change is silent, what changed nevertheless, over the mixture;
     - `artefacts_db`: what no source explains, over the estimate.
     """
 
@@ -138,6 +139,10 @@ def followed(
         (weight * 10 ** (got / 10), weight) for got, wanted, weight in pairs if wanted < GONE_DB
     ]
     left = _decibels(sum(part for part, _ in gone) / sum(w for _, w in gone)) if gone else None
+    if len(harm) == len(pairs) > 0 and any(asked):
+        mixture = np.asarray(sources, np.float64).sum(0)
+        change = np.square(np.asarray(estimate, np.float64) - mixture).sum()
+        left = _decibels(float(change / np.square(mixture).sum()))
     metrics = {
         "action_accuracy": float(all(right)) if right else None,
         "gain_error_db": sum(errors) / len(errors) if errors else None,

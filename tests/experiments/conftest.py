@@ -88,7 +88,8 @@ class Telling(Base):
     """Says what it was asked."""
 
     def remix(self, mixture, sample_rate, prompt, *, oracle=None):
-        return Remix(audio=mixture.copy(), trace=(Step(name="asked", detail=prompt),))
+        step = Step(name="asked", detail=prompt)
+        return Remix(audio=mixture.copy(), trace=(step,), warnings=("It is not there.",))
 
 
 class Batching(Base):

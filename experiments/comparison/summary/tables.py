@@ -32,6 +32,7 @@ FOLLOWED = {
     "artefacts_db": "Artefacts (dB)",
 }
 """Heads of what followed the prompt; `lcr.evaluation.effective.Followed` says what they are."""
+_SHARES = ("action_accuracy", "exact", "told")
 AVERAGES = (("average_without_ovc", "Average without OVC"), ("average", "Average with OVC"))
 
 
@@ -96,7 +97,7 @@ def followed_grid(summary: Summary) -> Table:
 
 
 def _followed(value: Mapping[str, Any], name: str) -> str:
-    if name == "action_accuracy":
+    if name in _SHARES:
         return interval_text(value, ".0f", scale=100, unit=" %")
     return interval_text(value)
 

@@ -89,6 +89,20 @@ def test_a_record_holds_what_design_promises(
     assert [r["prompt"] for r in bound] == [r["prompt"] for r in found]
 
 
+def test_what_is_done_for_an_absent_sound_is_measured(
+    run: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    options = ("--set", "mixture.absent=true", "--set", 'metrics=["exact","told"]')
+    summary = run("--systems", "half,telling", *options)
+    assert summary["tasks"] == []
+    for name, exact, leakage, told in (("half", 0, -6.0206, 0), ("telling", 1, -100, 1)):
+        for record in lines(tmp_path, name):
+            metrics = record["metrics"]
+            assert (metrics["exact"], metrics["told"]) == (exact, told)
+            assert metrics["leakage_db"] == pytest.approx(leakage, abs=1e-3)
+            assert metrics["snr_improvement_db"] is None
+
+
 def test_sounds_of_shown_examples_are_kept_exactly(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -331,7 +345,7 @@ def test_the_front_door_reads_prompts_as_users_prompts_are(
     read = run("--systems", "telling", "--front-door")["systems"][0]["records"]
     assert raw != read
     asked = {
-        name: {step["detail"] for r in lines_of(tmp_path, {name}) for step in r["trace"]}
+        name: {record["trace"][0]["detail"] for record in lines_of(tmp_path, {name})}
         for name in (raw, read)
     }
     assert asked[raw] == {' "pleese remove teh rain"  '}

@@ -211,6 +211,18 @@ def test_two_speakers_differ_as_asked_and_in_nothing_else(style: str) -> None:
         assert len(set(found.groups)) == 2
 
 
+def test_what_is_absent_is_named_and_silent() -> None:
+    mixtures = toys(absent=True)
+    assert mixtures.n_tasks == 3
+    for index in range(6):
+        found = mixtures.example(index)
+        (named,) = np.flatnonzero(np.array(found.instruction.gains) != 1)
+        assert named >= 2
+        assert not found.sources[named].any()
+        assert np.square(found.sources).sum(1).all(where=np.arange(4) != named)
+        assert np.array_equal(found.target, found.mixture)
+
+
 def test_a_style_that_no_two_speakers_differ_in_is_named() -> None:
     config = MixtureConfig(duration_s=1.0, n_speech=2, n_audio=0, differ_in="emotion")
     with pytest.raises(LcrError, match="no two speakers of the bank differ in emotion"):
@@ -219,6 +231,8 @@ def test_a_style_that_no_two_speakers_differ_in_is_named() -> None:
         ({"differ_in": "accent"}, "one of gender"),
         ({"differ_in": "pitch", "n_speech": 1}, "n_speech = 1"),
         ({"tasks": ("TSR",), "n_audio": 0}, "no tasks TSR"),
+        ({"absent": True, "tasks": ("TAE",)}, "no tasks TAE"),
+        ({"absent": True, "n_audio": 1}, "n_audio = 1"),
     ):
         with pytest.raises(LcrError, match=words):
             MixtureConfig(**options)

@@ -170,6 +170,14 @@ def test_leakage_is_of_all_that_was_to_go() -> None:
     assert measured(0.1 * SOURCES[0], 0, 0, 0)[3] == pytest.approx(left, abs=1e-3)
 
 
+@pytest.mark.parametrize("gain", [0.0, 0.5, 2.0])
+def test_leakage_is_all_change_where_nothing_was_to_change(gain: float) -> None:
+    sources = SOURCES * np.array([[1.0], [0.0], [1.0]])
+    mixture = sources.sum(0)
+    assert measured(mixture, 1, gain, 1, sources=sources) == [1, 0, 0, -MAX_SNR_DB]
+    assert measured(0.9 * mixture, 1, gain, 1, sources=sources)[3] == pytest.approx(-20)
+
+
 def test_a_silent_source_is_asked_for_nothing() -> None:
     sources = SOURCES * np.array([[1.0], [0.0], [1.0]])
     assert measured(sources[0], 1, 2, 0, sources=sources) == [1, 0, 0, -MAX_SNR_DB]
