@@ -37,12 +37,14 @@ class WeightsError(LcrError):
 
 def how_made(config: Mapping[str, Any]) -> str:
     """How a checkpoint was trained, in words, as far as its config.json tells."""
+    ears = f"on the ears of {config['ears']}, " if "ears" in config else ""
     minutes = f"{config.get('seconds', 0) / 60:.0f} minutes"
     if "examples" in config:
         banks = ", ".join(config["banks"])
-        return f"trained on {config['examples']:,} examples of {banks} in {minutes}"
+        return f"{ears}trained on {config['examples']:,} examples of {banks} in {minutes}"
     if "steps" in config:  # of its last stage: older files tell no more
-        return f"trained at last in {config['steps']:,} steps and {minutes} (its card tells all)"
+        last = f"{config['steps']:,} steps and {minutes}"
+        return f"{ears}trained at last in {last} (its card tells all)"
     return "how it was trained is not told"
 
 

@@ -108,13 +108,15 @@ class Listener:
         *,
         kinds: Sequence[Kind] = (),
         weights: Mapping[str, str] | None = None,
+        made: str = "",
         device: str = "cpu",
     ) -> None:
-        """`kinds` are those of the separator's outputs, where its training kept them apart."""
+        """`kinds` are those of the separator's outputs, where its training kept them apart; `made`
+        says in words what it hears with."""
         self._separator = separator.to(device).eval()
         self.model, self._device, self._kinds = model, device, tuple(kinds)
         self.config = config or ListenerConfig()
-        self.weights = dict(weights or {})
+        self.weights, self.made = dict(weights or {}), made
         stated = [(style, value) for style in STYLES for value in STYLE_VALUES[style]]
         self._queries = [model.of_style("all_speech"), model.of_style("all_audio")]
         self._queries += [model.of_style("speech", f"{style}={value}") for style, value in stated]
@@ -233,5 +235,6 @@ def load_listener(
         config,
         kinds=loaded.kinds,
         weights={**loaded.weights, **checkpoint.weights()},
+        made=f"{loaded.made}; parts named by {checkpoint.folder.name}",
         device=device,
     )

@@ -46,6 +46,7 @@ class InventoryAgent(CompositeRemixer):
 
     def __init__(self, listener: Listener, planner: Planner, card: SystemCard) -> None:
         """`card` gains what listener and planner tell."""
+        card = replace(card, reference="; ".join(filter(None, (card.reference, listener.made))))
         super().__init__(planner, card, sample_rate=listener.sample_rate, weights=listener.weights)
         self._listener = listener
 

@@ -57,6 +57,8 @@ def ship(
         "seconds": int(metadata.get("seconds", 0)),
         "banks": list(recipe.banks),
     }
+    if ears := recipe.init.get("ears"):
+        about["ears"] = Path(ears).name
     if recipe.query is None:
         each = recipe.training.mixtures * recipe.training.instructions
         about["examples"] = about["steps"] * each
