@@ -54,7 +54,8 @@ def museval_sdr(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
 
 def exact(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
     """1 where the two are equal bit for bit, else 0."""
-    return Score(float(np.array_equal(*checked(estimate=estimate, reference=reference))))
+    est, ref = checked(estimate=estimate, reference=reference)
+    return Score(float(np.array_equal(est, ref)))
 
 
 def fuss_si_snr(estimate: Signal, reference: Signal, sample_rate: int) -> Score:
