@@ -252,7 +252,7 @@ def _trimmed(text: str, span: Span) -> Span:
         return span
     if cue := re.search(
         r" (?:off|out|up|down|louder|quieter|softer|gone|way|too|go|goes|"
-        r"fades?|audible|where|in|to|from|on)$",
+        r"fades?|audible|where|in|next to|to|from|on)$",
         words,
     ):
         span = replace(span, stop=span.start + cue.start())

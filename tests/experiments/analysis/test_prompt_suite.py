@@ -64,7 +64,13 @@ CASE = Case(
 
 @pytest.mark.parametrize(
     ("half", "prompts", "of_a_kind"),
-    [("open", 150, 20), ("blind", 150, 20), ("blind_2", 100, 13), ("blind_3", 60, 6)],
+    [
+        ("open", 150, 20),
+        ("blind", 150, 20),
+        ("blind_2", 100, 13),
+        ("blind_3", 60, 6),
+        ("blind_4", 60, 6),
+    ],
 )
 def test_the_suite_is_as_it_should_be(half: str, prompts: int, of_a_kind: int) -> None:
     cases = read_cases(AUDITS / f"prompts_{half}.jsonl")
@@ -87,7 +93,7 @@ def test_the_suite_is_as_it_should_be(half: str, prompts: int, of_a_kind: int) -
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recordings are not here")
-@pytest.mark.parametrize("half", ["open", "blind", "blind_2", "blind_3"])
+@pytest.mark.parametrize("half", ["open", "blind", "blind_2", "blind_3", "blind_4"])
 def test_clips_are_what_the_banks_say(half: str) -> None:
     known: dict[str, dict[str, str]] = {}
     for bank in ("field-recordings", "real-sounds"):
