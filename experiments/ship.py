@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from experiments.command import command, named_path, option, set_option
-from experiments.training.shipping import FLOAT16_BITS, read_curve, ship, write_curve
+from experiments.training.shipping import CURVE_FILE, FLOAT16_BITS, read_curve, ship, write_curve
 from lcr.checkpoints import WEIGHTS_FILE
 
 
@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> None:
     curve = read_curve(options.curve)
     digest = ship(options.recipe, options.run, options.out, options.overrides, bits=options.bits)
     if curve:
-        write_curve(curve, options.out / "curve.csv")
+        write_curve(curve, options.out / CURVE_FILE)
     size = (options.out / WEIGHTS_FILE).stat().st_size / 2**20
     print(f"{options.out}: {size:.1f} MiB, sha256 {digest}")
 

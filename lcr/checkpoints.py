@@ -41,7 +41,8 @@ def how_made(config: Mapping[str, Any]) -> str:
     minutes = f"{config.get('seconds', 0) / 60:.0f} minutes"
     if "examples" in config:
         banks = ", ".join(config["banks"])
-        return f"{ears}trained on {config['examples']:,} examples of {banks} in {minutes}"
+        ways = "".join(f", {way}" for way in config.get("unlike_paper", ()))
+        return f"{ears}trained on {config['examples']:,} examples of {banks} in {minutes}{ways}"
     if "steps" in config:  # of its last stage: older files tell no more
         last = f"{config['steps']:,} steps and {minutes}"
         return f"{ears}trained at last in {last} (its card tells all)"

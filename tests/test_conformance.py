@@ -29,6 +29,7 @@ SIBLINGS = {
     "lcr-m": "lcr-t",
     "clap-cascade": "cascade",
     "pit": "cascade",
+    "pit-convtasnet": "cascade",
     "lass-audio": "lass-speech",
     "agent-generative": "agent-offline",
     "agent-oracle-plan": "agent-offline",

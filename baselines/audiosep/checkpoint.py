@@ -52,12 +52,13 @@ HOW = (
 @dataclass(frozen=True)
 class LoadedAudioSep:
     """A separator in eval mode, what its queries are embedded by, names and sha256 of all weights,
-    and which parts of the file were left out."""
+    which parts of the file were left out, and of our own how they were trained."""
 
     network: ResUNet30
     encoder: QueryEncoder
     weights: Mapping[str, str]
     left_out: tuple[str, ...] = ()
+    made: str = ""
 
 
 def load_audiosep(
@@ -168,7 +169,10 @@ def _load_folder(folder: Path) -> LoadedAudioSep:
     if query.encoder.width != network.config.z_dim:
         raise WeightsError(f"{folder} does not fit its encoder {settings['encoder']}")
     weights = {**checkpoint.weights(), **query.weights}
-    return LoadedAudioSep(network, query.encoder, weights)
+    size = sum(p.numel() for p in network.parameters()) / 1e6
+    told = query.settings.get("weights", query.settings.get("base"))
+    made = f"reader {told}; ResUNet30 of {size:.2f} M, {checkpoint.made}"
+    return LoadedAudioSep(network, query.encoder, weights, made=made)
 
 
 def _text_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -145,4 +145,5 @@ def audiosep_desk(
     """The system `audiosep-desk`: one of desk size, trained here; `weights` names one that ships,
     or is the path of another."""
     loaded = load_audiosep(find_weights(weights))
-    return build_audiosep(loaded, planner, DESK_CARD, device=device)
+    card = replace(DESK_CARD, reference=f"{DESK_CARD.reference}; {loaded.made}")
+    return build_audiosep(loaded, planner, card, device=device)

@@ -162,6 +162,19 @@ CARD = SystemCard(
 @with_card(CARD)
 def pit(*, weights: str = DEFAULT_WEIGHTS, device: str = "cpu") -> Cascade:
     """The system `pit`; `weights` names a separator that ships, or is the path of another."""
+    return _cascade(CARD, weights, device)
+
+
+CONVTASNET_CARD = replace(CARD, name="pit-convtasnet")
+
+
+@with_card(CONVTASNET_CARD)
+def pit_convtasnet(*, weights: str = "desk-pit", device: str = "cpu") -> Cascade:
+    """`pit` with the paper's separator: asteroid's Conv-TasNet, trained by PIT alone."""
+    return _cascade(CONVTASNET_CARD, weights, device)
+
+
+def _cascade(card: SystemCard, weights: str, device: str) -> Cascade:
     loaded = load_separator(find_weights(weights))
-    card = replace(CARD, weights=loaded.weights, reference=f"{CARD.reference}; {loaded.made}")
+    card = replace(card, weights=loaded.weights, reference=f"{card.reference}; {loaded.made}")
     return Cascade(loaded.separator, PitMatcher(), OraclePlanner(), card, device=device)

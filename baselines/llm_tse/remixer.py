@@ -178,12 +178,14 @@ def check_parts(reader: PromptReader, clues: Clues, extractor: Extractor) -> Non
 
 @dataclass(frozen=True)
 class LoadedLlmTse:
-    """The parts of a checkpoint in eval mode, and names with sha256 of all weights in use."""
+    """The parts of a checkpoint in eval mode, and names with sha256 of all weights in use;
+    `made` says how they were trained."""
 
     reader: PromptReader
     clues: Clues
     extractor: Extractor
     weights: Mapping[str, str]
+    made: str
 
 
 def borrow(clues: Clues, extractor: Extractor, ears: SharedStem) -> None:
@@ -217,7 +219,9 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
     weights = checkpoint.weights(reader.config.base)
     if ears is not None:
         weights[ears.name] = ears.sha256
-    return LoadedLlmTse(reader.eval(), clues.eval(), extractor.eval(), weights)
+    heard = "" if ears is None else f"on the ears of {ears.name}, "
+    made = f"reader {reader.config.base}, {heard}{checkpoint.made}"
+    return LoadedLlmTse(reader.eval(), clues.eval(), extractor.eval(), weights, made)
 
 
 def _borrowed(module: nn.Module, prefix: str, ears: SharedStem | None) -> dict[str, Tensor]:
@@ -273,7 +277,7 @@ def llm_tse(
         loaded.reader,
         loaded.clues,
         loaded.extractor,
-        replace(CARD, weights=loaded.weights),
+        replace(CARD, weights=loaded.weights, reference=f"{CARD.reference}; {loaded.made}"),
         enrolment=None if enrolment is None else read_enrolment(Path(enrolment)),
         device=device,
     )

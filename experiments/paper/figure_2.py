@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from experiments.comparison.config import build
 from experiments.comparison.errors import ConfigError
 from experiments.comparison.examples import Examples, build_bank
+from experiments.comparison.isolation import StandIn
 from experiments.comparison.report.media import Clip, mel_power
 from experiments.comparison.report.run import RunFolder
 from experiments.comparison.suite import SuiteConfig
-from experiments.paper.figure_style import figure_command, write_figure
-from lcr import registry
+from experiments.comparison.systems import build_system
+from experiments.paper.figure_style import figure_command, settings_of, write_figure
 from lcr.audio.spectrogram import RANGE_DB, loudest_db
 from lcr.data.mixtures import Example
 from lcr.instruction import Instruction, instruction
@@ -118,7 +119,8 @@ def _mel(hz: float) -> float:
 
 def _remix_and_write(run: RunFolder, given: argparse.Namespace) -> list[Path]:
     example, asked = choose(run)
-    remixer = registry.create(given.system)
+    remixer = build_system(given.system, settings_of(run, given.system), device="cpu").remixer
+    assert not isinstance(remixer, StandIn)
     mixture = example.mixture[None]
     remixes = {
         f"{task}: {one.prompt}": (

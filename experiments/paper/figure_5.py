@@ -115,7 +115,7 @@ def write(run: RunFolder, systems: Sequence[str], out: Path) -> list[Path]:
         axes[2].set(ylim=(0, 100), ylabel="improved\nin %", xlim=(-0.6, len(rows) - 0.4))
         axes[2].set_xticks(places, [f"{r.task}\nn={r.n}" for r in rows])
 
-    return write_figure(draw, out, "figure_5", size=(max(4.0, 0.62 * len(rows) + 1), 6.4))
+    return write_figure(draw, out, "figure_5", size=(max(7.0, 0.62 * len(rows) + 1), 6.4))
 
 
 def _fit(panel: Axes, tasks: Sequence[str], told: Mapping[str, Any]) -> None:
@@ -139,7 +139,11 @@ def _fit(panel: Axes, tasks: Sequence[str], told: Mapping[str, Any]) -> None:
                 panel.text(place, high, f"{row[1]:.0f} ↑", color=colour, ha="center", va="center")
 
 
-main = figure_command(__doc__, lambda run, given: write(run, given.system.split(","), given.out))
+main = figure_command(
+    __doc__,
+    lambda run, given: write(run, given.system.split(","), given.out),
+    rows=("LCR-T", "LCR-M"),
+)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from experiments.comparison.records import write_json
 from experiments.comparison.report.media import mel_power, read_clip
 from experiments.comparison.report.run import RunFolder, inside
 from experiments.paper.attention import Attended, Shares, attend, compare, own_prompts, readers_of
-from experiments.paper.figure_style import figure_command, write_figure
+from experiments.paper.figure_style import figure_command, settings_of, write_figure
 from lcr.evaluation.statistics import Interval
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ def _told(one: Interval) -> str:
 
 def _read_and_write(run: RunFolder, given: argparse.Namespace) -> list[Path]:
     prompt, found = masks_of(run, given.system)
-    readers = readers_of(given.reader)
+    trained = given.reader or str(settings_of(run, given.system).get("weights", "lcr-g"))
+    readers = readers_of(trained)
     read = {
         name: attend(one, prompt) for name, one in zip(("frozen", "LoRA"), readers, strict=True)
     }
@@ -148,7 +149,11 @@ def _read_and_write(run: RunFolder, given: argparse.Namespace) -> list[Path]:
 main = figure_command(
     __doc__,
     _read_and_write,
-    option("--reader", default="lcr-g", metavar="NAME|DIR", help="whose attention"),
+    option(
+        "--reader",
+        metavar="NAME|DIR",
+        help="whose attention; default: that of the system, lcr-g's where it has none",
+    ),
     option("--prompts", type=int, default=100, metavar="N"),
 )
 

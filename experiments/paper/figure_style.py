@@ -12,6 +12,7 @@ from experiments.comparison.errors import ConfigError
 from experiments.comparison.records import Record, write_atomic
 from experiments.comparison.report.media import ClipError
 from experiments.comparison.report.run import RunFolder, read_run
+from experiments.paper.rows import TABLE_2
 from lcr.extras import install_command
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def scored(run: RunFolder, system: str) -> list[Record]:
     return found
 
 
+def settings_of(run: RunFolder, system: str) -> dict[str, object]:
+    """What a system of the run was built with."""
+    return dict(run.summary["config"]["options"].get(system, {}))
+
+
 def by_task(records: Sequence[Record]) -> dict[str, list[Record]]:
     """Group records by task, in order of first appearance, which is the paper's."""
     found: dict[str, list[Record]] = {}
@@ -65,18 +71,25 @@ def by_task(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def figure_command(
-    doc: str | None, write: Callable[[RunFolder, argparse.Namespace], list[Path]], *options: Option
+    doc: str | None,
+    write: Callable[[RunFolder, argparse.Namespace], list[Path]],
+    *options: Option,
+    rows: Sequence[str] = ("LCR-T",),
 ) -> Command:
-    """The command of a figure that is drawn from a finished run."""
+    """The command of a figure that is drawn from a finished run: of the systems in `rows` of the
+    paper as far as the run has them, else of `lcr`."""
+    theirs = [TABLE_2[row].name for row in rows]
 
     def work(given: argparse.Namespace) -> None:
-        for path in write(read_run(given.run), given):
+        run = read_run(given.run)
+        given.system = given.system or ",".join(n for n in theirs if n in run.records) or "lcr"
+        for path in write(run, given):
             print(path.resolve())
 
     wrap = command(
         doc,
         option("--run", type=Path, required=True, metavar="DIR", help="a suite's folder"),
-        option("--system", default="lcr", help="default: lcr"),
+        option("--system", help=f"default: {','.join(theirs)}; lcr in runs without"),
         option("--out", type=Path, required=True, metavar="DIR"),
         *options,
         name="figure",

@@ -35,7 +35,7 @@ def registered(name: str) -> Form:
 
 
 TABLE_2: Mapping[str, Form] = {
-    "PIT + G.T. actions": _form("desk-pit", "pit"),
+    "PIT + G.T. actions": registered("pit-convtasnet"),
     "2 CLAPs + G.T. actions": Form(
         name="desk-clap-cascade",
         options={
@@ -69,16 +69,20 @@ WITH_CLUE = tuple(TABLE_5)[-1]
 """The row that is given a recording of the speaker as well."""
 
 SUBSTITUTES: Mapping[str, Form] = {
+    "desk-audiosep": _form("desk-audiosep", "audiosep-desk"),
+    "desk-llm-tse": TABLE_5["LLM-TSE"],
+} | {
     name: registered(name)
     for name in (
-        *("lcr", "lcr-g", "lcr-g-small-budget", "lcr-c", "lcr-t", "lcr-m"),
-        *("pit", "clap-cascade", "lass-speech", "lass-audio", "cascade"),
-        *("audiosep-desk", "audiosep", "sepformer-denoiser", "llm-tse"),
-        *("agent-query", "agent-offline", "ideal-ratio-mask"),
+        *("audiosep", "sepformer-denoiser", "lcr", "lcr-g", "lcr-g-small-budget"),
+        *("lcr-c", "lcr-t", "lcr-m", "pit", "clap-cascade", "lass-speech", "lass-audio"),
+        *("cascade", "audiosep-desk", "llm-tse", "agent-query", "agent-offline"),
+        "ideal-ratio-mask",
     )
 }
-"""Systems that the paper's table does not have, or not like this: grounded masks, remixers whose
-filter holds slots, band-split separators and extractors that began with LCR-G's stem."""
+"""Systems that the paper's Table II does not have, or not like this: those of its other tables,
+grounded masks, remixers whose filter holds slots, band-split separators and extractors that began
+with LCR-G's stem."""
 
 ALIASES: Mapping[str, tuple[Form, ...]] = {"table-2": tuple(TABLE_2.values())}
 """What `--systems` takes for several systems at once."""

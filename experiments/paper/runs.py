@@ -85,7 +85,7 @@ TABLE_OPTIONS = (
     option("--manifest", metavar="FILE|DIR", help="for --suite paper"),
     option("--data-root", action="append", default=[], dest="roots", metavar="DIR"),
     option("--unseen-bank", metavar="DIR", help="Table III: recordings no model has heard"),
-    option("--arms", type=Path, metavar="DIR", help="Table VII: what ablate.py shipped"),
+    option("--arms", type=Path, metavar="DIR", help="Table VII: arms of your own"),
     option("--ratings", type=Path, metavar="DIR", help="Table VI: results of raters"),
 )
 """The options that all tables have; `options_of` reads them."""

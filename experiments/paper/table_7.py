@@ -1,7 +1,7 @@
 """Table VII: ablations, of LCR-C and of readers.
 
-The DIR of `--arms` is what `experiments.training.ablate` ships of
-experiments/ablations/table_7.toml and readers.toml; a setting with several seeds is the
+The DIR of `--arms` (experiments/ablations/weights without it) is what `experiments.training.ablate`
+ships of experiments/ablations/table_7.toml and readers.toml; a setting with several seeds is the
 mean over them, mixture by mixture.
 """
 
@@ -39,10 +39,11 @@ READERS = {
 """What of the language model is trained -> the arms of experiments/ablations/readers.toml."""
 
 
-def seeds_of(arm: str, folder: Path | None) -> list[Path]:
+SHIPPED = Path(__file__).parents[1] / "ablations" / "weights"
+
+
+def seeds_of(arm: str, folder: Path) -> list[Path]:
     """Find the shipped checkpoints of an arm, one a seed."""
-    if folder is None:
-        return []
     found = [folder / arm, *sorted(folder.glob(f"{arm}-seed*"))]
     return [path for path in found if (path / CONFIG_FILE).is_file()]
 
@@ -74,7 +75,7 @@ def measured(
     experiments/ablations/PLAN.toml. Raises LcrError."""
     rows: dict[str, Form | None] = {}
     weights: dict[str, str] = {}
-    seeds = {setting: seeds_of(arm, options.arms) for setting, arm in arms.items()}
+    seeds = {setting: seeds_of(arm, options.arms or SHIPPED) for setting, arm in arms.items()}
     for paths in seeds.values():
         rows |= dict.fromkeys(path.name for path in paths)
         weights |= {path.name: str(path) for path in paths}

@@ -22,7 +22,7 @@ from experiments.command import command, option, set_option
 from experiments.comparison.config import build, read_config
 from experiments.comparison.errors import ConfigError
 from experiments.training.schema import load_recipe
-from experiments.training.shipping import check_recipe, ship
+from experiments.training.shipping import CURVE_FILE, check_recipe, read_curve, ship, write_curve
 from lcr.checkpoints import CONFIG_FILE
 
 _EXPERIMENTS = Path(__file__).resolve().parents[1]
@@ -114,6 +114,7 @@ def train(training: Training, out: Path, arguments: Sequence[str]) -> Path:
         _run(training.reader, out, training.reader.overrides, arguments)
     _run(training, out, overrides, arguments)
     ship(training.recipe, run, model, overrides)
+    write_curve(read_curve([(training.name, run)]), model / CURVE_FILE)
     return model
 
 

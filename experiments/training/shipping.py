@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from lcr.files import sha256_of
 from lcr.identity import differences
 from lcr.training.queries.stage import NAMES_FILE
 
+CURVE_FILE = "curve.csv"
 FLOAT16_BITS = 11
 """Significant bits of a 16-bit float, the implicit one counted."""
 
@@ -62,6 +63,7 @@ def ship(
     if recipe.query is None:
         each = recipe.training.mixtures * recipe.training.instructions
         about["examples"] = about["steps"] * each
+        about["unlike_paper"] = unlike_paper(recipe)
     try:
         if recipe.stage in baseline_stages.SYSTEMS:
             scores = _last_scores(run)
@@ -74,6 +76,19 @@ def ship(
         return sha256_of(out / WEIGHTS_FILE)
     except OSError as error:
         raise OutputError.of(out, error) from error
+
+
+def unlike_paper(recipe: Recipe) -> list[str]:
+    """What a training does that the paper's does not (appendix A)."""
+    loop = recipe.loop
+    told = {
+        f"by {loop.optimiser}": loop.optimiser != "adam",
+        "loss capped at 30 dB": recipe.objective.capped and recipe.stage != "clap",
+        "sources augmented": any(astuple(recipe.training.augment)),
+        "gradients clipped": loop.clip_norm > 0,
+        "weights averaged": loop.ema > 0,
+    }
+    return [way for way, true in told.items() if true]
 
 
 def check_recipe(weights: Path, recipe: Recipe) -> None:

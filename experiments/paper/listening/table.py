@@ -20,10 +20,11 @@ from experiments.paper.listening.analysis import (
 )
 from experiments.paper.listening.results import SCALES, SCHEMA, read_results
 from experiments.paper.listening.survey import OTHER
+from experiments.paper.rows import TABLE_2
 
 COLUMNS = ("Enhance", "Extract", "Remove", "Multiple", OTHER, ALL)
 SCORES_FILE = "table_6.json"
-OURS = ("lcr-t-given", "desk-lcr-t", "lcr-t")
+OURS = ("lcr-t-given", TABLE_2["LCR-T"].name)
 """LCR-T by the names that it may have in a run; the others are compared with the first there is."""
 LETTERS = {"faithfulness": "F", "quality": "Q"}
 """The paper's names of the scales."""

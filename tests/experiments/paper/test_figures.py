@@ -149,14 +149,18 @@ def test_files_are_valid_and_repeat(figure: object, tmp_path: Path) -> None:
 
 
 def test_two_systems_in_one_figure(tmp_path: Path) -> None:
-    contenders = [Contender(name=name, answer=blend(b)) for name, b in (("m", 0.9), ("t", 0.6))]
+    rows = {"desk-lcr-t": 0.6, "lcr": 0.5, "desk-lcr-m": 0.9}
+    contenders = [Contender(name=name, answer=blend(b)) for name, b in rows.items()]
     run = build_run(tmp_path / "run", contenders, tasks=[Task.SE, Task.OVC], seconds=0.1)
-    options = ["--run", str(run), "--out", str(tmp_path), "--system"]
-    assert figure_5.main([*options, "m,t"]) == 0
-    text = (tmp_path / "figure_5.svg").read_text(encoding="utf-8")
-    for name in ("after: m", "after: t", "gained: m", "gained: t"):
-        assert f"<!-- {name} -->" in text
-    assert figure_5.main([*options, "m,t,m"]) == 2
+    options = ["--run", str(run), "--out", str(tmp_path)]
+    for words, two in (([], ("t", "m")), (["--system", "desk-lcr-m,lcr"], ("m",))):
+        assert figure_5.main([*options, *words]) == 0
+        text = (tmp_path / "figure_5.svg").read_text(encoding="utf-8")
+        for name in two:
+            assert f"<!-- after: desk-lcr-{name} -->" in text
+            assert f"<!-- gained: desk-lcr-{name} -->" in text
+        assert ("gained: lcr " in text) == bool(words)
+    assert figure_5.main([*options, "--system", "lcr,desk-lcr-m,lcr"]) == 2
 
 
 def test_unknown_system_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ from experiments.training.ablate import Training, load_plan
 from experiments.training.schema import load_recipe
 from lcr.evaluation.statistics import Interval
 from lcr.instruction import Task
+from lcr.joint import authors
+from tests.lcr.joint import test_authors
 
+released, llama = test_authors.released, test_authors.llama
 ABLATIONS = Path(tables.__file__).parents[1] / "ablations"
 
 
@@ -164,6 +168,23 @@ def test_what_is_recorded_is_read_and_not_run_again(
     assert only["C"].why == "not run: left out by --systems"
 
 
+@test_authors.pytestmark
+def test_the_authors_checkpoint_fills_its_row(
+    released: Path, llama: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authors, "READER", test_authors.tiny(llama))
+    rows = {"LCR-C": TABLE_2["LCR-C"], "LCR-T": TABLE_2["LCR-T"]}
+    options = Options(suite=str(suite), scale="paper", out=tmp_path, per_task=1, device="cpu")
+    found = recorded(rows, dataclasses.replace(options, weights={"LCR-C": str(released)}))
+    assert not found["LCR-C"].why
+    status = [record["status"] for record in found["LCR-C"].records]
+    assert len(status) == 16
+    assert status.count("ok") >= 8  # the tiny language model reads short prompts only
+    weights = {one["id"] for one in found["LCR-C"].records[0]["weights"]}
+    assert all(name.startswith("CKPT+") for name in weights)
+    assert found["LCR-T"].why
+
+
 def test_every_table_is_written_even_where_nothing_can_run(tmp_path: Path) -> None:
     """At the paper's scale without weights no system runs: every cell says why."""
     assert make_tables.main(["--scale", "paper", "--out", str(tmp_path)]) == 0
@@ -184,7 +205,7 @@ def test_every_table_is_written_even_where_nothing_can_run(tmp_path: Path) -> No
 
 
 DESK = {
-    "PIT + G.T. actions": ("pit", "desk-pit"),
+    "PIT + G.T. actions": ("pit-convtasnet", ""),
     "2 CLAPs + G.T. actions": ("clap-cascade", "desk-pit desk-clap-speech desk-clap-audio"),
     "LASS (speech)": ("lass-speech", "desk-lass-speech"),
     "LASS (audio)": ("lass-audio", "desk-lass-audio"),
@@ -221,7 +242,9 @@ def test_every_row_of_every_table_is_filled_by_the_papers_own_kind(
     (second,) = asked_for(monkeypatch, tables.table_2)
     assert {row: told(second[row]) for row in DESK} == DESK
     assert {name for name in second if name not in DESK} == set(SUBSTITUTES)
-    assert all(told(second[name]) == (name, "") for name in SUBSTITUTES)
+    beside = {"desk-audiosep": "audiosep-desk", "desk-llm-tse": "llm-tse"}
+    for name in SUBSTITUTES:
+        assert told(second[name]) == ((beside[name], name) if name in beside else (name, ""))
     for suite in asked_for(monkeypatch, tables.table_3):
         assert {row: told(form) for row, form in suite.items()} == {
             "LCR-M": DESK["LCR-M"],
@@ -236,6 +259,15 @@ def test_every_row_of_every_table_is_filled_by_the_papers_own_kind(
         assert told(suite["LLM-TSE"]) == told(suite["LLM-TSE + audio clue"])
         assert told(suite["LLM-TSE"]) == ("llm-tse", "desk-llm-tse")
         assert suite["LLM-TSE"].name != suite["LLM-TSE + audio clue"].name
+    numbers = paper_numbers()["table_3_zero_shot_snri_lcrM_lcrT"]
+    for block in tables.table_3(Options()).blocks:
+        of = next(pairs for title, pairs in numbers.items() if block.title.startswith(f"{title};"))
+        for place, one in enumerate(block.columns[:2]):
+            assert one.title == ("LCR-M", "LCR-T")[place]
+            assert one.paper == {t: of[t][place] if of[t] else None for t in TASKS}
+    assert [ARMS[t] for t in ("Kernel 4x", "Causal", "MultiMask", "MM + PIT", "Fixed Prompts")] == [
+        *("kernel-x4", "causal", "multi-mask", "multi-mask-pit", "fixed-prompts")
+    ]
 
 
 @pytest.mark.parametrize("row", [row for row in DESK if row.startswith("LCR")])
@@ -382,6 +414,44 @@ def test_claims_compare_whom_the_paper_compares() -> None:
     assert len(names) == len(set(names))
     known = {*TABLE_2, *TABLE_5, *ARMS, *READERS}
     assert {side.system for claim in claims.CLAIMS for side in claim.sides} <= known
+
+
+def test_claims_of_one_system_measure_what_their_words_say() -> None:
+    """Whose figure it is, on which suites, and which side is the greater one."""
+    main, unseen = "", "studio-unseen"
+    worth = re.compile(r".*difference in (\w+) is worth .* one in (\w+) \(.*")
+    more = re.compile(r"Several differences are worth more than one in (\w+) \(.*")
+    zero_shot = re.compile(r"(\d Speech|\d Audio|\d Speech \+ \d Audio) (is|still) (\w+) .*")
+    counted = 0
+    for claim in claims.CLAIMS:
+        suites = [side.suite for side in claim.sides]
+        named = re.fullmatch(r".*\((LCR-[CTM])\)", claim.claim)
+        if named and claims.ARMS not in suites:
+            assert all(side.system.startswith(named[1]) for side in claim.sides), claim.claim
+        if found := worth.fullmatch(claim.claim):
+            wanted = [f"style-{found[1]}", f"style-{found[2]}"]
+        elif found := more.fullmatch(claim.claim):
+            wanted = ["style-multiple", f"style-{found[1]}"]
+        elif claim.claim.startswith("New classes cost"):
+            wanted = [main, unseen] if "or more" in claim.claim else [unseen, main]
+        elif found := zero_shot.fullmatch(claim.claim):
+            suite = "zero-shot-" + re.sub(r" \+ |peech|udio| ", "", found[1]).lower()
+            wanted = {"gains": [suite], "no": [suite, main], "harder": [main, suite]}[found[3]]
+        elif "gender)" in claim.claim or "energy)" in claim.claim:
+            wanted = [f"style-{claim.claim[-7:-1]}"] * 2
+        else:
+            continue
+        counted += 1
+        assert suites == wanted, claim.claim
+    assert counted == 25
+    apart_from = {c.claim: c for c in claims.CLAIMS if c.kind == "apart"}
+    for letter in "MT":
+        for words, sets in (
+            ("The other tasks are harder", ("easy", "hard")),
+            ("Sounds are 3 dB below speech", ("speech", "sounds")),
+        ):
+            sides = apart_from[f"{words} (LCR-{letter})"].sides
+            assert [side.tasks for side in sides] == [claims.TASK_SETS[name] for name in sets]
 
 
 def test_a_claim_on_every_task_is_decided_by_the_worst() -> None:

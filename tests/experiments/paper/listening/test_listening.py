@@ -288,7 +288,7 @@ def test_table_6_puts_ours_beside_the_papers_and_says_what_has_no_interval(tmp_p
     scales = {s: one | {"reason": "one rater"} for s in ("faithfulness", "quality")}
     written: dict[str, Any] = {
         "schema": 1, "survey": "0" * 16, "n_items": 4, "n_raters": 1, "left_out": {},
-        "refused_files": {}, "mos": {"lcr-t": {"Remove": scales}},
+        "refused_files": {}, "mos": {"desk-lcr-t": {"Remove": scales}},
     }  # fmt: skip
     write_atomic(tmp_path / "table_6.json", json.dumps(written).encode())
     columns = {c.title: c for c in mean_opinions.table(Options(ratings=tmp_path)).blocks[0].columns}
@@ -455,13 +455,16 @@ def some_run(folder: Path, names: Sequence[str], tasks: Sequence[Task]) -> Path:
 def test_four_surveys_make_the_papers_columns_and_one_system_does_one_task(tmp_path: Path) -> None:
     """SepFormer enhances only; it costs the others none of their items. Section VI-C's columns, and
     LCR-T against each by paired answers."""
-    surveys, true = [], {"reference": 4.9, "lcr-t": 3.8, "sepformer-denoiser": 2.2, "anchor": 1.2}
+    surveys, true = (
+        [],
+        {"reference": 4.9, "desk-lcr-t": 3.8, "sepformer-denoiser": 2.2, "anchor": 1.2},
+    )
     for number, (names, tasks) in enumerate(
         (
-            (("lcr-t", "sepformer-denoiser"), (Task.SE,)),
-            (("lcr-t",), (Task.TSE, Task.TAE)),
-            (("lcr-t",), (Task.TSR, Task.TAR)),
-            (("lcr-t",), (Task.ME, Task.SR)),
+            (("desk-lcr-t", "sepformer-denoiser"), (Task.SE,)),
+            (("desk-lcr-t",), (Task.TSE, Task.TAE)),
+            (("desk-lcr-t",), (Task.TSR, Task.TAR)),
+            (("desk-lcr-t",), (Task.ME, Task.SR)),
         )
     ):
         run = some_run(tmp_path / f"run{number}", names, tasks)
@@ -473,13 +476,13 @@ def test_four_surveys_make_the_papers_columns_and_one_system_does_one_task(tmp_p
     assert main(["analyse", *surveys, "--out", str(told)]) == 0
     scores = json.loads((told / "table_6.json").read_text())
     assert set(scores["mos"]["sepformer-denoiser"]) == {"Enhance", "All"}
-    assert set(scores["mos"]["lcr-t"]) == {
+    assert set(scores["mos"]["desk-lcr-t"]) == {
         *("Enhance", "Extract", "Remove", "Multiple", "Other tasks", "All")
     }
-    multiple = scores["mos"]["lcr-t"]["Multiple"]["quality"]
+    multiple = scores["mos"]["desk-lcr-t"]["Multiple"]["quality"]
     assert (multiple["n_items"], multiple["n"]) == (2, 6)
     pair = scores["differences"]["sepformer-denoiser"]["faithfulness"]
-    assert scores["compared"] == "lcr-t"
+    assert scores["compared"] == "desk-lcr-t"
     assert pair["n"] == 6
     assert 0.5 < pair["mean"] < 2.5
     columns = {c.title: c for c in mean_opinions.table(Options(ratings=told)).blocks[0].columns}
