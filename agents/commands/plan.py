@@ -117,4 +117,6 @@ def _as_json(
         "all_else": {"gain": rest, "gain_db": _db(rest)},
         "range": None if only is None else only.to_json(),
         "absent": list(plan.absent),
+        "not_understood": list(plan.not_understood),
+        "unsure": list(plan.unsure),
     }

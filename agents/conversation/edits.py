@@ -13,6 +13,7 @@ from agents.conversation.state import REST, Edit, GainDb, Mix
 from agents.plan import HeardSource
 from baselines.composite.planning import Planner
 from lcr.prompts.reading.amounts import PAPER_DB, Direction, amount_db
+from lcr.prompts.reading.words import doubts
 
 _ALONE = re.compile(
     r"\b(?:solo|isolat\w*|extract\w*|separat\w*|singl\w+ out|nothing but)\b|\b(?:only|just)\b"
@@ -32,11 +33,12 @@ _SOME_BACK_DB, _HALF_BACK_DB = -12.0, -PAPER_DB
 @dataclass(frozen=True, kw_only=True)
 class EditRead:
     """What a prompt does: `edit`, and `focus`, the ids that "it" means afterwards; `way` for "a bit
-    more"."""
+    more"; `doubts` say what of the prompt is not done, or may not be read rightly."""
 
     edit: Edit
     focus: tuple[str, ...]
     way: Direction | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def is_alone(text: str) -> bool:
@@ -137,7 +139,8 @@ def planned(
             new[REST] = _moved(one.rest, _step_db(rest, text, True))
         return one.with_gains(new)
 
-    return EditRead(edit=edit, focus=tuple(focus), way=way)
+    unclear = doubts(plan.not_understood, plan.unsure)
+    return EditRead(edit=edit, focus=tuple(focus), way=way, doubts=unclear)
 
 
 def swapped(edit: Edit, one: str, other: str, *, kept: Sequence[str] = ()) -> Edit:

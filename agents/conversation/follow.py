@@ -16,9 +16,12 @@ from agents.conversation.turn import Choice, labels
 from agents.plan import HeardSource
 from baselines.composite.planning import Planner
 from lcr.errors import LcrError
+from lcr.prompts.reading import OpenReader
 from lcr.prompts.reading.amounts import Direction
+from lcr.prompts.reading.words import checked
 from lcr.prompts.time_range import TimeRange
 from lcr.prompts.time_words import parse_range
+from lcr.remixer import RefusedError
 
 _AS_BEFORE = re.compile(r"^(?:(?:just )?(?:the same )?as before|the same(?: again)?),?(?: but)? ?")
 _POLITE = re.compile(
@@ -38,6 +41,8 @@ _VERB = re.compile(
 )
 _BARE = re.compile(r"\W*(?:but )?(?:(?:a bit|a little|even|much|a lot|slightly) )?\w+er\W*")
 _ORDINALS = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "last": -1}
+_ANSWER_WORDS = 6
+"""More words than these are a wish of their own, and no answer."""
 _OTHER_ONE, _IT_ITSELF = -1, -2
 """Places in a prompt where no words stand that name a source."""
 
@@ -80,6 +85,7 @@ class Decision:
     only: TimeRange | None
     last: Last
     instead: bool = False
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +110,8 @@ class Follower:
     ) -> Decision | Question:
         """What `prompt` means after `last`. `chosen` are answers, by the place of the words.
 
-        Raises TimeRangeError for a range that is none or not there, and what the planner raises.
+        Raises TimeRangeError for a range that is none or not there, RefusedError for what asks for
+        no remix, and what the planner raises.
         """
         chosen = chosen or {}
         timed = parse_range(prompt)
@@ -133,7 +140,7 @@ class Follower:
         ids = tuple(one.id for one in question.choices)
         if re.fullmatch(r"both(?: of them)?|all(?: of them)?", plain):
             return ids
-        if _VERB.search(plain) or edits.names_action(plain):
+        if _VERB.search(plain) or edits.names_action(plain) or len(plain.split()) > _ANSWER_WORDS:
             return ()
         named = tuple(id_ for id_ in ids if re.search(rf"\b{re.escape(id_)}\b", plain))
         if named:
@@ -174,9 +181,12 @@ class Follower:
         direct = not mentions
         if asked:
             text = _IT.sub(self._names(asked), text, count=1)
-        reading = self._reading(
-            text, wanted, apart - set(wanted), state, last, direct=direct, spared=spared
-        )
+        try:
+            reading = self._reading(
+                text, wanted, apart - set(wanted), state, last, direct=direct, spared=spared
+            )
+        except RefusedError as error:  # of what was said, not of what "it" was taken for
+            raise RefusedError(str(error).replace(f'"{text}"', f'"{prompt}"')) from error
         return self._decision(text, reading, wanted, only)
 
     def _it(
@@ -192,7 +202,10 @@ class Follower:
         refers = it is not None and not any(one.start < it.start() for one in mentions)
         if (not refers or ELSE.search(text)) and (mentions or GROUPS.search(text)):
             return ()
-        if not refers and not (edits.names_action(text) or _VERB.search(text)):
+        asks = edits.names_action(text) or _VERB.search(text)
+        if not asks and not chosen:
+            checked(OpenReader.load().read([prompt])[0])
+        if not refers and not asks:
             why = "I do not see what is meant."
             return chosen.get(_IT_ITSELF) or self._question(
                 why, prompt, _IT_ITSELF, self.ids, chosen
@@ -251,7 +264,7 @@ class Follower:
     ) -> Decision:
         focus = reading.focus or wanted
         last = Last(prompt=text, named=wanted, focus=tuple(focus), way=reading.way, only=only)
-        return Decision(edit=reading.edit, only=only, last=last)
+        return Decision(edit=reading.edit, only=only, last=last, doubts=reading.doubts)
 
     def _others(self, last: Last) -> tuple[str, ...]:
         """Of the kind of what was spoken of last, all that was not."""

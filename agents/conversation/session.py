@@ -262,7 +262,12 @@ class Conversation:
     def _decide(self, prompt: str, found: Decision) -> Turn:
         before = self._last[self._at].before if found.instead else None
         state = (before or self._state).edited(found.edit, found.only)
-        return self._change(prompt, state, replace(found.last, before=before), found.only)
+        last = replace(found.last, before=before)
+        turn = self._change(prompt, state, last, found.only)
+        if found.doubts:
+            turn = replace(turn, reply=" ".join((turn.reply, *found.doubts)))
+            self._turns[-1] = turn
+        return turn
 
     def _change(self, prompt: str, state: State, last: Last, only: TimeRange | None) -> Turn:
         before = self._state

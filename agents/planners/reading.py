@@ -76,11 +76,9 @@ class ReadingPlanner:
             gains=gains,
             rest=rest,
             steps=(Step(name="read prompt", detail=told(reading), seconds=seconds),),
-            absent=(
-                *(thing.words for thing in absent),
-                *reading.not_understood,
-                *reading.unsure,
-            ),
+            absent=tuple(thing.words for thing in absent),
+            not_understood=reading.not_understood,
+            unsure=reading.unsure,
         )
 
 

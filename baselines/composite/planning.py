@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.instruction import Description
+from lcr.prompts.reading.words import doubts
 from lcr.remixer import Audio, MissingOracleError, Oracle, OracleUse, Step, SystemCard
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A linear gain for each described source; `rest` for all else that a separator puts out;
-    `absent` are words of the prompt that name none of the sources, or were not understood.
+    `absent` are words of the prompt that name none of the sources; others were not understood, or
+    may not be read rightly (`unsure`).
 
     Raises ValueError unless there are as many gains as descriptions.
     """
@@ -27,11 +29,14 @@ class Plan:
     rest: float
     steps: tuple[Step, ...] = ()
     absent: tuple[str, ...] = ()
+    not_understood: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """For a person."""
-        return tuple(f'I found no "{words}"; I changed nothing for it.' for words in self.absent)
+        lost = (f'I found no "{words}"; I changed nothing for it.' for words in self.absent)
+        return (*lost, *doubts(self.not_understood, self.unsure))
 
     def __post_init__(self) -> None:
         if len(self.gains) != len(self.descriptions):

@@ -177,7 +177,8 @@ def planning(name: str) -> Read:
 
     def read(case: Case) -> Answer:
         plan = planner.plan(readable(case.prompt), case.descriptions)
-        return Answer(gains_db=tuple(map(_decibels, plan.gains)), told=plan.absent)
+        told = (*plan.absent, *plan.not_understood, *plan.unsure)
+        return Answer(gains_db=tuple(map(_decibels, plan.gains)), told=told)
 
     return read
 

@@ -117,13 +117,18 @@ class Reporter:
 
 
 def sentence(understood: Sequence[Understood]) -> str:
-    """What was done, for a person, such as "Removed: the dog. Turned up: the woman (+6.0 dB)"."""
+    """What was done, for a person, such as "Removed: the dog. Turned up: the woman (+6.0 dB)", or
+    "Lowered: the dog (about -9 dB)" where that is all that is expected to have been reached."""
     done: dict[str, list[str]] = {}
     for one in understood:
         if one.is_missing or one.action is None:
             continue
         level = "" if not one.gain_db or one.action == "keep" else f" ({one.gain_db:+.1f} dB)"
-        done.setdefault(_DONE[one.action], []).append(one.words + level)
+        verb = _DONE[one.action]
+        if one.falls_short and one.reached_db is not None:
+            level = f" (about {one.reached_db:+.0f} dB)".replace("-0 ", "0 ").replace("+0 ", "0 ")
+            verb = "Lowered" if one.action == "remove" else verb
+        done.setdefault(verb, []).append(one.words + level)
     parts = [f"{verb}: {', '.join(words)}." for verb, words in done.items()]
     if parts and not any("everything" in one.words.lower() for one in understood):
         parts.append("Everything else stayed.")

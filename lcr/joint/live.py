@@ -30,7 +30,7 @@ from lcr.nn.reader.slots import SlotVocabulary
 from lcr.prompts.pointing import PointingError, points
 from lcr.prompts.reading import NamedThing, OpenReader, Reading
 from lcr.prompts.reading.applied import breadth, denoted
-from lcr.prompts.reading.words import checked, told
+from lcr.prompts.reading.words import checked, doubts, told
 from lcr.remixer import Audio, RefusedError
 from lcr.runtime import Graph, exported
 
@@ -143,10 +143,7 @@ class LiveModel:
 
 
 def _warnings(reading: Reading, lost: list[NamedThing]) -> Iterable[str]:
-    for words in reading.not_understood:
-        yield f'I did not understand "{words}".'
-    for words in reading.unsure:
-        yield f'I am not sure that I read "{words}" rightly.'
+    yield from doubts(reading.not_understood, reading.unsure)
     if lost:
         yield f"The live model can find no {_listed(lost)}; the rest is done."
 

@@ -30,7 +30,7 @@ from lcr.prompts.pointing import (
 from lcr.prompts.reading import NamedThing, Reading
 from lcr.prompts.reading.relations import relation_of
 from lcr.prompts.reading.things import WHOLE
-from lcr.prompts.reading.words import action_of, checked, name_of
+from lcr.prompts.reading.words import action_of, checked, doubts, name_of
 from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import parse_range
 from lcr.remixer import (
@@ -432,8 +432,7 @@ def _checked_example(wave: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _warnings(request: _Request) -> list[str]:
     """In plain English, what was not understood, is not there, or is not sure."""
-    found = [f'I did not understand "{words}".' for words in request.not_understood]
-    found += [f'I am not sure that I read "{words}" rightly.' for words in request.reading.unsure]
+    found = list(doubts(request.not_understood, request.reading.unsure))
     for one in request.asked:
         thing = one.thing
         name = f'"{thing.words}"'
@@ -475,6 +474,8 @@ def _understood(words: str, presence: Presence, gain: float, reached: _Reached) 
 def _shortfall(one: Understood) -> str:
     """In plain English, how far a thing is expected to be from what was asked."""
     assert one.reached_db is not None
+    if abs(one.reached_db) < 1:
+        return f'I could hardly change "{one.words}": {_CLOSE}'
     way = "up" if one.reached_db > 0 else "down"
     level = f"about {abs(one.reached_db):.0f} dB {way}"
     if one.action == "remove":

@@ -10,7 +10,7 @@ from lcr.instruction import Action
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.reader import OpenReader
-from lcr.prompts.reading.words import checked, plain
+from lcr.prompts.reading.words import checked, doubts, plain
 
 _SIMPLE_WORDS = 8
 _NOT_SIMPLE = re.compile(
@@ -32,8 +32,7 @@ def plainly(prompt: str) -> Plain:
     if _is_simple(prompt):
         return Plain(prompt)
     reading = checked(OpenReader.load().read([prompt])[0])
-    lost = [f'I did not understand "{words}".' for words in reading.not_understood]
-    lost += [f'I am not sure that I read "{words}" rightly.' for words in reading.unsure]
+    lost = list(doubts(reading.not_understood, reading.unsure))
     lost += [
         f'I turn up or down by 6 dB only, "{thing.words}" too.'
         for thing in reading.things

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import groupby
 
 from lcr.prompts.reading.things import WHOLE, NamedThing, Reading
@@ -56,6 +57,14 @@ def plain(reading: Reading) -> str:
             verb = f"{'Keep only' if isolates else 'Leave alone'} {' and '.join(names)}"
         found.append(f"{verb}.")
     return " ".join(found)
+
+
+def doubts(not_understood: Iterable[str], unsure: Iterable[str]) -> tuple[str, ...]:
+    """In plain English, what of a prompt was not understood, and what may not be read rightly."""
+    return (
+        *(f'I did not understand "{words}".' for words in not_understood),
+        *(f'I am not sure that I read "{words}" rightly.' for words in unsure),
+    )
 
 
 def checked(reading: Reading) -> Reading:

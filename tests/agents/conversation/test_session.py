@@ -201,7 +201,6 @@ def test_several_may_be_meant() -> None:
         ("keep the woman and drop the child's kazoo", "I hear no"),
         ("turn it up", "Which one?"),
         ("the other one", "Which other one?"),
-        ("hello", "I do not see what is meant"),
     ],
 )
 def test_what_is_not_there_or_not_clear_is_asked(prompt: str, says: str) -> None:
@@ -210,8 +209,23 @@ def test_what_is_not_there_or_not_clear_is_asked(prompt: str, says: str) -> None
     assert says in turn.reply
     assert turn.asks
     assert gains(conversation) == [0, 0, 0]
-    conversation.say("remove the dog")  # a prompt, and no answer
+    conversation.say("lose the dog, but leave the man as he is")  # a prompt, and no answer
     assert gains(conversation) == [0, 0, None]
+
+
+@pytest.mark.parametrize("prompt", ["hello", "what time is it?"])
+def test_what_asks_for_nothing_is_refused_as_at_other_doors(prompt: str) -> None:
+    conversation = talk(MAN, WOMAN, DOG)
+    conversation.say("mute the dog")
+    turn = conversation.say(prompt)
+    assert f'"{prompt}"' in turn.reply
+    assert not turn.asks
+    assert gains(conversation) == [0, 0, None]
+
+
+def test_what_is_not_understood_is_told() -> None:
+    turn = talk(MAN, DOG).say("remove the dog unless it rains")
+    assert "unless it rains" in turn.reply
 
 
 @pytest.mark.parametrize(
