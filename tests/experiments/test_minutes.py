@@ -27,6 +27,7 @@ def test_the_largest_recipe_that_fits_is_chosen() -> None:
     assert minutes.choose(recipes, seconds, [100] * 3, 1.0) == Path("small")
 
 
+@pytest.mark.rehearsal
 @pytest.mark.usefixtures("torch_as_it_was")
 def test_slices_come_out_as_one(tmp_path: Path) -> None:
     root = corpora(tmp_path / "corpora")

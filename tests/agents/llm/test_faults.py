@@ -329,8 +329,8 @@ def test_500_for_ever_is_tried_as_often_as_told(run: Run) -> None:
     ],
 )
 def test_nothing_follows_the_deadline(run: Run, fault: Answer) -> None:
-    tight = replace(BUDGET, seconds=0.4, retries=9, steps=99)
-    outcome, script = run(fault, budget=tight, linger_s=2)
+    tight = replace(BUDGET, seconds=0.3, retries=9, steps=99)
+    outcome, script = run(fault, budget=tight, linger_s=1)
     assert outcome.status == "timeout", outcome.error
     recorded = [request for call in steps(outcome, "llm_call") for request in call.data["requests"]]
     assert len(recorded) >= len(script.bodies)  # all, and the one that was being made
@@ -338,7 +338,7 @@ def test_nothing_follows_the_deadline(run: Run, fault: Answer) -> None:
 
 
 def test_nothing_follows_the_runners_limit_and_what_was_paid_for_is_recorded(run: Run) -> None:
-    outcome, _ = run(calls(LIST), fails(500), retries=9, limit_s=3, linger_s=6)
+    outcome, _ = run(calls(LIST), fails(500), retries=9, limit_s=2, linger_s=3)
     assert outcome.status == "timeout"
     assert llm_cost(outcome.trace)["tokens_in"] >= 100
 

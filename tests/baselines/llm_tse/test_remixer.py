@@ -236,7 +236,7 @@ def test_who_is_heard_is_whom_the_recording_is_of(tiny_reader: PromptReader) -> 
     drawn = SpeakerMixtures([Blend(bank, bank, 1.0)], config)
     extractor = tiny_extractor(z_dim=DIM, lively=False)
     stage = LlmTseStage(tiny_reader, tiny_clues(), extractor, drawn)
-    heard = [seed for seed in range(200) if clue_of(drawn, seed) == "audio"]
+    heard = [seed for seed in range(160) if clue_of(drawn, seed) == "audio"]
     fit(stage, heard.__getitem__, steps=45)
     batch = drawn.speakers(np.random.default_rng(1000))
     others = batch.sources.sum(1) - batch.sources[range(4), batch.wanted]

@@ -48,22 +48,24 @@ def test_it_compares_from_any_folder(tmp_path: Path, suite: Path, plugin_folder:
     assert "half" in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_one_system_in_two_forms(tmp_path: Path, suite: Path, plugin_folder: Path) -> None:
-    forms = ("--set", 'options.twin={system="half"}', "--systems", "half,twin")
-    done = start(tmp_path, plugin_folder, "--suite", suite, *forms, "--device", "cpu")
-    assert done.returncode == 0, done.stderr
-    summary = json.loads((tmp_path / "results" / "tiny" / "summary.json").read_text("utf-8"))
+@pytest.mark.usefixtures("plugins")
+def test_one_system_in_two_forms(
+    tmp_path: Path, suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--set", 'options.twin={system="half"}', "--systems", "half,twin", "--device", "cpu"]
+    words += ["--suite", str(suite), "--out", str(tmp_path)]
+    assert compare.main(words) == 0
+    summary = json.loads((tmp_path / "tiny" / "summary.json").read_text("utf-8"))
     means = {s["name"]: s["average_without_ovc"]["mean"] for s in summary["systems"]}
     assert set(means) == {"half", "twin"}
     assert means["half"] == means["twin"]
-    for words, answer in (
+    for wrong, answer in (
         ('options.twin={system="hafl"}', "unknown system 'hafl'; did you mean half?"),
         ('options.half={system="mixture"}', "options.half.system: 'half' is a system of its own"),
         ("options.other={}", "options for unknown system 'other'"),
     ):
-        done = start(tmp_path, plugin_folder, "--suite", suite, *forms, "--set", words)
-        assert done.returncode == 2
-        assert answer in done.stderr
+        assert compare.main([*words, "--set", wrong]) == 2
+        assert answer in capsys.readouterr().err
 
 
 def test_it_lists_suites_and_systems(

@@ -32,6 +32,7 @@ def test_the_key_is_in_no_file(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("agents.llm.guard._MOST_WAIT_S", 0.01)
     monkeypatch.setattr("agents.systems.llm.load_listener", lambda **_: listener())
     out = tmp_path / "out"
     with served(*ECHOES) as script:

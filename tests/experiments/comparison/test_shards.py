@@ -85,7 +85,9 @@ def test_parts_are_whole_batches_and_each_example_is_in_one() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("count", "per_task"), [(3, 2), (16, 8)])
+@pytest.mark.parametrize(
+    ("count", "per_task"), [(3, 2), pytest.param(16, 8, marks=pytest.mark.rehearsal)]
+)
 def test_merged_shards_are_the_undivided_run(
     run: Callable[..., Path], tmp_path: Path, count: int, per_task: int
 ) -> None:

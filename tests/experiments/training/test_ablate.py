@@ -169,6 +169,7 @@ def test_an_arm_may_start_from_a_reader_of_its_own(plan: Path, bank: Path) -> No
         load_plan(plan)
 
 
+@pytest.mark.rehearsal
 def test_a_training_that_fails_is_told(tmp_path: Path, plan: Path) -> None:
     broken = Training(name="x", recipe=plan.parent / "tiny.toml", overrides=())
     with pytest.raises(ConfigError, match="training x did not end well"):

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
-def test_a_trained_decoder_is_a_reader_s_base(kind: str, tmp_path: Path) -> None:
+def test_a_trained_decoder_is_a_reader_s_base(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_decoder, "_TOKENIZER_TEXTS", 200)
     out = tmp_path / "decoder"
     words = [kind, "--run", str(tmp_path / "run"), "--out", str(out), "--steps", "3"]
     words += ["--batch", "2", "--width", "16", "--layers", "1", "--heads", "2"]

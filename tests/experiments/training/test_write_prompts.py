@@ -89,17 +89,17 @@ def check(run: Path, count: int) -> None:
 
 
 @pytest.mark.slow
-def test_two_thousand_prompts_of_a_server_that_fails(tmp_path: Path) -> None:
+def test_a_thousand_prompts_of_a_server_that_fails(tmp_path: Path) -> None:
     model, run = Model(), tmp_path / "run"
     with served(model) as server:
-        first = mixtures(tmp_path / "some.jsonl", 150)
+        first = mixtures(tmp_path / "some.jsonl", 80)
         assert main(command(first, run, server.url)) == 0
-        whole = mixtures(tmp_path / "all.jsonl", 400)  # of which 150 are answered already
+        whole = mixtures(tmp_path / "all.jsonl", 200)  # of which 80 are answered already
         assert main(command(whole, run, server.url)) == 0
-    check(run, 400)
-    assert model.refused > 20
-    assert model.garbage > 10
-    assert len(model.answered) == len(set(model.answered)) == 400
+    check(run, 200)
+    assert model.refused > 10
+    assert model.garbage > 5
+    assert len(model.answered) == len(set(model.answered)) == 200
     assert spent(run) == pytest.approx(model.usd)
 
 

@@ -115,6 +115,7 @@ def test_what_is_not_there_or_damaged_is_told(tmp_path: Path) -> None:
         lcr.from_pretrained(folder)
 
 
+@pytest.mark.rehearsal
 def test_a_hub_and_back(tmp_path: Path) -> None:
     """Over HTTP, by huggingface_hub, in a process that may ask a hub; afterwards without one."""
     with serving() as hub:
