@@ -9,8 +9,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,9 @@ from typing import Any, NoReturn, TypeAlias
 
 from experiments.comparison.errors import OutputError
 from experiments.comparison.suite import SuiteConfig, load_suite
-from lcr.cli.status import EXIT_PIPE_CLOSED, abandon_output, steady_streams
+from lcr.cli.status import run_command, steady_streams
 from lcr.data.bank import SPLITS
-from lcr.errors import LcrError, one_line
-from lcr.signals import Stopped, stoppable
+from lcr.errors import LcrError
 
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -77,11 +74,6 @@ def named_path(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def report_error(name: str, error: Exception) -> None:
-    """Write an error to standard error, as one line."""
-    print(f"{name}: {one_line(error)}", file=sys.stderr)
-
-
 class _OneLineParser(argparse.ArgumentParser):
     """Says what is wrong with the options in one line."""
 
@@ -110,30 +102,18 @@ class Command:
         if unknown and not self.passes_on:
             self.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         options.passed_on = unknown
-        bad_input: tuple[type[Exception], ...] = (LcrError, *self.bad_input)
-        try:
-            with stoppable():
-                status = self.work(options) or EXIT_OK
-            if sys.stdout is not None:
-                sys.stdout.flush()
-            return status
-        except BrokenPipeError:  # the reader, such as `head`, has enough
-            abandon_output()
-            return EXIT_PIPE_CLOSED
-        except bad_input as error:
-            report_error(self.name, error)
-            return EXIT_BAD_INPUT
-        except OSError as error:  # a cache or standard output on a full disk, say
-            if error.filename is None:
-                abandon_output()
-            problem = OutputError.of(Path(str(error.filename or "the output")), error)
-            report_error(self.name, problem)
-            return EXIT_BAD_INPUT
-        except KeyboardInterrupt as error:
-            again = "; resume with the same command" if self.resumes else ""
-            with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
-                print(f"{self.name}: interrupted{again}", file=sys.stderr)
-            return error.status if isinstance(error, Stopped) else EXIT_INTERRUPTED
+        return run_command(
+            self.name,
+            lambda: self.work(options),
+            bad_input=(LcrError, *self.bad_input),
+            describe=_describe,
+            hint="; resume with the same command" if self.resumes else "",
+        )
+
+
+def _describe(error: OSError) -> str:
+    """A cache on a full disk, say."""
+    return str(OutputError.of(Path(str(error.filename or "the output")), error))
 
 
 def command(

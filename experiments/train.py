@@ -25,13 +25,11 @@ from safetensors.torch import save
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from experiments.command import (
-    EXIT_BAD_INPUT,
     EXIT_FAILED,
     EXIT_OK,
     command,
     device_option,
     option,
-    report_error,
     set_option,
 )
 from experiments.comparison.environment import resolve_device
@@ -46,6 +44,7 @@ from experiments.training.recipe import (
     validation,
 )
 from experiments.training.schema import Recipe, load_recipe
+from lcr.cli.status import EXIT_BAD_INPUT, fail
 from lcr.errors import LcrError
 from lcr.files import locked, write_whole
 from lcr.nn.reader.prompt_reader import PromptReader
@@ -100,7 +99,7 @@ def work(options: argparse.Namespace, recipe: Recipe) -> None:
             _work(options, recipe)
     except LcrError as error:
         if int(os.environ.get("RANK", "0")) == 0:
-            report_error("train", error)
+            fail("train", error)
         raise SystemExit(EXIT_BAD_INPUT) from None
 
 

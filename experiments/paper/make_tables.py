@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from experiments.command import EXIT_FAILED, EXIT_OK, command, option, report_error
+from experiments.command import EXIT_FAILED, EXIT_OK, command, option
 from experiments.comparison.errors import ConfigError
 from experiments.paper import table_7, tables
 from experiments.paper.claims import write_claims
 from experiments.paper.listening import mean_opinions
 from experiments.paper.published import PaperTable, write
 from experiments.paper.runs import TABLE_OPTIONS, Options, options_of
+from lcr.cli.status import fail
 from lcr.errors import LcrError
 
 TABLES: dict[str, Callable[[Options], PaperTable]] = {
@@ -51,7 +52,7 @@ def main(given: argparse.Namespace) -> int:
             paths = _write(name, options)
         except LcrError as error:
             failed += 1
-            report_error("make_tables", error)
+            fail("make_tables", error)
             continue
         minutes = (time.monotonic() - started) / 60
         print(f"{', '.join(map(str, paths))} ({minutes:.1f} minutes in all)", flush=True)

@@ -4,8 +4,6 @@ that the entry-point group `lcr.commands` names: what builds on more than `lcr`,
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -14,17 +12,9 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from lcr.cli import commands
-from lcr.cli.status import (
-    EXIT_BAD_INPUT,
-    EXIT_INTERRUPTED,
-    EXIT_PIPE_CLOSED,
-    MEANINGS,
-    abandon_output,
-    steady_streams,
-)
+from lcr.cli.status import MEANINGS, fail, run_command, steady_streams
 from lcr.devices import check_device
-from lcr.errors import LcrError, cause_of, one_line, words_of
-from lcr.signals import Stopped, stoppable
+from lcr.errors import LcrError, words_of
 
 _GROUP = "lcr.commands"
 _OURS = {"lcr", "baselines", "agents", "experiments"}
@@ -47,32 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     steady_streams()
     known = _commands()
     options = make_parser(known).parse_args(arguments)
-    try:
-        with stoppable():
-            if getattr(options, "device", None) not in (None, "cpu"):
-                check_device(options.device)
-            status = known[options.command].run(options)
-            sys.stdout.flush()
-            return status
-    except LcrError as error:
-        return _fail(options.command, str(error))
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if not missing or missing in _OURS:
-            raise
-        from lcr.extras import mending
+    command = known[options.command]
 
-        command = mending(missing, known[options.command].EXTRA)
-        return _fail(options.command, f"{missing} is not installed; run: {command}")
-    except KeyboardInterrupt as error:
-        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
-            print(f"lcr {options.command}: interrupted", file=sys.stderr)
-        return error.status if isinstance(error, Stopped) else EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader, such as `head`, has enough
-        abandon_output()
-        return EXIT_PIPE_CLOSED
-    except OSError as error:  # a full disk, a folder that cannot be written
-        return _fail(options.command, cause_of(error))
+    def work() -> int:
+        if getattr(options, "device", None) not in (None, "cpu"):
+            check_device(options.device)
+        try:
+            return command.run(options)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if not missing or missing in _OURS:
+                raise
+            from lcr.extras import mending
+
+            raise LcrError(
+                f"{missing} is not installed; run: {mending(missing, command.EXTRA)}"
+            ) from error
+
+    return run_command(f"lcr {options.command}", work)
 
 
 def make_parser(known: Mapping[str, Command] | None = None) -> argparse.ArgumentParser:
@@ -114,7 +96,7 @@ def _commands() -> dict[str, Command]:
             raise
         except BaseException as error:  # SystemExit, too
             words = f"{type(error).__name__}: {words_of(error)}"
-            _fail("", f"the plug-in {point.name} ({point.value}) is left out: {words}")
+            fail("lcr", f"the plug-in {point.name} ({point.value}) is left out: {words}")
         else:
             found |= added
     return dict(sorted(found.items()))
@@ -125,8 +107,3 @@ def _commands_of(package: ModuleType) -> dict[str, Command]:
         module.name: cast(Command, import_module(f"{package.__name__}.{module.name}"))
         for module in iter_modules(package.__path__)
     }
-
-
-def _fail(command: str, message: str) -> int:
-    print(f"{f'lcr {command}'.strip()}: {one_line(message)}", file=sys.stderr)
-    return EXIT_BAD_INPUT

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Callable
+
+from lcr.errors import LcrError, cause_of, one_line
+from lcr.signals import Stopped, stoppable
 
 EXIT_BAD_INPUT = 2
 """Nothing was done: bad arguments, a missing package, or no file that could be remixed."""
@@ -23,6 +28,46 @@ MEANINGS = (
 )
 
 
+def run_command(
+    name: str,
+    work: Callable[[], int | None],
+    *,
+    bad_input: tuple[type[Exception], ...] = (LcrError,),
+    describe: Callable[[OSError], str] = cause_of,
+    hint: str = "",
+) -> int:
+    """Do the work of the command `name` and return its exit status; None stands for 0.
+
+    Errors of the types `bad_input`, and an OSError in the words of `describe`, become one line on
+    standard error; `hint` follows the line of an interruption.
+    """
+    try:
+        with stoppable():
+            status = work() or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        _abandon_output()
+        return EXIT_PIPE_CLOSED
+    except bad_input as error:
+        return fail(name, error)
+    except OSError as error:
+        if error.filename is None:  # standard output on a full disk, say
+            _abandon_output()
+        return fail(name, describe(error))
+    except KeyboardInterrupt as error:
+        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal
+            print(f"{name}: interrupted{hint}", file=sys.stderr)
+        return error.status if isinstance(error, Stopped) else EXIT_INTERRUPTED
+
+
+def fail(name: str, problem: BaseException | str) -> int:
+    """Write one line to standard error; returns the exit status for bad input."""
+    print(f"{name}: {one_line(problem)}", file=sys.stderr)
+    return EXIT_BAD_INPUT
+
+
 def steady_streams() -> None:
     """Let standard output and error write as an escape what their encoding lacks: no result is
     lost for a character."""
@@ -31,7 +76,7 @@ def steady_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def abandon_output() -> None:
+def _abandon_output() -> None:
     """Throw away what standard output has not taken, as its reader has gone or its disk is full:
     Python would try again at its end, and fail in its own words."""
     if isinstance(sys.stdout, io.TextIOWrapper):
