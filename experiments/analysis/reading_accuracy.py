@@ -1,11 +1,10 @@
 """What does the open reader understand?
-`python experiments/analysis/reading_accuracy.py [--prompts DIR]`.
+`python -m experiments.analysis.reading_accuracy [--generated N]`.
 
 Reading is judged apart from hearing: what was read is applied to the true sources
 (`lcr.prompts.reading.applied`), and right is a prompt whose every gain is within 3 dB of the asked
 one, what shall go at -20 dB or less, and whose absences and refusals are told as such. Prompts as
-people write them lie beside this file; `--prompts` adds a manifest in the authors' format, where a
-pattern is right when each source's action is, given the true descriptions; `--generated N` adds
+people write them lie beside this file (`planner_accuracy` reads the authors'); `--generated N` adds
 prompts of the open generator that name rows of the lexicon kept from training.
 """
 
@@ -14,27 +13,21 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-if __name__ == "__main__":  # run as a file: import the package, not modules that lie beside it
-    _HERE = Path(__file__).resolve().parent
-    sys.path[:] = [str(_HERE.parents[1]), *(p for p in sys.path if Path(p).resolve() != _HERE)]
-
 import numpy as np
 
-from lcr.data.authors.set import PaperMixture, read_paper_set
-from lcr.instruction import Action, AudioDescription, Description, SpeechDescription
+from experiments.command import command, option
+from lcr.instruction import AudioDescription, Description, SpeechDescription
 from lcr.nn.reader.meanings import NameMeanings
 from lcr.nn.reader.shipped import load_halves
 from lcr.prompts.open_generator import draw_prompt
 from lcr.prompts.reading import OpenReader, Reading, Tagging
-from lcr.prompts.reading.applied import Likeness, apply_reading
+from lcr.prompts.reading.applied import apply_reading
 from lcr.prompts.reading.keywords import KeywordTagger
-from lcr.prompts.reading.names import content_words
 
 PEOPLE = Path(__file__).parent / "audits" / "people.jsonl"
 WITHIN_DB, GONE_DB = 3.0, -20.0
@@ -90,48 +83,6 @@ def is_right(said: Said, reading: Reading) -> bool:
 def _fits(gain: float, wanted_db: float | None) -> bool:
     gain_db = 20 * math.log10(gain) if gain > 0 else -math.inf
     return gain_db <= GONE_DB if wanted_db is None else abs(gain_db - wanted_db) <= WITHIN_DB
-
-
-def score_patterns(
-    reader: OpenReader, mixtures: Sequence[PaperMixture], *, wrong: int = 0
-) -> dict[str, tuple[int, int]]:
-    """(right patterns, prompts) of all, by task, and "sources" of all sources."""
-    likeness = None if reader.meanings is None else Likeness(reader.meanings)
-    asked = [(m, text) for m in mixtures for text in m.prompts]
-    readings = reader.read([text for _, text in asked])
-    if likeness is not None:
-        likeness.prepare(
-            " ".join(content_words(t.words))
-            for r in readings
-            for t in r.things
-            if t.kind == "sound"
-        )
-        likeness.prepare(
-            d.label
-            for m in mixtures
-            for d in m.instruction.descriptions
-            if isinstance(d, AudioDescription)
-        )
-    found: dict[str, tuple[int, int]] = {}
-
-    def count(group: str, right: int, of: int = 1) -> None:
-        before = found.get(group, (0, 0))
-        found[group] = (before[0] + right, before[1] + of)
-
-    for (mixture, text), reading in zip(asked, readings, strict=True):
-        instruction = mixture.instruction
-        applied = apply_reading(reading, instruction.descriptions, likeness=likeness, least=0.0)
-        rights = [
-            Action.of_gain(gain) is action
-            for gain, action in zip(applied.gains, instruction.actions, strict=True)
-        ]
-        count("all", all(rights))
-        count(f"task {instruction.task.value}", all(rights))
-        count("sources", sum(rights), len(rights))
-        if wrong and not all(rights):
-            wrong -= 1
-            print(f"- {text}\n    {instruction.pattern}: {describe(reading)}")
-    return found
 
 
 def score_generated(reader: OpenReader, count: int, *, wrong: int = 0) -> dict[str, float]:
@@ -203,19 +154,6 @@ def describe(reading: Reading) -> str:
     return f"{things} | rest x{reading.rest_gain:.2g}" if reading.is_request else "no request"
 
 
-def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    found.add_argument("--people", type=Path, default=PEOPLE, metavar="FILE")
-    found.add_argument("--rules", action="store_true", help="the rules in place of the tagger")
-    found.add_argument("--prompts", type=Path, metavar="DIR|FILE", help="the authors' prompts too")
-    found.add_argument("--limit", type=int, metavar="N", help="only the first N mixtures of these")
-    found.add_argument("--generated", type=int, default=0, metavar="N", help="held-out prompts too")
-    found.add_argument("--names", action="store_true", help="names kept from the lexicon too")
-    found.add_argument("--weights", type=Path, metavar="DIR", help="a checkpoint in place of ours")
-    found.add_argument("--wrong", type=int, default=0, metavar="N", help="list N read wrongly")
-    return found
-
-
 def _reader(rules: bool, weights: Path | None) -> OpenReader:
     if rules:
         return OpenReader(KeywordTagger())
@@ -229,8 +167,17 @@ def _told(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+@command(
+    __doc__,
+    option("--people", type=Path, default=PEOPLE, metavar="FILE"),
+    option("--rules", action="store_true", help="the rules in place of the tagger"),
+    option("--generated", type=int, default=0, metavar="N", help="held-out prompts too"),
+    option("--names", action="store_true", help="names kept from the lexicon too"),
+    option("--weights", type=Path, metavar="DIR", help="a checkpoint in place of ours"),
+    option("--wrong", type=int, default=0, metavar="N", help="list N read wrongly"),
+)
+def main(options: argparse.Namespace) -> None:
+    """Read all prompts and print how many are read rightly."""
     reader = _reader(options.rules, options.weights)
     people = read_people(options.people)
     readings = reader.read([said.prompt for said in people])
@@ -248,12 +195,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.generated} generated prompts, sounds kept from training: {_told(shares)}")
     if options.names:
         print(f"100 names kept from the lexicon: {_told(score_names(reader))}")
-    if options.prompts:
-        mixtures = list(read_paper_set(options.prompts))[: options.limit]
-        found = score_patterns(reader, mixtures, wrong=options.wrong)
-        for group, (good, of) in found.items():
-            print(f"authors' prompts, {group}: {100 * good / of:.1f} % of {of}")
-    return 0
 
 
 if __name__ == "__main__":
