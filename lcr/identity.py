@@ -25,7 +25,7 @@ def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list
 
 
 def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
-    """The plain values in tables and lists, with keys such as "blends.0.share"."""
+    """Walk nested tables and lists: each plain value with its key, such as "blends.0.share"."""
     if isinstance(value, Mapping):
         parts: Iterable[tuple[object, object]] = value.items()
     elif isinstance(value, (list, tuple)):

@@ -241,7 +241,7 @@ def summary(
 
 
 def apart(found: Sequence[Found], prefix: str) -> dict[str, object]:
-    """The summary of recordings whose group begins with `prefix`, and that of the others."""
+    """Summarise apart the recordings whose group begins with `prefix`, and all others."""
     return {
         name: summary([one for one in found if one.group.startswith(prefix) == begins])
         for name, begins in ((prefix, True), (f"not {prefix}", False))

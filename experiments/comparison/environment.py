@@ -105,7 +105,7 @@ class MemoryMeter:
             sys.modules["torch"].cuda.reset_peak_memory_stats()
 
     def growth_bytes(self) -> int:
-        """Peak since `start` above what was resident then."""
+        """How many bytes memory rose, at its peak since `start`, above what was resident then."""
         return max(0, _peak_bytes() - self._before)
 
     def device_bytes(self) -> int | None:

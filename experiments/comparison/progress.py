@@ -26,7 +26,7 @@ class Bars:
 
     @contextlib.contextmanager
     def stage(self, name: str, *, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
-        """See `experiments.comparison.runner.Watcher`."""
+        """Show a bar for a system; yields a function to call after each of its `total` examples."""
         if not self._console.is_terminal:
             yield from self._lines(name, total=total, done=done)
             return

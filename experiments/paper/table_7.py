@@ -109,7 +109,7 @@ def _merge(records: Sequence[Record]) -> Record:
 
 
 def table(options: Options) -> PaperTable:
-    """Table VII. Raises LcrError."""
+    """Make Table VII from the comparisons of the trained variants. Raises LcrError."""
     paper = {r["setting"]: r["snri"] for r in paper_numbers()["table_7_ablation_snri_lcrC"]}
     found = measured(options)
     readers = measured(options, READERS, plan="readers")

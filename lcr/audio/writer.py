@@ -91,7 +91,7 @@ def encoding_like(file: AudioFile, target: Path) -> Encoding:
 
 
 def is_misnamed(file: AudioFile) -> bool:
-    """Whether its suffix names another container."""
+    """Whether the name of `file` ends as that of another container than it is."""
     family = _family(file.container)
     return _SUFFIXES.get(file.path.suffix[1:].lower(), family) != family
 

@@ -60,8 +60,8 @@ class Cost(NamedTuple):
 
 
 def cost_of(remixer: Remixer) -> Cost:
-    """By its card where that tells, else counted on noise, once for each of `SECONDS`. Networks
-    that are not PyTorch's, or that nothing reachable from `remixer` holds, are not found."""
+    """Take a system's cost from its card, or count it as it remixes noise of two lengths. Only
+    PyTorch networks that can be reached from `remixer` by its attributes are counted."""
     told = Cost(remixer.card.parameters, remixer.card.macs_per_s)
     if None not in told[:2]:
         return told

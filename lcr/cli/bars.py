@@ -38,7 +38,8 @@ class Bars:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Callable[[float], object]]:
-        """Yields what is to be told of every further share (0 to 1) of the step that is done."""
+        """Show the bar of one step. Yields a function to call with each share (0 to 1) of the step
+        that is done since the call before."""
         progress = self._progress
         if progress is None:
             yield lambda share: None

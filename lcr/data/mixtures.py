@@ -281,7 +281,8 @@ def draw_entries(
 
 
 def entry_pool(bank: Bank, split: Split, config: MixtureConfig) -> dict[Kind, list[list[Entry]]]:
-    """Entries of a split as `draw_entries` takes them: classes of sounds are drawn evenly."""
+    """Group the entries of a split by what is drawn evenly, for `draw_entries`: all speech is one
+    group, each class of sounds is another. Raises LcrError for a split with too few."""
     speech: list[Entry] = []
     by_label: dict[str, list[Entry]] = {}
     for entry in bank.entries(split):

@@ -81,7 +81,7 @@ class Network(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Its weights, and those of names and styles, as a checkpoint names them."""
+        """The network's weights, and those of names and styles, by their names in a checkpoint."""
         ...
 
 
@@ -224,7 +224,7 @@ class QueryModel:
         return shares
 
     def encode(self, wave: Floats) -> Encoding:
-        """Listen to (samples,) at 16 kHz."""
+        """Encode a mixture (samples,) at 16 kHz, once for all that is asked about it."""
         level = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)) + 1e-12))
         spectrum = self._spectrum(wave / np.float32(level))
         parts = spectrum.view(np.float32).reshape(*spectrum.shape, 2)

@@ -40,7 +40,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """What a training batch is."""
+    """What a training batch holds: so many `mixtures`, each under so many `instructions`."""
 
     mixtures: int = 3
     instructions: int = 4

@@ -31,8 +31,8 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One system in a panel, hollow for a bound; `spread` None where there is no figure; `note`
-    stands behind the figure."""
+    """One system in a panel. A `bound` is drawn hollow, `spread` is None for a system without
+    scores, `note` is printed behind its mean."""
 
     name: str
     colour: str

@@ -34,8 +34,11 @@ class NameTableError(LcrError):
 
 
 class NameMeanings:
-    """`vectors` (names, DIMENSIONS) of the lexicon's names, of length 1, in the axes `basis`
-    (width, DIMENSIONS) of what `embed` gives."""
+    """Predicts how a thing sounds from what its name means, and finds names of like meaning.
+
+    `embed` turns names into sentence embeddings of some width, `basis` (width, DIMENSIONS) reduces
+    these, and `vectors` (names, DIMENSIONS) are those of the lexicon's names, of length 1.
+    """
 
     def __init__(
         self,

@@ -19,14 +19,15 @@ OPEN_READER = WEIGHTS / "open-reader"
 
 @dataclass(frozen=True)
 class Halves:
-    """What finds the things of a prompt, and what knows how strange names sound."""
+    """The networks of the open reader: `tagger` finds the things that a prompt names, `meanings`
+    tells how a thing sounds whose name is in no lexicon."""
 
     tagger: PieceTagger
     meanings: NameMeanings
 
 
 def load_halves(folder: Path = OPEN_READER) -> Halves:
-    """In onnxruntime where the checkpoint is exported (see `lcr.runtime`), else in torch. Raises
+    """Load a reader, in onnxruntime where it is exported (see `lcr.runtime`), else in torch. Raises
     MissingWeightsError, WeightsError, NameTableError or RuntimeChoiceError."""
     tagger = _tagger(folder)
     names = load_names(folder / NAMES_FILE, load_lexicon(), tagger.embed, tagger.vocabulary)
@@ -34,7 +35,7 @@ def load_halves(folder: Path = OPEN_READER) -> Halves:
 
 
 def shipped_halves() -> Halves:
-    """Those that ship, loaded once for each value of LCR_RUNTIME. Raises as `load_halves`."""
+    """Load the reader that ships, once for each value of LCR_RUNTIME. Raises as `load_halves`."""
     return _loaded(os.environ.get(VARIABLE))
 
 
@@ -44,7 +45,7 @@ def _loaded(runtime: str | None) -> Halves:
 
 
 def weights_of(folder: Path = OPEN_READER) -> dict[str, str]:
-    """Name and SHA-256 of all that it reads with, for a system's card. Raises as `load_halves`."""
+    """Names and SHA-256 of a reader's files, for a system's card. Raises as `load_halves`."""
     found = exported(folder)
     if found is not None:
         weights = dict(read_made_of(found)["weights"])

@@ -75,7 +75,8 @@ def reverberate(wave: Waveform, rng: np.random.Generator) -> Waveform:
 
 
 def through_codec(wave: Waveform, compression: float) -> Waveform:
-    """Encoded as Ogg Vorbis and decoded; `compression` 0 to 1 is libsndfile's."""
+    """Encode as Ogg Vorbis and decode: (samples,) both. `compression` is libsndfile's, from 0 (best
+    quality) to 1."""
     file = io.BytesIO()
     peak = max(float(np.abs(wave).max(initial=0)), 1e-9)
     soundfile.write(

@@ -13,7 +13,7 @@ _TYPES = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "I64": np.int64}
 
 
 class safe_open:  # noqa: N801 (the package's name)
-    """Raises ValueError or KeyError for a damaged file."""
+    """A file opened to read single tensors. Raises ValueError or KeyError for a damaged one."""
 
     def __init__(self, path: Path, framework: str) -> None:
         content = path.read_bytes()
