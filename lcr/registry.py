@@ -17,7 +17,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from lcr.errors import LcrError, words_of
@@ -83,7 +84,7 @@ def available() -> tuple[RegisteredSystem, ...]:
     found: dict[str, RegisteredSystem] = {}
     for point in entry_points(group=GROUP):
         system = RegisteredSystem(
-            name=point.name, distribution=_distribution(point), target=point.value
+            name=point.name, distribution=_name_of(point.dist), target=point.value
         )
         # One package seen twice on the path (a checkout and its installed metadata) is one.
         other = found.setdefault(system.name, system)
@@ -186,7 +187,8 @@ def _bound(
     return bound.arguments
 
 
-def _distribution(point: EntryPoint) -> str:
+@lru_cache(maxsize=8)  # its metadata are parsed anew for each name
+def _name_of(distribution: Distribution | None) -> str:
     """Normalised distribution name (PEP 503)."""
-    name = point.dist.name if point.dist is not None else "unknown"
+    name = "unknown" if distribution is None else distribution.name
     return re.sub(r"[-_.]+", "-", name).lower()
