@@ -7,13 +7,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ["LCR_CACHE"] = ""  # readers of tests remember nothing on disk
 # One torch thread a worker: several workers share the cores. Before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-settings.register_profile("lcr", deadline=None, database=None, print_blob=True)
+settings.register_profile(
+    "lcr",
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("lcr")
 
 

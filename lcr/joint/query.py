@@ -159,7 +159,7 @@ class QueryModel:
         return found
 
     def of_attributes(self, attributes: Floats) -> Floats:
-        """The vector (query_dim,) of acoustic attributes (attributes,), 0 to 3."""
+        """The vectors (..., query_dim) of acoustic attributes (..., attributes), 0 to 3."""
         return unit_variance(attributes @ self.tables.weight + self.tables.bias)
 
     def of_kind(self, hypernym: str) -> Floats:
@@ -206,7 +206,12 @@ class QueryModel:
     @cached_property
     def _every_vector(self) -> Floats:
         """Of each name of the lexicon, (names, query_dim), of length one."""
-        return unit_length(np.stack([self.of_name(sound.name) for sound in self.lexicon.sounds]))
+        names = [sound.name for sound in self.lexicon.sounds]
+        vectors = self.of_attributes(self.lexicon.attributes(names))
+        for row, name in zip(vectors, names, strict=True):
+            if name in self._index:
+                row[:] = self.tables.named[self._index[name]]
+        return unit_length(vectors)
 
     @cached_property
     def _every_bias(self) -> Floats:
@@ -308,10 +313,11 @@ def calibration_in(names: Mapping[str, Any]) -> dict[str, Any]:
     return {"thresholds": sure, "naming": Naming(**names.get("naming", {}))}
 
 
-def unit_variance(vector: NDArray[np.floating]) -> Floats:
-    """(dim,) with mean 0 and variance 1, as all query vectors are."""
-    centred = vector - vector.mean()
-    found: Floats = (centred / np.sqrt(np.mean(np.square(centred)) + 1e-5)).astype(np.float32)
+def unit_variance(vectors: NDArray[np.floating]) -> Floats:
+    """(..., dim) with mean 0 and variance 1 each, as all query vectors are."""
+    centred = vectors - vectors.mean(-1, keepdims=True)
+    variance = np.square(centred).mean(-1, keepdims=True)
+    found: Floats = (centred / np.sqrt(variance + 1e-5)).astype(np.float32)
     return found
 
 
