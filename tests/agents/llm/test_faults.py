@@ -277,7 +277,8 @@ def test_slow_answers_are_timeouts(run: Run, slow: Answer, stream: bool, limit: 
     assert outcome.status == "timeout"
     assert "OutOfTimeError" in told(outcome)
     assert outcome.wall_s < 20
-    assert "error" not in steps(outcome, "llm_call")[0].data
+    *_, last = steps(outcome, "llm_call")  # a busy machine may not get beyond the first
+    assert last.data["error"]
 
 
 def test_a_cut_connection_is_tried_again(run: Run) -> None:
