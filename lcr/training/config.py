@@ -61,6 +61,12 @@ class LoopConfig:
     """Batches whose gradients are averaged for a step. They are those of as many processes: one
     process with 2 learns what two processes with 1 do, and a run may change from one to the
     other."""
+    recompute: bool = False
+    """Compute the layers of a language model again in the backward pass instead of keeping their
+    activations (activation checkpointing)."""
+    shard: bool = False
+    """Of several processes each holds its part of the frozen weights of a language model with LoRA;
+    a layer's are gathered while it is at work (FSDP). In a validation each holds all of them."""
     precision: Precision = "no"
     """Autocast on a GPU; on a CPU training is always in float32."""
     validate_every: int = 200

@@ -12,6 +12,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -92,6 +93,7 @@ class Loop:
     ) -> None:
         self.stage, self.config, self.folder = stage, config, folder
         self.examples, self.loader = examples, loader
+        self._whole: Callable[[], AbstractContextManager[None]] = nullcontext
         self.accelerator = accelerator or make_accelerator(cpu=True)
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         if config.samples and not isinstance(stage, Estimating):
@@ -99,9 +101,19 @@ class Loop:
                 f"samples = {config.samples}, but a {type(stage).__name__} makes no audio; set "
                 "samples to 0"
             )
+        objective = _Objective(stage)
+        if config.recompute or config.shard:
+            from lcr.training import large  # with transformers
+
+            if config.recompute:
+                large.recompute(stage.modules)
+            if config.shard and self.world > 1:  # before they are moved: there may be no room
+                large.shard(stage.modules, self.accelerator.device, self.world)
+                large.hide_parts(objective)
+                self._whole = partial(large.whole, stage.modules)
         stage.modules.to(self.accelerator.device)
         self.state = TrainingState(stage.modules, config, about)
-        self._objective: nn.Module = self.accelerator.prepare(_Objective(stage))
+        self._objective: nn.Module = self.accelerator.prepare(objective)
         self._spent_s = 0.0
 
     @property
@@ -250,7 +262,7 @@ class Loop:
         kept = [p.detach().clone() for p in self.state.trained]
         put(self.state.trained, self.state.average)
         self.stage.modules.eval()
-        with torch.no_grad():
+        with torch.no_grad(), self._whole():
             found = work()
         put(self.state.trained, kept)
         return found
