@@ -32,7 +32,7 @@ from experiments.command import command, mixture_options, option, suite_of
 from experiments.comparison.examples import Examples, PaperBank, PublicBank, build_bank
 from experiments.comparison.progress import Bars
 from experiments.comparison.records import locked, write_atomic, write_json
-from experiments.comparison.summary.summarize import Value, interval_json, mean_interval
+from experiments.comparison.summary.summarize import Value, mean_interval, share_json
 from experiments.comparison.table import Table, fact_lines
 from lcr.checkpoints import CONFIG_FILE, find_checkpoint
 from lcr.data.classes import WithoutClasses
@@ -146,7 +146,7 @@ def table(answers: Sequence[Answer]) -> list[dict[str, Any]]:
             {
                 "question": question,
                 "of": of,
-                "right": _as_share(interval_json(mean_interval(values))),
+                "right": share_json(mean_interval(values)),
                 "confidence": math.fsum(sure) / len(sure) if sure else None,
                 "tenths": _tenths(some) if question == NAME else None,
             }
@@ -166,12 +166,6 @@ def _tenths(answers: Sequence[Answer]) -> list[dict[str, float]]:
         for at in np.array_split(np.arange(len(order)), 10)
         if len(at)
     ]
-
-
-def _as_share(interval: dict[str, Any]) -> dict[str, Any]:
-    """Clip a share's bounds to 0 and 1, which stratifying exceeds a little."""
-    bounds = {key: interval[key] for key in ("low", "high") if interval[key] is not None}
-    return interval | {key: min(max(bound, 0.0), 1.0) for key, bound in bounds.items()}
 
 
 def calibrated(answers: Sequence[Answer], now: Naming, recorded: Sequence[str]) -> Naming:

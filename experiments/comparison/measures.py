@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # with torch
 
 TOLD = "told"
 """1 where the system warned its user of something, else 0: the runner's, of what was answered."""
+SHARES = ("action_accuracy", "exact", TOLD)
+"""Measures that are 0 or 1: their means are shares."""
 
 Measure = Callable[[Signal, Signal, int], Score]
 """(estimate, reference, sample rate) to a score; signals are (channels, samples)."""

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from experiments.comparison.examples import corpora_of, sound_path
+from experiments.comparison.measures import SHARES
 from experiments.comparison.records import NOT_DEFINED, Record
 from experiments.comparison.runner import Run, SystemRun
 from experiments.comparison.suite import as_table, digest_of
@@ -160,7 +161,9 @@ def _system(
         "answered_mean_db": sum(v.value for v in scored) / len(scored) if scored else None,
         "share_improved": _share(share),
         "followed": {
-            name: interval_json(mean_interval([] if missing else values_of(records, name)))
+            name: (share_json if name in SHARES else interval_json)(
+                mean_interval([] if missing else values_of(records, name))
+            )
             for name in (*MEASURES, *metrics)
         },
         "real_time_factor": median(r["cost"]["real_time_factor"] for r in answered)
@@ -200,6 +203,13 @@ def _input_mean(records: Sequence[Record], task: str) -> float | None:
 def interval_json(interval: Interval) -> dict[str, Any]:
     """Write an interval as summary.json holds it."""
     return asdict(interval)
+
+
+def share_json(interval: Interval) -> dict[str, Any]:
+    """The same of a share: bounds within 0 and 1, which stratifying exceeds a little."""
+    found = interval_json(interval)
+    bounds = {key: found[key] for key in ("low", "high") if found[key] is not None}
+    return found | {key: min(max(bound, 0.0), 1.0) for key, bound in bounds.items()}
 
 
 def _share(share: Interval) -> dict[str, Any]:

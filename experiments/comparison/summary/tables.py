@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from experiments.comparison.measures import SHARES
 from experiments.comparison.summary.verdict import task_words, verdict
 from experiments.comparison.table import (
     Table,
@@ -32,7 +33,6 @@ FOLLOWED = {
     "artefacts_db": "Artefacts (dB)",
 }
 """Heads of what followed the prompt; `lcr.evaluation.effective.Followed` says what they are."""
-_SHARES = ("action_accuracy", "exact", "told")
 AVERAGES = (("average_without_ovc", "Average without OVC"), ("average", "Average with OVC"))
 
 
@@ -97,7 +97,7 @@ def followed_grid(summary: Summary) -> Table:
 
 
 def _followed(value: Mapping[str, Any], name: str) -> str:
-    if name in _SHARES:
+    if name in SHARES:
         return interval_text(value, ".0f", scale=100, unit=" %")
     return interval_text(value)
 
