@@ -82,6 +82,7 @@ def examine(python: Path, folder: Path, rounds: int) -> dict[str, object]:
     times: dict[str, list[float]] = {"remix": [], "help": [], "import torch": []}
     _timed(remix)  # writes the bytecode, as the first use does
     _run([lcr, "doctor"])
+    _run(["sh", "-c", f"'{lcr}' live --pipe 'turn the rain down' < '{source}' > '{target}'"])
     for _ in range(rounds):
         times["remix"].append(_timed(remix))
         times["help"].append(_timed([lcr, "--help"]))

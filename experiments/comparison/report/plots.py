@@ -94,7 +94,8 @@ def draw_panel(
         axes.set_axisbelow(True)
         axes.axvline(0, color="#767676", lw=0.8)
         for y, row in enumerate(rows):
-            value = f"{signed(row.spread.centre if row.spread else None)}  {row.note}"
+            centre = signed(row.spread.centre if row.spread else None)
+            value = f"{centre} · {row.note}" if row.note else centre
             place = axes.get_yaxis_transform()
             axes.text(1.03, y, value, transform=place, va="center", fontsize=_FONT)
             if row.spread is None:

@@ -197,8 +197,8 @@ def _remixer(options: argparse.Namespace, format: PipeFormat) -> StreamingRemixe
     from lcr.joint.live import StreamingRemixer, load_live
 
     model = load_live(options.model)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)  # frames are too small to share
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)  # frames are too small to share
     try:
         remixer = StreamingRemixer(
             model, options.prompt, sample_rate=format.sample_rate, channels=format.channels
