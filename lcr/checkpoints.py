@@ -37,15 +37,16 @@ class WeightsError(LcrError):
 
 def how_made(config: Mapping[str, Any]) -> str:
     """How a checkpoint was trained, in words, as far as its config.json tells."""
-    ears = f"on the ears of {config['ears']}, " if "ears" in config else ""
+    begun = f"begun from {config['begun_from']}, " if "begun_from" in config else ""
+    begun += f"on the ears of {config['ears']}, " if "ears" in config else ""
     minutes = f"{config.get('seconds', 0) / 60:.0f} minutes"
     if "examples" in config:
         banks = ", ".join(config["banks"])
         ways = "".join(f", {way}" for way in config.get("unlike_paper", ()))
-        return f"{ears}trained on {config['examples']:,} examples of {banks} in {minutes}{ways}"
+        return f"{begun}trained on {config['examples']:,} examples of {banks} in {minutes}{ways}"
     if "steps" in config:  # of its last stage: older files tell no more
         last = f"{config['steps']:,} steps and {minutes}"
-        return f"{ears}trained at last in {last} (its card tells all)"
+        return f"{begun}trained at last in {last} (its card tells all)"
     return "how it was trained is not told"
 
 
@@ -76,6 +77,11 @@ class Checkpoint:
             raise WeightsError(f"{config_path} holds a {type(config).__name__}, not an object")
         _check_sizes(config_path, config, tensors)
         return cls(folder=folder, config=config, tensors=tensors, sha256=sha256_of(weights_path))
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """The corpora that it learned from, as suites call them."""
+        return frozenset(self.config.get("trained_on", DESK_CORPORA))
 
     def section(self, name: str, what: str) -> dict[str, Any]:
         """The table `name` of config.json. Raises WeightsError where there is none: the folder is

@@ -59,6 +59,7 @@ class LoadedAudioSep:
     weights: Mapping[str, str]
     left_out: tuple[str, ...] = ()
     made: str = ""
+    trained_on: frozenset[str] = frozenset()
 
 
 def load_audiosep(
@@ -172,7 +173,9 @@ def _load_folder(folder: Path) -> LoadedAudioSep:
     size = sum(p.numel() for p in network.parameters()) / 1e6
     told = query.settings.get("weights", query.settings.get("base"))
     made = f"reader {told}; ResUNet30 of {size:.2f} M, {checkpoint.made}"
-    return LoadedAudioSep(network, query.encoder, weights, made=made)
+    return LoadedAudioSep(
+        network, query.encoder, weights, made=made, trained_on=checkpoint.trained_on
+    )
 
 
 def _text_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

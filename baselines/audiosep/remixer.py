@@ -145,5 +145,6 @@ def audiosep_desk(
     """The system `audiosep-desk`: one of desk size, trained here; `weights` names one that ships,
     or is the path of another."""
     loaded = load_audiosep(find_weights(weights))
-    card = replace(DESK_CARD, reference=f"{DESK_CARD.reference}; {loaded.made}")
+    made = f"{DESK_CARD.reference}; {loaded.made}"
+    card = replace(DESK_CARD, reference=made, trained_on=loaded.trained_on)
     return build_audiosep(loaded, planner, card, device=device)

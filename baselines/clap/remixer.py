@@ -50,6 +50,7 @@ def build_clap_cascade(
         reference=f"{card.reference}; {separator.made}; {matcher.reference}",
         weights={**separator.weights, **matcher.weights, **card.weights},
         licence="; ".join(licences),
+        trained_on=card.trained_on | separator.trained_on,
     )
     return Cascade(separator.separator, matcher.matcher, planner, card, device=device)
 

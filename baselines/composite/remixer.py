@@ -176,5 +176,10 @@ def pit_convtasnet(*, weights: str = "desk-pit", device: str = "cpu") -> Cascade
 
 def _cascade(card: SystemCard, weights: str, device: str) -> Cascade:
     loaded = load_separator(find_weights(weights))
-    card = replace(card, weights=loaded.weights, reference=f"{card.reference}; {loaded.made}")
+    card = replace(
+        card,
+        weights=loaded.weights,
+        reference=f"{card.reference}; {loaded.made}",
+        trained_on=loaded.trained_on,
+    )
     return Cascade(loaded.separator, PitMatcher(), OraclePlanner(), card, device=device)

@@ -111,6 +111,7 @@ class LoadedLass:
     weights: Mapping[str, str]
     made: str = ""
     """Which network it is, what reads its queries, and how it was trained."""
+    trained_on: frozenset[str] = DESK_CORPORA
 
 
 def load_lass(folder: Path) -> LoadedLass:
@@ -132,7 +133,9 @@ def load_lass(folder: Path) -> LoadedLass:
     kind = f"LCR-{network['block']}'s blocks" if "block" in network else network["kind"]
     made = f"reader {told}; {kind} of {size / 1e6:.2f} M"
     made = f"{made}, {checkpoint.made}"
-    return LoadedLass(extractor.eval(), query, settings["kind"], weights, made)
+    return LoadedLass(
+        extractor.eval(), query, settings["kind"], weights, made, checkpoint.trained_on
+    )
 
 
 def save_lass(
@@ -167,7 +170,8 @@ def _system(
     loaded = load_lass(folder)
     if loaded.kind != kind:
         raise WeightsError(f"{folder} extracts {loaded.kind}, and {card.name} is for {kind}")
-    card = replace(card, reference=f"{card.reference}; {loaded.made}")
+    made = f"{card.reference}; {loaded.made}"
+    card = replace(card, reference=made, trained_on=loaded.trained_on)
     return build_lass(loaded, planner or OraclePlanner(), card, device=device)
 
 

@@ -186,6 +186,7 @@ class LoadedLlmTse:
     extractor: Extractor
     weights: Mapping[str, str]
     made: str
+    trained_on: frozenset[str]
 
 
 def borrow(clues: Clues, extractor: Extractor, ears: SharedStem) -> None:
@@ -221,7 +222,8 @@ def load_llm_tse(folder: Path) -> LoadedLlmTse:
         weights[ears.name] = ears.sha256
     heard = "" if ears is None else f"on the ears of {ears.name}, "
     made = f"reader {reader.config.base}, {heard}{checkpoint.made}"
-    return LoadedLlmTse(reader.eval(), clues.eval(), extractor.eval(), weights, made)
+    parts = (reader.eval(), clues.eval(), extractor.eval())
+    return LoadedLlmTse(*parts, weights, made, checkpoint.trained_on)
 
 
 def _borrowed(module: nn.Module, prefix: str, ears: SharedStem | None) -> dict[str, Tensor]:
@@ -277,7 +279,12 @@ def llm_tse(
         loaded.reader,
         loaded.clues,
         loaded.extractor,
-        replace(CARD, weights=loaded.weights, reference=f"{CARD.reference}; {loaded.made}"),
+        replace(
+            CARD,
+            weights=loaded.weights,
+            reference=f"{CARD.reference}; {loaded.made}",
+            trained_on=loaded.trained_on,
+        ),
         enrolment=None if enrolment is None else read_enrolment(Path(enrolment)),
         device=device,
     )

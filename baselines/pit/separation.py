@@ -208,6 +208,7 @@ class LoadedSeparator:
     weights: Mapping[str, str]
     kinds: tuple[Kind, ...] = ()
     made: str = ""
+    trained_on: frozenset[str] = frozenset()
 
 
 def load_separator(path: Path) -> LoadedSeparator:
@@ -221,12 +222,13 @@ def load_separator(path: Path) -> LoadedSeparator:
         settings = checkpoint.section("separator", "separator")
         tensors, digest = checkpoint.tensors, checkpoint.sha256
         kinds, made = tuple(checkpoint.config.get("kinds", ())), checkpoint.made
+        trained_on = checkpoint.trained_on
     elif path.is_file():
         content = _read_asteroid(path)
         settings = {"kind": "conv-tasnet", **content["model_args"]}
         tensors = {f"{PREFIX}network.{k}": v for k, v in content["state_dict"].items()}
         digest = sha256_of(path)
-        kinds, made = (), "trained elsewhere"
+        kinds, made, trained_on = (), "trained elsewhere", frozenset()
     else:
         raise MissingWeightsError(f"no checkpoint of a separator at {path}")
     with must_fit(path):
@@ -237,7 +239,7 @@ def load_separator(path: Path) -> LoadedSeparator:
             raise ValueError(f"kinds {kinds} are not those of {separator.sources} outputs")
     size = sum(p.numel() for p in separator.parameters())
     made = f"{settings['kind']} separator of {size / 1e6:.2f} M, {made}"
-    return LoadedSeparator(separator.eval(), {path.name: digest}, kinds, made)
+    return LoadedSeparator(separator.eval(), {path.name: digest}, kinds, made, trained_on)
 
 
 def save_separator(separator: Separator, folder: Path, **about: object) -> None:

@@ -24,8 +24,11 @@ from lcr.checkpoints import WEIGHTS, WEIGHTS_FILE, Checkpoint, write_checkpoint
 from lcr.data.studio.classes import LABELS
 from lcr.files import sha256_of
 from lcr.identity import differences
+from lcr.joint.authors import CORPORA as PAPER_CORPORA
 from lcr.training.queries.stage import NAMES_FILE
 
+_CORPORA = {"field": ("field-recordings",), "real": ("real-sounds",), "corpus": PAPER_CORPORA}
+"""The corpora of banks, as suites call them."""
 CURVE_FILE = "curve.csv"
 FLOAT16_BITS = 11
 """Significant bits of a 16-bit float, the implicit one counted."""
@@ -58,8 +61,11 @@ def ship(
         "seconds": int(metadata.get("seconds", 0)),
         "banks": list(recipe.banks),
     }
+    about["trained_on"] = sorted(c for b in recipe.banks for c in _CORPORA.get(b, (b,)))
     if ears := recipe.init.get("ears"):
         about["ears"] = Path(ears).name
+    if begun := recipe.init.get("remixer"):
+        about["begun_from"] = Path(begun).name
     if recipe.query is None:
         each = recipe.training.mixtures * recipe.training.instructions
         about["examples"] = about["steps"] * each

@@ -32,6 +32,9 @@ FILES = ("encoder.ckpt", "decoder.ckpt", MASK_FILE, LORA_FILE)
 READER = replace(preset("llama-2-7b"), max_tokens=512)
 """Their PromptReader, in bfloat16: 13 GB of memory."""
 
+CORPORA = frozenset({"libritts", "vctk", "esd", "mess", "mead", "savee", "vggsound"})
+"""What the paper trains on."""
+
 _LAYER = r"temporal_conv_net\.filmtemporalblock_(\d+)_(\d+)\.layers\."
 _PATH = r"dual_mdl\.(\d+)\.(intra|inter)_"
 _THEIRS, _OURS = _PATH + r"mdl\.mdl\.layers\.(\d+)\.", r"network.blocks.\1.\2.layers.\3."
@@ -115,7 +118,7 @@ def load_authors(
         causal=remixer.config.is_causal,
         reference="Jiang et al., Listen, Chat, and Remix, arXiv 2402.03710; the authors' weights",
         weights={f"{found.name}/{name}": sha256_of(found / name) for name in FILES},
-        trained_on=frozenset({"libritts", "vctk", "esd", "mess", "mead", "savee", "vggsound"}),
+        trained_on=CORPORA,
     )
     return JointRemixer(language_model, remixer, card, device=device)
 

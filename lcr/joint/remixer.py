@@ -14,7 +14,6 @@ import torch
 from lcr.audio.core import check_audio
 from lcr.checkpoints import (
     CARD_FILE,
-    DESK_CORPORA,
     WEIGHTS,
     Checkpoint,
     below,
@@ -93,7 +92,7 @@ class JointRemixer:
             + "; ".join((_read_by(reader.config), _remixed_by(remixer), checkpoint.made)),
             licence="Apache-2.0",
             weights={**checkpoint.weights(), **shared.weights(reader.config.base)},
-            trained_on=frozenset(checkpoint.config.get("trained_on", DESK_CORPORA)),
+            trained_on=checkpoint.trained_on,
         )
         names = vocabulary.names if reader.config.slots else ()
         about = {k: v for k, v in checkpoint.config.items() if k != "reader_from"}

@@ -48,7 +48,10 @@ def shipped(run: Path, *more: str) -> int:
 def test_what_ships_loads_and_tells_its_curve(run: Path) -> None:
     assert shipped(run, "--curve", f"remixer={run}", "--curve", f"joint={run}") == 0
     out = run.parent / "out"
-    assert JointRemixer.from_checkpoint(out, name="lcr").card.weights["out"]
+    card = JointRemixer.from_checkpoint(out, name="lcr").card
+    assert card.weights["out"]
+    assert card.trained_on == {"field-recordings", "studio"}
+    assert "weights averaged" in card.reference
     with (out / "curve.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {
