@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Kind
 from lcr.joint.load import DEFAULT_WEIGHTS, load
 from lcr.registry import SystemOptionError
-from lcr.remixer import Audio, Remixer
+from lcr.remixer import Audio, Remix, Remixer
 
 
 class PromptExtractor:
@@ -37,10 +38,14 @@ class PromptExtractor:
         return self._remixer.card.weights
 
     def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
+        return self.find(mixture, sample_rate, words).audio
+
+    def find(self, mixture: Audio, sample_rate: int, words: str) -> Remix:
+        """See `TellingExtractor`."""
         remix = self._remixer.remix(mixture, sample_rate, self._form.format(words))
         if remix.understood and np.array_equal(remix.audio, mixture):
-            return np.zeros_like(mixture)
-        return remix.audio
+            return replace(remix, audio=np.zeros_like(mixture))
+        return remix
 
 
 def _lcr(device: str, weights: str = DEFAULT_WEIGHTS) -> Extractor:

@@ -15,7 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,15 @@ class Extractor(Protocol):
     def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
         """What `words` say of (channels, samples): aligned, at its level, of the same shape.
         `kind` is that of what is named. Raises ValueError for unusable audio."""
+        ...
+
+
+@runtime_checkable
+class TellingExtractor(Extractor, Protocol):
+    """One that says how sure it is of what it found."""
+
+    def find(self, mixture: Audio, sample_rate: int, words: str) -> Remix:
+        """What `extract` gives, and in `understood` whether that is there."""
         ...
 
 
@@ -177,9 +186,17 @@ def extract_and_mix(
     check_audio(mixture, sample_rate)
     estimates = np.zeros((len(asked.queries), *mixture.shape), np.float32)
     steps: list[Step] = []
+    warnings: list[str] = []
     for i, query in enumerate(asked.queries):
         began = time.perf_counter()
-        estimates[i] = extractor.extract(mixture, sample_rate, query.words, query.kind)
+        if isinstance(extractor, TellingExtractor):
+            remix = extractor.find(mixture, sample_rate, query.words)
+            estimates[i] = remix.audio
+            if any(one.presence == "not sure" for one in remix.understood):
+                told = f"I am not sure that {query.words} is there; I changed what fits it best."
+                warnings.append(told)
+        else:
+            estimates[i] = extractor.extract(mixture, sample_rate, query.words, query.kind)
         detail = f"{query.words} x {query.gain:.3g}"
         steps.append(Step(name="extract", detail=detail, seconds=time.perf_counter() - began))
     began = time.perf_counter()
@@ -191,7 +208,7 @@ def extract_and_mix(
         detail = f"all else x {asked.rest:.3g}"
     steps.append(Step(name="mix", detail=detail, seconds=time.perf_counter() - began))
     lacking = [q.words for q, there in zip(asked.queries, found, strict=True) if not there]
-    warnings = [f"I do not hear {words}; I changed nothing for it." for words in lacking]
+    warnings += [f"I do not hear {words}; I changed nothing for it." for words in lacking]
     return Remix(audio=audio, trace=tuple(steps), warnings=tuple(warnings))
 
 

@@ -10,10 +10,10 @@ import pytest
 from agents.systems.extractors import PromptExtractor
 from baselines.audiosep.checkpoint import LoadedAudioSep
 from baselines.audiosep.remixer import AudioSepExtractor
-from baselines.composite.extraction import Extractor
+from baselines.composite.extraction import Extractor, Queries, Query, extract_and_mix
 from baselines.lass.query import LoadedEncoder
 from baselines.lass.remixer import LassExtractor, LoadedLass
-from lcr.remixer import Audio, Oracle, Remix, SystemCard, Understood
+from lcr.remixer import Audio, Oracle, Presence, Remix, SystemCard, Understood
 from tests.baselines.audiosep.test_network import tiny_network
 from tests.baselines.audiosep.test_remixer import DOG, RATE, Letters, remix
 from tests.baselines.lass.test_remixer import LetterEncoder, lass, noise, remixed, tiny_extractor
@@ -94,14 +94,20 @@ def test_what_a_remixer_does_not_find_is_silence() -> None:
         def remix(
             self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
         ) -> Remix:
-            heard = "dog" in prompt
-            told = Understood(words="it", presence="heard" if heard else "absent")
-            audio = mixture / 2 if heard else mixture.copy()
+            known: dict[str, Presence] = {"dog": "heard", "cat": "absent", "owl": "not sure"}
+            presence = next(known[word] for word in known if word in prompt)
+            told = Understood(words="it", presence=presence)
+            audio = mixture.copy() if presence == "absent" else mixture / 2
             return Remix(audio=audio, understood=(told,))
 
     tool, mixture = PromptExtractor(Open()), noise(1, 100)
     assert not tool.extract(mixture, 16_000, "the cat", "audio").any()
     np.testing.assert_array_equal(tool.extract(mixture, 16_000, "the dog", "audio"), mixture / 2)
+    for word, warnings, left in (("dog", 0, 0.5), ("owl", 1, 0.5), ("cat", 1, 1)):
+        asked = Queries((Query(f"the {word}", "audio", 0.0),), rest=1.0)
+        done = extract_and_mix(mixture, 16_000, asked, tool)
+        assert len(done.warnings) == warnings
+        np.testing.assert_allclose(done.audio, left * mixture)
 
 
 def test_missing_weights_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
