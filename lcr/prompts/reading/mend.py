@@ -103,6 +103,7 @@ _THAN = re.compile(
 )
 """What is only compared with, or is all that shall not go: kept."""
 _PART_OF = re.compile(
+    r"(?<!catch )(?<!hear )(?<!get )(?<!understand )"
     r"\b(?:(?:half|third|quarter|percent|%|hint|trace|little|bit|touch|some|fraction) of|half) "
     r"(?:the |my |that )$"
 )
@@ -234,6 +235,10 @@ def _is_named_behind(text: str, span: Span, spans: Sequence[Span]) -> bool:
 
 
 _IT_BEFORE = re.compile(r"(?:it|that|this)\b[^,.;]{0,16}, (?:the|my|that|those|these) ")
+_WHICH_ONE = re.compile(
+    r"\b(?:the|that) (?P<one>(?:quiet|loud|deep|high|low|fast|slow|old|young)er|first|second|"
+    r"other) $"
+)
 _WHICH = re.compile(r"wh(?:o|ich)(?:ever)?\b")
 _IS_MORE = re.compile(
     r" (?:is|sounds|speaks|talks|comes|starts)(?: talking| speaking| the)* (?:first|second|last|"
@@ -243,6 +248,8 @@ _IS_MORE = re.compile(
 
 def _trimmed(text: str, span: Span) -> Span:
     """Without a cue that was taken for a part of its name: "engine off", "more me"."""
+    if span.kind == "voice" and (more := _WHICH_ONE.search(text, 0, span.start)):
+        span = replace(span, start=more.start("one"))
     words = text[span.start : span.stop]
     if _WHICH.match(words) and (more := _IS_MORE.match(text, span.stop)):
         return replace(span, stop=more.end())

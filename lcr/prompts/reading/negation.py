@@ -43,11 +43,14 @@ _ALL_BUT = re.compile(
     rf"(?:\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|"
     r"can(?:no|'?)t (?:stand|bear)|"
     r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
+    rf"(?P<less>{LESS})|(?P<more>{MORE})|"
     r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me|play me)) |^)"
     r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
     r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus|"
     r"(?:that|which)(?:'s| is| are)(?: not|n't)) "
 )
+_TOO_LOUD = re.compile(r"\b(?:is|are) (?:\w+ )?too (?:loud|noisy|strong|much)\b")
+_DONE_TO_ALL = {"gone": Action.REMOVE, "less": Action.DOWN, "more": Action.UP}
 _STAYS = re.compile(r"\b(?:stays?|remains?|be kept|is (?:fine|good|ok|okay|great))\b")
 _OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")
 CLAUSE_END = re.compile(
@@ -112,9 +115,13 @@ def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
     for match in _ALL_BUT.finditer(text):
         end = CLAUSE_END.search(text, match.end())
         inside = range(match.end(), end.start() if end else len(text))
-        pair = (Action.REMOVE, Action.KEEP) if match["gone"] else (Action.KEEP, Action.REMOVE)
+        pair = (Action.KEEP, Action.REMOVE)
+        for group, action in _DONE_TO_ALL.items():
+            pair = (action, Action.KEEP) if match[group] else pair
+        if _TOO_LOUD.search(text, match.end()):
+            pair = (Action.DOWN, Action.KEEP)
         kept = match["kept"] or _STAYS.search(text, match.end(), inside.stop)
-        if not (match["gone"] or kept) or not any(
+        if not (pair[1] is Action.KEEP or kept) or not any(
             s.start in inside and s.action in pair for s in found
         ):
             continue

@@ -84,7 +84,10 @@ _BACKGROUND = re.compile(
 _ONLY_WANTED = re.compile(
     r"\b(?:only|just) (?:need|want|care about|interested)|\bonly\b.*\b(?:stays?|remains?)\b"
 )
-_HARD_TO_HEAR = re.compile(rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}")
+_HARD_TO_HEAR = re.compile(
+    rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}|"
+    r"\bonly (?:catch|hear|get|understand|follow) (?:half|parts?|bits|some)\b"
+)
 _SHORT = 5
 """Words."""
 _NO_NAMES = frozenset(

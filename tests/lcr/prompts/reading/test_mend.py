@@ -50,6 +50,8 @@ def actions(text: str, *found: tuple[str, Action]) -> list[tuple[str, Action]]:
         ("remove nothing but the dog", [("dog", KEEP)], [REMOVE]),
         ("give me everything that's not the dog", [("dog", KEEP)], [KEEP, REMOVE]),
         ("not the cat!! the dog, mute it", [("cat", REMOVE), ("dog", REMOVE)], [KEEP, REMOVE]),
+        ("all but the dog is too loud", [("dog", DOWN)], [DOWN, KEEP]),
+        ("reduce everything that isn't the dog", [("dog", KEEP)], [DOWN, KEEP]),
         ("dog up, drums same", [("dog", UP), ("drums", UP)], [UP, KEEP]),
         ("tuba 3 dB under where it is", [("tuba", UP)], [DOWN]),
         ("I don't want to hear the dog", [("dog", REMOVE)], [REMOVE]),
@@ -120,6 +122,12 @@ def test_a_voice_in_two_pieces_is_one() -> None:
     spans = spans_of(text, [("speaker with the", DOWN), ("low voice", DOWN)], kind="voice")
     (voice,) = mended(text, spans).spans
     assert text[voice.start : voice.stop] == "speaker with the low voice"
+
+
+def test_which_voice_is_part_of_its_name() -> None:
+    text = "make the quieter woman louder"
+    (found,) = mended(text, spans_of(text, [("woman", UP)], "voice")).spans
+    assert text[found.start : found.stop] == "quieter woman"
 
 
 def test_what_somebody_is_said_to_do_is_no_request() -> None:
