@@ -39,6 +39,10 @@ _TOO_QUIET = re.compile(
     r"^ (?:is|are|sounds?) (?:\w+ )?too (?:quiet|soft|faint|weak|low) "
     r"(?:against|next to|compared (?:to|with)|under|behind|beside|for) "
 )
+_ON_TOP = re.compile(
+    r" (?:should|must|needs? to|has to|have to|ought to) (?:sit|be|stay|stand|come) "
+    r"(?:on top of|above|over|in front of|ahead of) (?:the |my |his |her )?"
+)
 _MAKE = re.compile(r"\b(?:let|make|have) (?:the |my )?$")
 _IS_THAN = re.compile(
     r" (?:is|are|sounds?) (?:\w+ )?(?:louder|stronger|noisier|(?P<up>quieter|softer|weaker)) than "
@@ -78,6 +82,8 @@ def masked(text: str, spans: Sequence[Span]) -> list[Span]:
             found[i : i + 2] = _with(gone, one), _with(Action.KEEP, other)
         elif _BETTER_WITHOUT.match(gap):
             found[i : i + 2] = _with(Action.KEEP, one), _with(Action.REMOVE, other)
+        elif _ON_TOP.fullmatch(gap):
+            found[i : i + 2] = _with(Action.KEEP, one), _with(Action.DOWN, other)
         elif _TOO_QUIET.match(gap):
             found[i : i + 2] = _with(Action.UP, one), _with(Action.KEEP, other)
         elif one.action is other.action is Action.DOWN and _BELOW.fullmatch(gap):

@@ -43,6 +43,11 @@ _COUNTED = re.compile(
     rf"(?:{NUMBER_WORDS}) (?:and a half|point|db|decibels?|per ?cent|%|times|up\b|down\b).*",
     re.DOTALL,
 )
+_PLACE = re.compile(
+    r"(?:restaurant|caf[eé]|church|studio|kitchen|class(?:room)?|school|room|office|garden|park|"
+    r"house|bar|pub|car park|station|field|forest|beach)s?"
+)
+_IN = re.compile(r"\b(?:in|at|inside|near|next to) (?:the |a |an |my |our |this )?$")
 _CALLED = re.compile(
     r"(?:my )?(?:dear|darling|honey|love|mate|buddy|bro|dude|guys|folks|sir|madam)"
 )
@@ -60,7 +65,11 @@ INCESSANT = (
     r"(?:just )?keeps? (?:on )?going|goes on and on)"
 )
 _BESIDE = {
-    Action.KEEP: (r"(?!)", r"(?:same|flat|unchanged|untouched|the way (?:it|they) (?:is|are))"),
+    Action.KEEP: (
+        r"(?!)",
+        r"(?:same|flat|unchanged|untouched|the way (?:it|they) (?:is|are)|"
+        r"(?:very |so )?(?:hard|difficult|impossible|tough) to (?:follow|understand))",
+    ),
     Action.REMOVE: (
         r"(?:(?:no ?one|nobody) (?:(?:should|must|will) hear|hears)(?: the| my)?|no|no more|"
         r"without(?: the| any)?|"
@@ -103,10 +112,10 @@ _THAN = re.compile(
 )
 """What is only compared with, or is all that shall not go: kept."""
 _PART_OF = re.compile(
-    r"(?<!catch )(?<!hear )(?<!get )(?<!understand )"
     r"\b(?:(?:half|third|quarter|percent|%|hint|trace|little|bit|touch|some|fraction) of|half) "
     r"(?:the |my |that )$"
 )
+_CAUGHT = re.compile(r"\bonly (?:catch|hear|get|understand|follow) (?:half|parts?|bits|some) of $")
 _GONE_IT = re.compile(rf"\b{REMOVE} (?:it|them|that|this|him|her)\b")
 _SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
 _WHILE = re.compile(
@@ -201,6 +210,8 @@ def _is_no_thing(text: str, span: Span) -> bool:
     """A recording that something is removed from, or "nothing"."""
     words = text[span.start : span.stop].strip(" .,!?'")
     if _NO_NAME.fullmatch(words) or _COUNTED.fullmatch(text, span.start):
+        return True
+    if _PLACE.fullmatch(words) and _IN.search(text[: span.start]):
         return True
     if _WHERE.fullmatch(words) and re.search(
         r"\b(?<!rid )(?<!shot )(?:of|from)(?: (?:this|that|the))? $", text[: span.start]
@@ -456,7 +467,7 @@ def _member_before(text: str, at: int, spans: Sequence[Span]) -> int | None:
 def _beside(text: str, span: Span) -> Action:
     """The action of a cue that stands right before or behind a thing."""
     before = text[max(0, span.start - 48) : span.start]
-    if _THAN.search(before):
+    if _THAN.search(before) or _CAUGHT.search(before):
         return Action.KEEP
     if verb := _VERB_BEFORE.search(before):
         return _WAYS[str(verb.lastgroup)]

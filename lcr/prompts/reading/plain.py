@@ -29,6 +29,7 @@ _HOW = (
 )
 _IT = r"(?:it|this|that|everything|it all|the (?:volume|sound|audio|track|whole thing|recording))"
 _VERSION = r"(?:(?:make|give|create|i want|i need)(?: (?:me|us|it|this))? )?(?:an? |the )?"
+_WHY = r"(?:,? ?(?:it'?s|it is|this is|because|since) [^.;]*)?"
 _FAR = r"(?:(?:it's|it is|this is|way|much|far|just) )*"
 _MEANT: tuple[tuple[str, Kind, Action, Rest], ...] = (
     (rf"(?:a bit |a little |much |way |a lot )?louder|(?:turn|volume)(?: {_IT})? up|turn up {_IT}"
@@ -46,7 +47,7 @@ _MEANT: tuple[tuple[str, Kind, Action, Rest], ...] = (
      "all_sounds", Action.DOWN, "stays"),
 )  # fmt: skip
 _PLAIN = tuple(
-    (re.compile(rf"{_POLITE}(?P<said>{words}){_HOW}"), kind, action, rest)
+    (re.compile(rf"{_POLITE}(?P<said>{words}){_HOW}{_WHY}"), kind, action, rest)
     for words, kind, action, rest in _MEANT
 )
 
