@@ -108,7 +108,7 @@ _THAN = re.compile(
     r"\b(?:anything|everything|whatever|all)(?: that| which)?(?:'s not| isn't| is not| aren't| "
     r"are not)"
     r"(?: (?:the|a|an|my|from|part of))* $|"
-    r"\b(?:strip|pare|boil|narrow)\w* .*\bdown to (?:the |just |only )*(?:.* and (?:the )?)?$"
+    r"\b(?:strip|pare|boil|narrow)\w* .*\bto (?:the |just |only )*(?:.* and (?:the )?)?$"
 )
 """What is only compared with, or is all that shall not go: kept."""
 _PART_OF = re.compile(
@@ -118,6 +118,8 @@ _PART_OF = re.compile(
 _CAUGHT = re.compile(r"\bonly (?:catch|hear|get|understand|follow) (?:half|parts?|bits|some) of $")
 _GONE_IT = re.compile(rf"\b{REMOVE} (?:it|them|that|this|him|her)\b")
 _SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
+_BROUGHT = re.compile(r"\b(?:help|bring|make|let)\w* (?:the |my )?$")
+"""Before "out" it asks for more."""
 _WHILE = re.compile(
     r"\b(?:while|when|whenever|until|by the time)"
     r"(?: (?:the|my|a|an|our|that|i|you|we|they|he|she))* $"
@@ -212,6 +214,8 @@ def _is_no_thing(text: str, span: Span) -> bool:
     if _NO_NAME.fullmatch(words) or _COUNTED.fullmatch(text, span.start):
         return True
     if _PLACE.fullmatch(words) and _IN.search(text[: span.start]):
+        return True
+    if words == "me" and re.search(r"\b(?:through|to|for|at|on|around|with) $", text[: span.start]):
         return True
     if _WHERE.fullmatch(words) and re.search(
         r"\b(?<!rid )(?<!shot )(?:of|from)(?: (?:this|that|the))? $", text[: span.start]
@@ -478,6 +482,8 @@ def _beside(text: str, span: Span) -> Action:
     for action, lead in _LEAD.items():
         if lead.search(text[max(0, span.start - 24) : span.start]):
             return action
+    if _BROUGHT.search(before) and text.startswith(" out", span.stop):
+        return Action.UP if span.action is Action.REMOVE else span.action
     behind = text[span.stop : span.stop + 48]
     again = re.match(r",? (?:they|it|which)\b", behind)
     behind = behind[again.end() :] if again else behind

@@ -56,7 +56,7 @@ _BALANCED = re.compile(
 _SET_APART = re.compile(
     r"\b(?:separat|isolat|extract|singl|pull|lift)\w*\b.* from "
     r"(?:the rest|everything else|all else|the others?)\b"
-    r"|\b(?:strip|pare|boil|narrow)\w* .*\bdown to\b"
+    r"|\b(?:strip|pare|boil|narrow)\w* .*\bto\b"
 )
 _ADJUSTED = re.compile(
     r"\b(?:adjust|change|modify|alter|tweak|regulate)\w* (?:the |its |his |her )?"
@@ -76,6 +76,7 @@ _NO_SPEAKER = re.compile(
 _WHOEVER = re.compile(
     r"(?:who(?:ever)?|the (?:one|person) (?:who|that)) (?:\w+ )*?(?:speak|talk)|which"
 )
+_US = re.compile(r"(?:(?:the )?(?:two|three|both|all) of )?us|(?:both|all) of (?:you|them)")
 _BACKGROUND = re.compile(
     r"(?:(?:the|all|any|that|this|other) )*(?:background|ambient|surrounding|environmental|"
     r"unwanted)"
@@ -337,9 +338,11 @@ def _thing(text: str, span: Span, gain: Gain) -> NamedThing:
         kind = "sound"
     elif kind == "everything" and words.lower() in ("everyone", "everybody"):
         kind = "all_speech"
-    elif words.lower() in ("me", "my voice", "us", "myself", "you"):
-        kind = "all_speech" if words.lower() == "us" else "voice"
-    elif kind == "all_sounds" and kind_of(words.lower()) == "all_speech":
+    elif words.lower() in ("me", "my voice", "myself", "you"):
+        kind = "voice"
+    elif _US.fullmatch(words.lower()) or (
+        kind == "all_sounds" and kind_of(words.lower()) == "all_speech"
+    ):
         kind = "all_speech"
     elif kind in ("all_speech", "sound") and _WHOEVER.match(words.lower()):
         kind = "voice"

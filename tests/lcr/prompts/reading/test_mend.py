@@ -52,6 +52,8 @@ def actions(text: str, *found: tuple[str, Action]) -> list[tuple[str, Action]]:
         ("not the cat!! the dog, mute it", [("cat", REMOVE), ("dog", REMOVE)], [KEEP, REMOVE]),
         ("all but the dog is too loud", [("dog", DOWN)], [DOWN, KEEP]),
         ("reduce everything that isn't the dog", [("dog", KEEP)], [DOWN, KEEP]),
+        ("bring the flute out a bit", [("flute", REMOVE)], [UP]),
+        ("the hum goes right through me, softer", [("hum", DOWN), ("me", DOWN)], [DOWN]),
         ("dog up, drums same", [("dog", UP), ("drums", UP)], [UP, KEEP]),
         ("tuba 3 dB under where it is", [("tuba", UP)], [DOWN]),
         ("I don't want to hear the dog", [("dog", REMOVE)], [REMOVE]),
