@@ -57,7 +57,10 @@ from lcr.training.stages import (
     StageConfig,
 )
 
-_FREE = ("steps", "minutes", "validate_every", "save_every", "samples", "accumulate")
+_FREE = (
+    *("steps", "minutes", "validate_every", "save_every", "samples", "accumulate"),
+    *("recompute", "shard"),
+)
 """Of [loop]: what a run may go on with otherwise than it began."""
 _LATER = (
     ("reader", "slots"),

@@ -136,6 +136,17 @@ def test_what_came_later_changes_no_run_that_does_without(tmp_path: Path) -> Non
     assert "slots" not in usual["reader"]
 
 
+def test_a_run_goes_on_by_the_settings_of_loop_that_it_began_with() -> None:
+    """Another key here keeps all runs in progress from going on and from shipping: a new setting
+    belongs to what may differ, or to what is told only where it is not the usual one."""
+    told = about(load_recipe(JOINT, []))
+    assert sorted(told["loop"]) == [
+        *("betas", "clip_norm", "decay_share", "ema", "final_rate", "module_rates"),
+        *("muon_except", "muon_parts", "muon_rate", "optimiser", "patience", "precision"),
+        *("rate", "schedule", "seed", "warmup_steps", "watch", "weight_decay"),
+    ]
+
+
 def test_recipes_extend_one_another(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('extends = "b.toml"\n[loop]\nrate = 2.0\n')
     (tmp_path / "b.toml").write_text('name = "b"\nstage = "joint"\n[loop]\nrate = 1.0\nsteps = 7\n')
