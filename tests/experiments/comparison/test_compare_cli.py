@@ -94,7 +94,7 @@ def test_table_2_stands_for_the_papers_ten_systems() -> None:
     assert config.systems == (*(form.name for form in TABLE_2.values()), "mixture")
     assert len(set(config.systems)) == 11
     for form in TABLE_2.values():
-        assert config.options[form.name] == form.options
+        assert config.options.get(form.name, {}) == form.options
     words += ["--set", 'options.desk-lcr-c.weights="other"']
     changed = compare.resolve_config(compare.main.parser.parse_args(words)).options["desk-lcr-c"]
     assert changed == {"system": "lcr", "weights": "other"}
