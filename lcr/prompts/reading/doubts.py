@@ -61,12 +61,12 @@ _ALONE = re.compile(
     r"not?)\b|n't\b"
 )
 """Of a prompt without any of these it is not sure that all else shall go."""
-_CUES = {
-    Action.DOWN: (re.compile(rf"\b(?:{LESS}|soft|less)\b(?! than)"), {Action.DOWN}),
-    Action.UP: (re.compile(rf"\b{MORE}\b(?! than)"), {Action.UP}),
-    Action.REMOVE: (re.compile(rf"\b{GONE}\b"), {Action.REMOVE, Action.DOWN}),
-}
-"""Words for each action, and the actions of which one is then read."""
+_CUES = (
+    (re.compile(rf"\b(?:{LESS}|soft|less)\b(?! than)"), {Action.DOWN}),
+    (re.compile(rf"\b{MORE}\b(?! than)"), {Action.UP}),
+    (re.compile(rf"\b{GONE}\b"), {Action.REMOVE, Action.DOWN}),
+)
+"""Words that ask for an action, and the actions of which one is then read."""
 _TAKEN_BACK = re.compile(
     r"\b(?:not?|never|neither|nor|without|instead of|rather than|than|no need|so|too|already|"
     r"wait|sorry|mean|meant)\b|n't\b"
@@ -108,17 +108,18 @@ def doubts(
 
 def _unread_cues(lower: str, things: Sequence[NamedThing], rest: Rest) -> list[str]:
     """Verbs that ask for what no thing gets, such as "soft" in "take it out, no, make it soft"."""
-    actions = {thing.action for thing in things}
+    if _TAKEN_BACK.search(lower):
+        return []
     found = []
+    actions = {thing.action for thing in things}
     actions |= {"stays": set(), "goes": {Action.REMOVE}, "fades": {Action.DOWN}}[rest]
-    for cue, meant in _CUES.values():
+    for cue, meant in _CUES:
         if actions & meant:
             continue
         found += [
             match[0]
             for match in cue.finditer(lower)
             if not any(t.start <= match.start() < t.stop for t in things)
-            and not _TAKEN_BACK.search(lower)
         ]
     return found
 
