@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from lcr.instruction import Action
 from lcr.prompts.reading.amounts import explicit_db
+from lcr.prompts.reading.beside import INCESSANT
 from lcr.prompts.reading.keywords import kind_of, styles_of
 from lcr.prompts.reading.masking import DROWNS
-from lcr.prompts.reading.mend import INCESSANT
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CHANGE
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
