@@ -253,7 +253,7 @@ CORPORA: Mapping[str, Corpus] = {
     "FUSS": Corpus(
         sign="train_example_list.txt",
         read=_fuss,
-        where="zenodo.org/records/4012661: what is in ssdata/",
+        where="zenodo.org/records/3743844: what is in ssdata/",
         licence="recordings: CC0; the whole: CC BY 4.0",
         commercial=True,
     ),

@@ -120,7 +120,7 @@ def _audioset(root: Path) -> Iterator[Item]:
 
 
 def _fuss(root: Path) -> Iterator[Item]:
-    for mixture, *sources in fuss_examples(root, "test"):
+    for mixture, *sources in fuss_examples(root, "eval"):
         for target in sources:  # the set names no sounds: only the background can be asked for
             if target.stem.startswith("background") and len(sources) > 1:
                 others = tuple(s for s in sources if s != target)
@@ -187,8 +187,8 @@ LAYOUTS: Mapping[str, Layout] = {
     "fuss": Layout(
         16_000,
         _fuss,
-        "zenodo.org/records/4012661: the folder ssdata or ssdata_reverb, with "
-        "test_example_list.txt and test/",
+        "zenodo.org/records/3743844: the folder ssdata or ssdata_reverb, with "
+        "eval_example_list.txt and eval/",
     ),
     "libri2mix": Layout(
         16_000,

@@ -1,19 +1,21 @@
-"""Check published corpora, make one bank of them, and build the paper's sets of mixtures from it.
+"""Fetch and check published corpora, make one bank of them, and build the paper's sets of mixtures.
 
 DIR holds the corpora, unpacked as they are published, by name: TextrolSpeech, VGGSound, FSD50K,
-ESC-50, FUSS, AudioSet. `check` reads every recording; `index` does so too and writes
-DIR/manifest.csv, with what can be used, and DIR/quarantine.csv, with what is wrong; `build` makes
-mixtures of what the manifest names, and goes on where it was stopped."""
+ESC-50, FUSS, AudioSet. `fetch` downloads what anybody may have, and says where the rest is; `check`
+reads every recording; `index` does so too and writes DIR/manifest.csv, with what can be used, and
+DIR/quarantine.csv, with what is wrong; `build` makes mixtures of what the manifest names. `fetch`
+and `build` go on where they were stopped."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lcr.cli.status import EXIT_PARTIAL
+from lcr.cli.status import EXIT_BAD_INPUT, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,11 +28,14 @@ _SHOWN = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     jobs = parser.add_subparsers(dest="job", required=True, metavar="JOB")
+    fetch = jobs.add_parser("fetch", help="download and unpack corpora, and say where others are")
     check = jobs.add_parser("check", help="say what is missing, corrupt, silent or not licensed")
     index = jobs.add_parser("index", help="check, and write manifest.csv and quarantine.csv")
     build = jobs.add_parser("build", help="build the paper's sets of mixtures")
-    for job in (check, index, build):
+    for job in (fetch, check, index, build):
         job.add_argument("dir", type=Path, metavar="DIR", help="folder of the corpora")
+    fetch.add_argument("corpora", nargs="+", metavar="CORPUS", help="such as ESC-50")
+    for job in (check, index, build):
         job.add_argument(
             "--processes", type=int, default=os.cpu_count() or 1, help="default: one a core"
         )
@@ -61,7 +66,57 @@ def run(options: argparse.Namespace) -> int:
     for name, least in (("processes", 1), ("part", 1), ("seed", 0)):
         if getattr(options, name, least) < least:
             raise LcrError(f"--{name} must be at least {least}; got {getattr(options, name)}")
-    return _build(options) if options.job == "build" else _check(options)
+    jobs = {"fetch": _fetch, "build": _build}
+    return jobs.get(options.job, _check)(options)
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TransferSpeedColumn,
+    )
+
+    from lcr.data.corpora import CORPORA
+    from lcr.data.fetch import ARCHIVES, BY_HAND, FetchError, fetch
+    from lcr.errors import LcrError
+    from lcr.files import locked
+
+    if unknown := set(options.corpora) - set(CORPORA):
+        raise LcrError(f"unknown corpus {sorted(unknown)[0]}; known: {', '.join(CORPORA)}")
+    console, here, missing = Console(stderr=True), 0, 0
+    shown = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*shown, console=console, disable=not console.is_terminal) as bars:
+        for name in options.corpora:
+            print(f"{name}: licence: {CORPORA[name].licence}", flush=True)
+            for archive in ARCHIVES.get(name, ()):
+                bar = bars.add_task(archive.name)
+                try:
+                    with locked(options.dir / name):
+                        new = fetch(
+                            archive,
+                            options.dir / name,
+                            lambda part, done, total, bar=bar: bars.update(  # type: ignore[misc]
+                                bar, description=part, completed=done, total=total
+                            ),
+                        )
+                except FetchError as error:
+                    missing += 1
+                    print(f"lcr data: {error}", file=sys.stderr)
+                    continue
+                finally:
+                    bars.remove_task(bar)
+                here += 1
+                unchecked = not all(part.digest for part in archive.parts)
+                told = "not checksummed: no digest is known" if unchecked else "checksum right"
+                print(f"{name}: {archive.name}: {told if new else 'here already'}", flush=True)
+            if name in BY_HAND:
+                missing += 1
+                print(f"{name}: not fetched: {BY_HAND[name]}. It is {CORPORA[name].where}")
+    return (EXIT_PARTIAL if here else EXIT_BAD_INPUT) if missing else 0
 
 
 def _check(options: argparse.Namespace) -> int:

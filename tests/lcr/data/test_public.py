@@ -70,11 +70,11 @@ def audioset(root: Path) -> None:
 
 
 def fuss(root: Path) -> None:
-    folder = "test/example00000_sources"
+    folder = "eval/example00000_sources"
     names = [f"{folder}/background0_sound.wav", f"{folder}/foreground0_sound.wav"]
-    for name in ("test/example00000.wav", *names):
+    for name in ("eval/example00000.wav", *names):
         sound(root / name, 16_000)
-    (root / "test_example_list.txt").write_text("\t".join(["test/example00000.wav", *names]) + "\n")
+    (root / "eval_example_list.txt").write_text("\t".join(["eval/example00000.wav", *names]) + "\n")
 
 
 def libri2mix(root: Path) -> None:
