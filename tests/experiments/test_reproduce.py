@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from lcr.cli import main as lcr
+from lcr.cli.status import EXIT_PARTIAL
+from lcr.data import fetch
 from tests.agents.llm_server import says, served
+from tests.corpus_server import hand_out, publish, serving
 from tests.corpus_trees import corpora, speech_files
 from tests.experiments.training import test_rows, test_train_cli
 from tests.test_pages import ROOT, blocks
@@ -70,7 +73,7 @@ def test_every_command_of_the_page_runs_in_order(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
-    corpora(tmp_path / "CORPORA")
+    made = corpora(tmp_path / "made")
     authors_manifest(tmp_path / "TEST.jsonl")
     numbers = count()
 
@@ -79,15 +82,17 @@ def test_every_command_of_the_page_runs_in_order(
         says(json.dumps([f"Do {number} to {i} of them." for i in range(5)]))(handler)
 
     ran = []
-    with served(answer) as server:
+    with served(answer) as server, serving() as publisher:
+        monkeypatch.setattr(fetch, "ARCHIVES", publish(publisher, made))
+        hand_out(made, tmp_path / "CORPORA")
         for program, *words in commands():
             words = [word.replace("TEST", "TEST.jsonl") for word in words]
             if program == "make":
                 continue
             if program == "lcr":
-                words += ["--processes", "1"]
+                words += ["--processes", "1"] if "fetch" not in words else []
                 words += ["--sets", *SIZES.split()] if "build" in words else []
-                assert lcr(words) == 0, words
+                assert lcr(words) == (EXIT_PARTIAL if "fetch" in words else 0), words
                 continue
             name = words[1] if words[0] == "-m" else words[0].removesuffix(".py").replace("/", ".")
             words = words[2 if words[0] == "-m" else 1 :]
