@@ -65,7 +65,7 @@ def make_figures(run: RunFolder, printable: Callable[[str], str]) -> Figures:
     quartiles = {t: rows(lambda s, t=t: _five(run, s["name"], t)) for t in tasks}  # type: ignore[misc]
     return Figures(
         rivals=draw_panel(
-            "SNR improvement in dB, mean and 95 % interval; median seconds an example",
+            "SNR improvement in dB, mean and 95\u00a0% interval; median seconds an example",
             rivals,
             limits_of(rivals),
         ),

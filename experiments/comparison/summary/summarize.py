@@ -181,12 +181,12 @@ def _system(
 
 
 def _stages(records: Sequence[Record]) -> dict[str, float]:
-    """Mean seconds of each step over all answers."""
-    found: dict[str, float] = {}
-    for step in (step for record in records for step in record["trace"]):
-        if step["seconds"] is not None:
-            found[step["name"]] = found.get(step["name"], 0.0) + step["seconds"] / len(records)
-    return found
+    """Median seconds of each step over all answers, as `latency_s` is of the whole."""
+    found: dict[str, list[float]] = {}
+    for n, record in enumerate(records):
+        for step in record["trace"]:
+            found.setdefault(step["name"], [0.0] * len(records))[n] += step["seconds"] or 0.0
+    return {name: median(seconds) for name, seconds in found.items()}
 
 
 def without_ovc(values: Sequence[Value]) -> list[Value]:

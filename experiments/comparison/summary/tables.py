@@ -187,13 +187,11 @@ def _answered(system: Mapping[str, Any]) -> str:
 
 
 def print_tables(summary: Summary, console: Console) -> None:
-    """Print all tables and remarks."""
-    for sentence in verdict(summary):
-        console.print(sentence, markup=False, highlight=False)
+    """Print all tables and remarks, and at the end, where it stays in sight, what they come to."""
     for table in grids(summary):
         print_table(table, console)
-    for remark in remarks(summary):
-        console.print(remark, markup=False, highlight=False)
+    for line in (*remarks(summary), "", *verdict(summary)):
+        console.print(line, markup=False, highlight=False)
 
 
 def to_markdown(summary: Summary) -> str:

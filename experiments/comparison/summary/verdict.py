@@ -38,17 +38,20 @@ def _winner(families: Mapping[str, Any]) -> str:
     sure = percent_text(families["p_joint"])
     if families["winner"] == "joint":
         return (
-            f"Joint wins: {joint} is {_db(gap)} dB above {composite}, the best composite system "
-            f"({interval}; the best joint system leads in {sure} of the resamples)."
+            f"Joint wins: {joint}, which remixes in one pass, improves SNR by {_db(gap)} dB more "
+            f"than {composite}, the best that reads, separates and mixes ({interval}; the best "
+            f"joint system leads in {sure} of the resamples)."
         )
     if families["winner"] == "composite":
         return (
-            f"Composite wins: {composite} is {_db(-gap)} dB above {joint}, the best joint system "
-            f"(joint less composite: {interval}; joint leads in {sure} of the resamples)."
+            f"Composite wins: {composite}, which reads, separates and mixes, improves SNR by "
+            f"{_db(-gap)} dB more than {joint}, the best that remixes in one pass (joint less "
+            f"composite: {interval}; joint leads in {sure} of the resamples)."
         )
     return (
-        f"Undecided between joint and composite: {joint} less {composite} is {_db(gap)} dB "
-        f"({interval}; the best joint system leads in {sure} of the resamples)."
+        f"Undecided between joint and composite: {joint}, the best that remixes in one pass, less "
+        f"{composite}, the best that reads, separates and mixes, is {_db(gap)} dB of SNR "
+        f"improvement ({interval}; the best joint system leads in {sure} of the resamples)."
     )
 
 
@@ -96,14 +99,15 @@ def _shared(summary: Summary) -> list[str]:
     joint, composite = _best(summary)
     theirs = {weights["sha256"] for weights in joint["weights"]}
     names = [w["id"] for w in composite["weights"] if w["sha256"] in theirs]
-    shared = f"{composite['name']} runs with weights of {joint['name']}: {', '.join(names)}."
+    shared = f"{composite['name']} and {joint['name']} share weights: {', '.join(names)}."
     return [shared] if names else []
 
 
 def _tasks(summary: Summary) -> str:
     decided: Mapping[str, str] = summary["families"]["decided_tasks"]
     if not decided:
-        return f"No single task is decided; each has {summary['per_task']} of the examples."
+        each = summary["per_task"]
+        return f"No single task is decided: each has only {each} example{'s' if each != 1 else ''}."
     by_family = {
         family: ", ".join(task_words(t) for t, f in decided.items() if f == family)
         for family in dict.fromkeys(decided.values())

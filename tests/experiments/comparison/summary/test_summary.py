@@ -109,6 +109,15 @@ def test_the_average_is_the_mean_of_the_tasks_means() -> None:
     assert a["peak_bytes"] == 5
 
 
+def test_stages_take_their_median_time_as_the_whole_does() -> None:
+    rows = records(("TSE", 1.0), ("TSE", 2.0), ("ME", 3.0))
+    for row, seconds in zip(rows, ((0.1, 0.2), (0.3, 0.3), (9.0,)), strict=True):
+        steps = [{"name": "separate", "seconds": s, "info": {}} for s in seconds]
+        row |= {"trace": [*steps, {"name": "mix", "seconds": None, "info": {}}]}
+    (a,) = summary_of({"a": rows})["systems"]
+    assert a["stages"] == {"separate": pytest.approx(0.6), "mix": 0.0}
+
+
 def test_a_failure_is_no_fast_answer_and_said_to_count_0_db() -> None:
     worse = records(("TSE", -4.0), ("TSE", -2.0), ("ME", 0.0), ("ME", 0.0))
     for one in worse[2:]:
