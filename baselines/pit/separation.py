@@ -230,7 +230,9 @@ def load_separator(path: Path) -> LoadedSeparator:
         digest = sha256_of(path)
         kinds, made, trained_on = (), "trained elsewhere", frozenset()
     else:
-        raise MissingWeightsError(f"no checkpoint of a separator at {path}")
+        raise MissingWeightsError(
+            f"no checkpoint of a separator at {path}; give weights=FOLDER, or train it (docs/training.md)"
+        )
     with must_fit(path):
         with no_larger_than(tensors):
             separator = build_separator(settings)

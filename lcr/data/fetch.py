@@ -242,7 +242,7 @@ def _receive(part: Part, here: Path, tell: Tell) -> tuple[bool, str] | None:
 
 
 def _digest(path: Path, algorithm: str) -> str:
-    digest = hashlib.new(algorithm)
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)

@@ -71,6 +71,7 @@ def test_every_command_of_the_page_runs_in_order(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     made = corpora(tmp_path / "made")
