@@ -231,7 +231,8 @@ def load_separator(path: Path) -> LoadedSeparator:
         kinds, made, trained_on = (), "trained elsewhere", frozenset()
     else:
         raise MissingWeightsError(
-            f"no checkpoint of a separator at {path}; give weights=FOLDER, or train it (docs/training.md)"
+            f"no checkpoint of a separator at {path}; give weights=FOLDER, or train it "
+            "(docs/training.md)"
         )
     with must_fit(path):
         with no_larger_than(tensors):
