@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,16 +60,25 @@ def nearest_names(model: QueryModel, vector: Floats, count: int = _NEAREST) -> l
     return [model.labels[i] for i in np.argsort(-(model.label_vectors @ vector))[:count]]
 
 
-def _candidates(model: QueryModel, encoding: Encoding) -> list[str]:
+def nearest_in(model: QueryModel, encoding: Encoding, names: Sequence[str]) -> list[str]:
+    """Recorded `names`, first the one whose vector is nearest to some second of the mixture."""
+    likeness = dict(zip(model.labels, _likeness(model, encoding).max(0).tolist(), strict=True))
+    return sorted(names, key=likeness.__getitem__, reverse=True)
+
+
+def _likeness(model: QueryModel, encoding: Encoding) -> Floats:
+    """How near each second of the mixture is to each recorded name, (seconds, labels)."""
     seconds = encoding.samples / SAMPLE_RATE
     starts = [i * HOP_S for i in range(max(1, int((seconds - WINDOW_S) / HOP_S) + 1))]
-    best: dict[int, float] = {}
-    for start in starts:
-        vector = model.of_span(encoding, start, min(start + WINDOW_S, seconds))
-        likeness = model.label_vectors @ unit_length(vector)
-        for i in np.argsort(-likeness)[:NAMES_A_WINDOW].tolist():
-            best[i] = max(best.get(i, -1.0), float(likeness[i]))
-    order = sorted(best, key=best.__getitem__, reverse=True)[:CANDIDATES]
+    vectors = [model.of_span(encoding, s, min(s + WINDOW_S, seconds)) for s in starts]
+    found: Floats = unit_length(np.stack(vectors)) @ model.label_vectors.T
+    return found
+
+
+def _candidates(model: QueryModel, encoding: Encoding) -> list[str]:
+    likeness = _likeness(model, encoding)
+    near = np.unique(np.argsort(-likeness)[:, :NAMES_A_WINDOW])
+    order = near[np.argsort(-likeness[:, near].max(0))][:CANDIDATES]
     return [model.labels[i] for i in order]
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcr.audio.core import check_audio
+from lcr.joint.finding import draw, find_kind
 from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds
 from lcr.prompts.pointing import (
@@ -350,41 +351,73 @@ class OpenRemixer:
         if not request.asked or float(np.sqrt(np.mean(np.square(audio)))) < _SILENCE:
             return audio
         encodings = [self.model.encode(channel) for channel in audio]
-        evidence = [one.evidence for one in request.asked]
-        logits = np.max([self.model.answer(e, evidence).presence for e in encodings], 0).tolist()
-        items, found = [], []
-        for one, logit in zip(request.asked, logits, strict=True):
+        channels = [self._find(e, request.asked) for e in encodings]
+        there: list[tuple[_Asked, float, list[list[Floats]]]] = []
+        for i, one in enumerate(request.asked):
+            logit = max(found[i][0] for found in channels)
             one.logit = max(one.logit, logit)
             if logit >= one.thresholds.absent:
+                vectors = [found[i][1] for found in channels]
                 gain = one.thing.gain
                 if one.thing.is_stated and gain > 0 and logit >= one.thresholds.heard:
-                    gain = self._further(one, request, encodings)
-                items.append((gain, one.thing.wins, one.vector))
-                found.append(one.reached)
-        if len(items) < len(request.asked):
+                    gain = self._further(gain, request.reading.rest_gain, encodings, vectors)
+                there.append((one, gain, vectors))
+        if len(there) < len(request.asked):
             for sound in (sound for e in encodings for sound in listen_to(self.model, e)):
                 surest = max(request.heard.get(sound.name, -math.inf), sound.logit)
                 request.heard[sound.name] = surest
-        if not items and request.reading.rest_gain == 1:
-            return audio
         rest = request.reading.rest_gain
-        remixed = [self.model.remix(e, rest, items) for e in encodings]
-        for part in remixed:
-            for reached, *energies in zip(
-                (*found, request.rest), part.before, part.after, strict=True
-            ):
+        if not there and rest == 1:
+            return audio
+        out = np.empty_like(audio)
+        for c, encoding in enumerate(encodings):
+            items = [
+                (one, (gain, one.thing.wins, vector))
+                for one, gain, vectors in there
+                for vector in vectors[c]
+            ]
+            part = self.model.remix(encoding, rest, [item for _, item in items])
+            all_reached = (*(one.reached for one, _ in items), request.rest)
+            for reached, *energies in zip(all_reached, part.before, part.after, strict=True):
                 reached.add(*energies)
-        out = np.stack([part.wave for part in remixed])
+            out[c] = part.wave
         request.energy_in += float(np.square(audio, dtype=np.float64).sum())
         request.energy_out += float(np.square(out, dtype=np.float64).sum())
         return out
 
-    def _further(self, one: _Asked, request: _Request, encodings: Sequence[Encoding]) -> float:
+    def _find(
+        self, encoding: Encoding, asked: Sequence[_Asked]
+    ) -> list[tuple[float, list[Floats]]]:
+        """Of each thing the presence logit and the vectors that find it in one channel."""
+        model = self.model
+        answer = model.answer(encoding, [one.evidence for one in asked])
+        found = []
+        for one, logit, part in zip(asked, answer.presence.tolist(), answer.parts, strict=True):
+            vectors = [one.vector]
+            if one.thresholds is ALWAYS_THERE or one.thing.kind != "sound":
+                pass
+            elif one.thing.hypernym is not None:
+                most = model.network.items // len(asked)
+                logit, vectors = find_kind(model, encoding, one.thing.hypernym, most)
+            else:
+                name = one.thing.sound.name if one.thing.sound else ""
+                recordings = model.recordings.get(name, 0)
+                vectors = [draw(model, encoding, one.vector, part, recordings)]
+            found.append((logit, vectors))
+        return found
+
+    def _further(
+        self,
+        gain: float,
+        rest: float,
+        encodings: Sequence[Encoding],
+        vectors: Sequence[Sequence[Floats]],
+    ) -> float:
         """The gain to put into the filter so that "by 10 dB" is 10 dB. Masks hedge: what is unsure
         is changed in part. So the gain goes as much further as the mask is expected to miss."""
-        rest = request.reading.rest_gain
-        found = np.mean([self.model.recall(e, one.vector) for e in encodings])
-        further = (one.thing.gain - rest) / max(float(found), _LEAST_RECALL)
+        pairs = zip(encodings, vectors, strict=True)
+        found = np.mean([self.model.recall(e, one) for e, many in pairs for one in many])
+        further = (gain - rest) / max(float(found), _LEAST_RECALL)
         return max(_LEAST_FACTOR, rest + further)
 
     def _outcome(self, request: _Request) -> RequestOutcome:

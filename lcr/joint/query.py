@@ -135,6 +135,8 @@ class QueryModel:
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     lexicon: Lexicon = field(default_factory=load_lexicon)
     naming: Naming = field(default_factory=Naming)
+    recordings: Mapping[str, int] = field(default_factory=dict)
+    """How many original recordings of each name there were in training."""
 
     def __post_init__(self) -> None:
         self.labels = self.tables.labels
@@ -310,7 +312,9 @@ class QueryModel:
 def calibration_in(names: Mapping[str, Any]) -> dict[str, Any]:
     """What the table `names` of a checkpoint's config.json says of a QueryModel."""
     sure = {sort: Thresholds(**values) for sort, values in names.get("thresholds", {}).items()}
-    return {"thresholds": sure, "naming": Naming(**names.get("naming", {}))}
+    recordings = dict(zip(names["labels"], names["recordings"], strict=True))
+    naming = Naming(**names.get("naming", {}))
+    return {"thresholds": sure, "naming": naming, "recordings": recordings}
 
 
 def unit_variance(vectors: NDArray[np.floating]) -> Floats:
