@@ -137,7 +137,7 @@ class HeardSource:
 
     `confidence`, from 0 to 1, is that of its kind and, for a class of sounds, of its label;
     `confidences` are those of its kind, label or styles one by one. `level_db` is its RMS level
-    re full scale.
+    re full scale. `doubts` are what a person must be told where it is changed.
     """
 
     id: str
@@ -145,6 +145,7 @@ class HeardSource:
     confidence: float
     confidences: Mapping[str, float] = field(default_factory=dict)
     level_db: float | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def resolve_plan(plan: RemixPlan, inventory: Sequence[HeardSource]) -> Plan:

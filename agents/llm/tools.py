@@ -195,7 +195,8 @@ def describe_source(source: HeardSource) -> dict[str, object]:
     """A source as data for a model."""
     data = {"id": source.id, **describe(source.description)}
     level = {} if source.level_db is None else {"level_db": _db(source.level_db)}
-    return {**data, "confidence": round(source.confidence, 3), **level}
+    doubts = {"doubts": source.doubts} if source.doubts else {}
+    return {**data, "confidence": round(source.confidence, 3), **level, **doubts}
 
 
 def describe(description: Description) -> dict[str, str]:

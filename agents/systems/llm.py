@@ -31,8 +31,9 @@ class RemixStage(Stage, Protocol):
         """What was done to take it apart."""
         ...
 
-    def remix(self, plan: RemixPlan) -> Audio:
-        """The mixture under `plan`, at its own shape, rate and alignment. Raises PlanError."""
+    def remix(self, plan: RemixPlan) -> Remix:
+        """The mixture under `plan`, at its own shape, rate and alignment, and warnings of what is
+        not sure or not there. Raises PlanError."""
         ...
 
 
@@ -84,9 +85,9 @@ class LlmRemixer:
         """
         stage, planned = self._decide(mixture, sample_rate, prompt)
         began = time.perf_counter()
-        audio = stage.remix(planned.plan)
+        done = stage.remix(planned.plan)
         mixed = Step(name="mix", detail=planned.plan.words(), seconds=time.perf_counter() - began)
-        return Remix(audio=audio, trace=(*planned.trace, mixed))
+        return replace(done, trace=(*planned.trace, mixed))
 
     def _decide(self, mixture: Audio, sample_rate: int, prompt: str) -> tuple[RemixStage, Planned]:
         check_audio(mixture, sample_rate)

@@ -12,10 +12,10 @@ from agents.listening.naming import kind_of
 from agents.llm.errors import NothingExtractsError
 from agents.llm.tools import Listened, Preview
 from agents.plan import HeardSource, RemixPlan, resolve_plan
-from baselines.composite.extraction import Extractor, mix
+from baselines.composite.extraction import Extractor, absent, find, mix
 from lcr.audio.core import rms_db
 from lcr.instruction import AudioDescription
-from lcr.remixer import Audio
+from lcr.remixer import Audio, Remix
 
 MOST_EXTRACTED = 8
 _FRAME_S = 0.1
@@ -36,6 +36,7 @@ class HeardStage:
         self._audio = list(inventory.audio)
         self._sources = list(inventory.heard)
         self._extracted = 0
+        self._absent: list[str] = []
         self.steps = inventory.steps
 
     @property
@@ -53,18 +54,19 @@ class HeardStage:
             raise NothingExtractsError("nothing extracts here: choose among the sources")
         if self._extracted >= MOST_EXTRACTED:
             raise NothingExtractsError(f"no more than {MOST_EXTRACTED} sounds can be extracted")
-        kind = kind_of(words)
-        audio = self._extractor.extract(self._mixture, self._rate, words, kind)
+        part = find(self._extractor, self._mixture, self._rate, words, kind_of(words))
         self._extracted += 1
-        if not audio.any():
+        if not part.audio.any():
+            self._absent.append(words)
             raise NothingExtractsError(f"nothing here sounds like {words}")
         found = HeardSource(
             id=f"x{self._extracted}",
             description=AudioDescription(label=words),
             confidence=0.0,  # an extractor does not tell how sure it is
-            level_db=_level(audio),
+            level_db=_level(part.audio),
+            doubts=part.warnings,
         )
-        self._audio.append(audio)
+        self._audio.append(part.audio)
         self._sources.append(found)
         return found
 
@@ -77,10 +79,13 @@ class HeardStage:
             for one, audio, gain in zip(self._sources, self._audio, gains, strict=True)
         ]
 
-    def remix(self, plan: RemixPlan) -> Audio:
+    def remix(self, plan: RemixPlan) -> Remix:
         settled = resolve_plan(plan, self._sources)
         parts = np.stack(self._audio) if self._audio else np.zeros((0, *self._mixture.shape))
-        return mix(self._mixture, parts.astype(np.float32), settled.gains, settled.rest)
+        audio = mix(self._mixture, parts.astype(np.float32), settled.gains, settled.rest)
+        changed = {change.source.casefold() for change in plan.changes}
+        doubts = [w for s in self._sources if s.id.casefold() in changed for w in s.doubts]
+        return Remix(audio=audio, warnings=(*doubts, *map(absent, self._absent)))
 
 
 def heard_stretches(audio: Audio, sample_rate: int) -> tuple[tuple[float, float], ...]:

@@ -189,27 +189,38 @@ def extract_and_mix(
     warnings: list[str] = []
     for i, query in enumerate(asked.queries):
         began = time.perf_counter()
-        if isinstance(extractor, TellingExtractor):
-            remix = extractor.find(mixture, sample_rate, query.words)
-            estimates[i] = remix.audio
-            if any(one.presence == "not sure" for one in remix.understood):
-                told = f"I am not sure that {query.words} is there; I changed what fits it best."
-                warnings.append(told)
-        else:
-            estimates[i] = extractor.extract(mixture, sample_rate, query.words, query.kind)
+        found = find(extractor, mixture, sample_rate, query.words, query.kind)
+        estimates[i] = found.audio
+        warnings += found.warnings
         detail = f"{query.words} x {query.gain:.3g}"
         steps.append(Step(name="extract", detail=detail, seconds=time.perf_counter() - began))
     began = time.perf_counter()
-    found = [bool(part.any()) for part in estimates]
-    if asked.rest == 0 and asked.queries and not any(found):
+    there = [bool(part.any()) for part in estimates]
+    if asked.rest == 0 and asked.queries and not any(there):
         audio, detail = mixture.copy(), "nothing is found: the mixture is left as it is"
     else:
         audio = mix(mixture, estimates, [q.gain for q in asked.queries], asked.rest)
         detail = f"all else x {asked.rest:.3g}"
     steps.append(Step(name="mix", detail=detail, seconds=time.perf_counter() - began))
-    lacking = [q.words for q, there in zip(asked.queries, found, strict=True) if not there]
-    warnings += [f"I do not hear {words}; I changed nothing for it." for words in lacking]
+    lacking = [q.words for q, here in zip(asked.queries, there, strict=True) if not here]
+    warnings += map(absent, lacking)
     return Remix(audio=audio, trace=tuple(steps), warnings=tuple(warnings))
+
+
+def absent(words: str) -> str:
+    """The warning that nothing was found."""
+    return f"I do not hear {words}; I changed nothing for it."
+
+
+def find(extractor: Extractor, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Remix:
+    """What `words` say of (channels, samples), silence where it is not there, and a warning where
+    the extractor tells that it is not sure. Raises as `Extractor.extract` does."""
+    if not isinstance(extractor, TellingExtractor):
+        return Remix(audio=extractor.extract(mixture, sample_rate, words, kind))
+    remix = extractor.find(mixture, sample_rate, words)
+    unsure = any(one.presence == "not sure" for one in remix.understood)
+    told = f"I am not sure that {words} is there; I changed what fits it best."
+    return Remix(audio=remix.audio, warnings=(told,) if unsure else ())
 
 
 def mix(

@@ -29,14 +29,16 @@ from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet, place, set_level
 from lcr.evaluation.statistics import bootstrap_mean
 from lcr.instruction import AudioDescription, SpeechDescription
-from lcr.joint.query import Encoding, Floats, QueryModel, Thresholds
+from lcr.joint.listening import UNLIKE
+from lcr.joint.query import Encoding, Floats, QueryModel, Thresholds, unit_length
 from lcr.joint.torch_network import read_query_model
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """One query: how it was put (`way`), the sound's name, SNR in dB of what came out and of the
-    mixture (None where it is absent), and the presence logit."""
+    mixture (None where it is absent), the presence logit, and the cosine of the query's vector and
+    that of what it found."""
 
     way: str
     label: str
@@ -44,6 +46,7 @@ class Found:
     snr_db: float | None
     input_snr_db: float | None
     presence: float
+    likeness: float = 1.0
 
 
 def measure(model: QueryModel, mixtures: MixtureSet, count: int) -> list[Found]:
@@ -58,8 +61,14 @@ def measure(model: QueryModel, mixtures: MixtureSet, count: int) -> list[Found]:
         rng = np.random.default_rng([index, 17])
         asked = _queries(model, example, mixtures.bank, by_label, rng)
         encoding = model.encode(example.mixture)
-        for query, logit in zip(asked, _presence(model, encoding, asked), strict=True):
-            found.append(_score(model, encoding, example, query, logit))
+        vectors = [_vector(model, encoding, query) for query in asked]
+        answer = model.answer(encoding, vectors)
+        for query, vector, part, logit in zip(
+            asked, vectors, answer.parts, answer.presence.tolist(), strict=True
+        ):
+            sound = model.of_part(encoding, encoding.energy * part.T)
+            likeness = float(unit_length(sound) @ unit_length(vector))
+            found.append(_score(model, encoding, example, query, vector, logit, likeness))
         found += _without(model, example)
     return found
 
@@ -135,12 +144,6 @@ def _without(model: QueryModel, example: Example) -> list[Found]:
     return found
 
 
-def _presence(model: QueryModel, encoding: Encoding, asked: Sequence[_Query]) -> list[float]:
-    vectors = [_vector(model, encoding, query) for query in asked]
-    logits: list[float] = model.answer(encoding, vectors).presence.tolist()
-    return logits
-
-
 def _vector(model: QueryModel, encoding: Encoding, query: _Query) -> Floats:
     if isinstance(query.vector, tuple):
         return model.of_span(encoding, *query.vector)
@@ -148,14 +151,19 @@ def _vector(model: QueryModel, encoding: Encoding, query: _Query) -> Floats:
 
 
 def _score(
-    model: QueryModel, encoding: Encoding, example: Example, query: _Query, logit: float
+    model: QueryModel,
+    encoding: Encoding,
+    example: Example,
+    query: _Query,
+    vector: Floats,
+    logit: float,
+    likeness: float,
 ) -> Found:
     after = before = None
     group = ""
     if query.source is not None:
         group = example.groups[query.source]
         if query.way not in ("scope", "gender"):
-            vector = _vector(model, encoding, query)
             out = model.remix(encoding, 0.0, [(1.0, False, vector)]).wave
             source = example.sources[query.source]
             after, before = snr(out, source), snr(example.mixture, source)
@@ -168,6 +176,7 @@ def _score(
         snr_db=after,
         input_snr_db=before,
         presence=logit,
+        likeness=likeness,
     )
 
 
@@ -235,6 +244,7 @@ def summary(
                 presence[way] |= {
                     "present_are": _called(present, sure[sort]),
                     "absent_are": _called(absent, sure[sort]),
+                    "heard_but_unlike": _unlike(found, way, sure[sort]),
                 }
     table["presence"] = presence
     return table
@@ -271,6 +281,17 @@ def _called(logits: Sequence[float], sure: Thresholds) -> dict[str, float]:
     values = np.array(logits)
     absent, heard = float((values < sure.absent).mean()), float((values >= sure.heard).mean())
     return {"heard": heard, "not sure": 1 - heard - absent, "absent": absent}
+
+
+def _unlike(found: Sequence[Found], way: str, sure: Thresholds) -> dict[str, float]:
+    """Of what is called heard, the shares in which what was found is told to be rather another
+    sound."""
+    heard = [one for one in found if one.way == way and one.presence >= sure.heard]
+    sorts = {
+        "present": [one.likeness for one in heard if one.snr_db is not None],
+        "absent": [one.likeness for one in heard if one.snr_db is None],
+    }
+    return {sort: float((np.array(v) < UNLIKE).mean()) for sort, v in sorts.items() if v}
 
 
 def thresholds(found: Sequence[Found]) -> dict[str, dict[str, float]]:

@@ -16,28 +16,26 @@ _SURE = 2.0
 """The presence logit from which on a further sound of a kind counts as there too."""
 
 
-def draw(
-    model: QueryModel, encoding: Encoding, vector: Floats, part: Floats, recordings: int
-) -> Floats:
-    """The vector (query_dim,) of a name of which there were `recordings`, drawn to what its mask
-    `part` (frames, bins) finds. Few recordings say little of how it sounds here."""
-    found = model.of_part(encoding, part.T * encoding.energy)
+def draw(vector: Floats, found: Floats, recordings: int) -> Floats:
+    """The vector (query_dim,) of a name of which there were `recordings`, drawn to that of what its
+    mask finds. Few recordings say little of how it sounds here."""
     return unit_variance(vector + _COUNTS_AS / (_COUNTS_AS + recordings) * found)
 
 
 def find_kind(
     model: QueryModel, encoding: Encoding, hypernym: str, most: int
-) -> tuple[float, list[Floats]]:
-    """The presence logit of all sounds under a hypernym, and the vectors (query_dim,) of those that
-    are there, at most `most`: sounds of the kind that find the same are one, weighed by how surely
-    each is there. Raises LexiconError for a hypernym that the lexicon lacks."""
+) -> tuple[float, list[Floats], Floats]:
+    """The presence logit of all sounds under a hypernym, the vectors (query_dim,) of those that are
+    there, at most `most`, and their mask (frames, bins). Sounds of the kind that find the same are
+    one, weighed by how surely each is there. Raises LexiconError for a hypernym that the lexicon
+    lacks."""
     kind = model.of_kind(hypernym)
     known = [s.name for s in model.lexicon.by_hypernym[hypernym] if model.is_recorded(s.name)]
     members = nearest_in(model, encoding, known)[:_MEMBERS]
     vectors = np.stack([kind, *(model.of_name(name) for name in members)])
     answer = model.answer(encoding, vectors)
     if not members:
-        return float(answer.presence[0]), [kind]
+        return float(answer.presence[0]), [kind], answer.parts[0]
     logits, parts, vectors = answer.presence[1:], answer.parts[1:], vectors[1:]
     masked = unit_length((parts * np.sqrt(encoding.energy).T).reshape(len(parts), -1))
     overlap = masked @ masked.T
@@ -49,7 +47,9 @@ def find_kind(
         elif not groups or (logits[i] >= _SURE and len(groups) < most):
             groups.append([i])
     logit = float(answer.presence[0] + logits.max()) / 2
-    return logit, [_weighed(vectors[group], logits[group]) for group in groups]
+    leaders = [group[0] for group in groups]
+    weighed = [_weighed(vectors[group], logits[group]) for group in groups]
+    return logit, weighed, parts[leaders].max(0)
 
 
 def _weighed(vectors: Floats, logits: Floats) -> Floats:

@@ -14,6 +14,9 @@ NAMES_A_WINDOW = 3
 CANDIDATES = 24
 SAME_SOUND = 0.5
 """Two names whose masks overlap by more than this share of their energy mean one sound."""
+UNLIKE = 0.55
+"""What a name found is rather another sound where the cosine of their vectors is below this: so are
+12 % of what is there and found, and 48 % of what is not there and was taken to be."""
 _NEAREST = 5
 VOICES = (("man", "gender=M"), ("woman", "gender=F"))
 
@@ -58,6 +61,16 @@ def listen(model: QueryModel, encoding: Encoding, *, most: int = 8) -> list[Hear
 def nearest_names(model: QueryModel, vector: Floats, count: int = _NEAREST) -> list[str]:
     """The recorded names whose vectors (query_dim,) point nearest to a sound's."""
     return [model.labels[i] for i in np.argsort(-(model.label_vectors @ vector))[:count]]
+
+
+def likelier_names(model: QueryModel, sound: Floats, names: Sequence[str]) -> list[str]:
+    """Recorded names that the vector (query_dim,) of what was found for `names` fits better, the
+    best first; none where one of them fits it well."""
+    sound = unit_length(sound)
+    own = max((float(unit_length(model.of_name(name)) @ sound) for name in names), default=1.0)
+    if own >= UNLIKE:
+        return []
+    return [n for n in nearest_names(model, sound) if unit_length(model.of_name(n)) @ sound > own]
 
 
 def nearest_in(model: QueryModel, encoding: Encoding, names: Sequence[str]) -> list[str]:

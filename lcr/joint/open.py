@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.core import check_audio
 from lcr.joint.finding import draw, find_kind
+from lcr.joint.listening import likelier_names
 from lcr.joint.listening import listen as listen_to
 from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds
 from lcr.prompts.pointing import (
@@ -112,14 +113,39 @@ class _Asked:
     evidence: Floats
     """The vector by which its presence is told."""
     thresholds: Thresholds
+    names: tuple[str, ...] = ()
+    """The recorded names that it goes by, or those of its kind."""
+    sound: Floats | None = None
+    """The sum of the vectors of what was found, by energy."""
     logit: float = -math.inf
     reached: _Reached = field(default_factory=_Reached)
+
+    @property
+    def is_named_sound(self) -> bool:
+        """Neither a voice nor what is pointed at."""
+        return self.thing.kind == "sound" and self.thresholds is not ALWAYS_THERE
+
+    def add_sound(self, sound: Floats | None) -> None:
+        """What was found for it, in one more channel or chunk."""
+        if self.names and sound is not None:
+            self.sound = sound if self.sound is None else self.sound + sound
 
     @property
     def presence(self) -> Presence:
         if self.logit < self.thresholds.absent or math.isinf(self.logit):
             return "absent"
         return "heard" if self.logit >= self.thresholds.heard else "not sure"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A thing in one channel of one chunk."""
+
+    logit: float
+    vectors: list[Floats]
+    """Queries that find it."""
+    sound: Floats | None
+    """The vector of what is found, times its energy; None where it is no named sound."""
 
 
 @dataclass
@@ -274,7 +300,8 @@ class OpenRemixer:
                 asked.append(_Asked(replace(thing, words=one.words), vector, vector, ALWAYS_THERE))
             else:
                 vector, sure = self._vector(thing)
-                asked.append(_Asked(thing, vector, self._evidence(thing, vector), sure))
+                evidence = self._evidence(thing, vector)
+                asked.append(_Asked(thing, vector, evidence, sure, self._names(thing)))
         unread += [one.words for one in left]
         return _Request(reading, asked, (*reading.not_understood, *unread))
 
@@ -333,6 +360,11 @@ class OpenRemixer:
         assert thing.attributes is not None
         return model.of_attributes(thing.attributes), sure.get("unrecorded", Thresholds())
 
+    def _names(self, thing: NamedThing) -> tuple[str, ...]:
+        kind = self.model.lexicon.by_hypernym.get(thing.hypernym or "", ())
+        sounds = kind if thing.sound is None else (thing.sound,)
+        return tuple(one.name for one in sounds if self.model.is_recorded(one.name))
+
     def _evidence(self, thing: NamedThing, vector: Floats) -> Floats:
         """What tells that a thing is there: of a voice its gender alone, or that there is speech at
         all, for every further style makes any voice seem likelier."""
@@ -354,10 +386,13 @@ class OpenRemixer:
         channels = [self._find(e, request.asked) for e in encodings]
         there: list[tuple[_Asked, float, list[list[Floats]]]] = []
         for i, one in enumerate(request.asked):
-            logit = max(found[i][0] for found in channels)
+            here = [found[i] for found in channels]
+            logit = max(found.logit for found in here)
             one.logit = max(one.logit, logit)
             if logit >= one.thresholds.absent:
-                vectors = [found[i][1] for found in channels]
+                for found in here:
+                    one.add_sound(found.sound)
+                vectors = [found.vectors for found in here]
                 gain = one.thing.gain
                 if one.thing.is_stated and gain > 0 and logit >= one.thresholds.heard:
                     gain = self._further(gain, request.reading.rest_gain, encodings, vectors)
@@ -385,26 +420,25 @@ class OpenRemixer:
         request.energy_out += float(np.square(out, dtype=np.float64).sum())
         return out
 
-    def _find(
-        self, encoding: Encoding, asked: Sequence[_Asked]
-    ) -> list[tuple[float, list[Floats]]]:
-        """Of each thing the presence logit and the vectors that find it in one channel."""
+    def _find(self, encoding: Encoding, asked: Sequence[_Asked]) -> list[_Found]:
+        """Each thing in one channel."""
         model = self.model
         answer = model.answer(encoding, [one.evidence for one in asked])
-        found = []
+        every = []
         for one, logit, part in zip(asked, answer.presence.tolist(), answer.parts, strict=True):
-            vectors = [one.vector]
-            if one.thresholds is ALWAYS_THERE or one.thing.kind != "sound":
-                pass
-            elif one.thing.hypernym is not None:
-                most = model.network.items // len(asked)
-                logit, vectors = find_kind(model, encoding, one.thing.hypernym, most)
-            else:
-                name = one.thing.sound.name if one.thing.sound else ""
-                recordings = model.recordings.get(name, 0)
-                vectors = [draw(model, encoding, one.vector, part, recordings)]
-            found.append((logit, vectors))
-        return found
+            vectors, sound = [one.vector], None
+            if one.is_named_sound:
+                if one.thing.hypernym is not None:
+                    most = model.network.items // len(asked)
+                    logit, vectors, part = find_kind(model, encoding, one.thing.hypernym, most)
+                energy = part.T * encoding.energy
+                sound = model.of_part(encoding, energy)
+                if one.thing.hypernym is None:
+                    name = one.thing.sound.name if one.thing.sound else ""
+                    vectors = [draw(one.vector, sound, model.recordings.get(name, 0))]
+                sound = sound * np.float32(energy.sum() * encoding.level**2)
+            every.append(_Found(logit, vectors, sound))
+        return every
 
     def _further(
         self,
@@ -442,8 +476,16 @@ class OpenRemixer:
         return RequestOutcome(
             unchanged=request.changes_nothing,
             understood=(*understood, *unread),
-            warnings=(*_warnings(request), *short),
+            warnings=(*_warnings(request), *self._mistaken(request), *short),
         )
+
+    def _mistaken(self, request: _Request) -> Iterator[str]:
+        """In plain English, which other sounds may have been changed."""
+        for one in request.asked:
+            if one.sound is not None and one.presence != "absent":
+                near = likelier_names(self.model, one.sound, one.names)[:3]
+                if near:
+                    yield f'"{one.thing.words}" may be another sound here: {", ".join(near)}.'
 
 
 def excerpt(mixture: Audio, sample_rate: int, start_s: float, end_s: float) -> NDArray[np.float32]:

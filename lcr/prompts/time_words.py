@@ -239,7 +239,7 @@ _RANGES: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
 )
 _THING = (
     r"(?:what(?:ever)? (?:this|that|it|you hear|sounds?|is)(?: is)?(?: (?:heard|there|playing))?"
-    r"|(?:the|that|this) (?:\w+ ){0,2}?(?:sounds?|noises?|thing|one))"
+    r"|(?:the|that|this) (?:\w+ ){0,2}?(?:sounds?|noises?|thing|one|voice|speaker|person))"
     r"(?: (?:(?:that|which) (?:is|starts|begins|comes|occurs|you hear)|heard|you hear))?"
 )
 _EVERYWHERE = r"(?:,? (?:everywhere|throughout|in the whole (?:recording|clip|file)))"

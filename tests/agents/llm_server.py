@@ -16,7 +16,7 @@ import numpy as np
 from agents.llm.tools import Listened, Preview
 from agents.plan import HeardSource, PlanError, RemixPlan, resolve_plan
 from lcr.instruction import AudioDescription, Description, SpeechDescription
-from lcr.remixer import Audio, Step
+from lcr.remixer import Remix, Step
 
 RATE = 8_000
 DESCRIPTIONS: tuple[Description, ...] = (
@@ -62,10 +62,9 @@ class MadeStage:
             for one, gain in zip(self.sources, gains, strict=True)
         ]
 
-    def remix(self, plan: RemixPlan) -> Audio:
+    def remix(self, plan: RemixPlan) -> Remix:
         gains = np.float32(resolve_plan(plan, self.sources).gains[: len(self.audio)])
-        out: Audio = np.einsum("s,sct->ct", gains, self.audio)
-        return out
+        return Remix(audio=np.einsum("s,sct->ct", gains, self.audio))
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

@@ -17,7 +17,7 @@ from baselines.lass.query import query_of
 from lcr.base_weights import MissingWeightsError
 from lcr.instruction import Kind
 from lcr.registry import SystemOptionError
-from lcr.remixer import Audio
+from lcr.remixer import Audio, Remix, Understood
 from lcr.testing import CHECKS, Subject
 from tests.agents.hearing import DOG, RAIN, TRUTH, at_levels, listener
 from tests.baselines.composite.test_remixer import banded_sources
@@ -36,6 +36,15 @@ class RainTool:
     def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
         assert kind == "audio"
         return SOURCES[3] if words == query_of(RAIN) else np.zeros_like(mixture)
+
+
+class UnsureTool(RainTool):
+    """Is never sure."""
+
+    def find(self, mixture: Audio, sample_rate: int, words: str) -> Remix:
+        doubt = Understood(words=words, presence="not sure")
+        audio = self.extract(mixture, sample_rate, words, "audio")
+        return Remix(audio=audio, understood=(doubt,))
 
 
 def stage(extractor: RainTool | None = None) -> HeardStage:
@@ -79,13 +88,13 @@ def test_previews_tell_what_is_done() -> None:
     assert shown["s4"].after_db is None
     assert shown["s1"].after_db == pytest.approx((shown["s1"].before_db or 0) - 6.0206, abs=1e-3)
     np.testing.assert_allclose(
-        heard.remix(plan), 0.5 * (MIXTURE - SOURCES[3]), atol=1e-4
+        heard.remix(plan).audio, 0.5 * (MIXTURE - SOURCES[3]), atol=1e-4
     )  # and the mixture is as it was
     np.testing.assert_array_equal(MIXTURE, SOURCES.sum(0))
 
 
 def test_what_is_not_named_is_untouched() -> None:
-    np.testing.assert_array_equal(stage().remix(RemixPlan(changes=())), MIXTURE)
+    np.testing.assert_array_equal(stage().remix(RemixPlan(changes=())).audio, MIXTURE)
     with pytest.raises(PlanError, match="no source 's9'"):
         stage().remix(parse_plan('{"changes": [{"source": "s9", "action": "up"}]}'))
 
@@ -94,7 +103,7 @@ def test_an_extracted_sound_can_be_removed() -> None:
     heard = stage(RainTool())
     assert heard.extract(query_of(RAIN)).id == "x1"
     gone = heard.remix(parse_plan('{"changes": [{"source": "x1", "action": "remove"}]}'))
-    np.testing.assert_allclose(gone, MIXTURE - SOURCES[3], atol=1e-5)
+    np.testing.assert_allclose(gone.audio, MIXTURE - SOURCES[3], atol=1e-5)
     with pytest.raises(NothingExtractsError):
         heard.extract("a siren")
     for _ in range(MOST_EXTRACTED - 2):
@@ -103,6 +112,22 @@ def test_an_extracted_sound_can_be_removed() -> None:
         heard.extract("one more")
     with pytest.raises(NothingExtractsError, match="choose among"):
         stage().extract("a siren")
+
+
+def test_what_the_tool_doubts_or_lacks_is_told() -> None:
+    heard = stage(UnsureTool())
+    assert heard.extract(query_of(RAIN)).doubts
+    untouched = heard.remix(RemixPlan(changes=()))
+    assert untouched.warnings == ()
+    with pytest.raises(NothingExtractsError):
+        heard.extract("a siren")
+    done = heard.remix(parse_plan('{"changes": [{"source": "X1", "action": "remove"}]}'))
+    assert [query_of(RAIN) in done.warnings[0], "siren" in done.warnings[1]] == [True, True]
+    remixer = LlmRemixer(
+        LlmAgent(chat_model("extracting:keyword")),
+        partial(HeardStage, listener(), UnsureTool()),
+    )
+    assert len(remixer.remix(MIXTURE, RATE, "remove the rain").warnings) == 1
 
 
 def test_stretches() -> None:

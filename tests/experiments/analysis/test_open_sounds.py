@@ -43,6 +43,14 @@ def test_where_they_overlap_few_of_those_that_are_there_are_called_absent():
     assert sum(told["absent_are"].values()) == pytest.approx(1)
 
 
+def test_what_is_heard_but_rather_another_sound_is_counted():
+    present, *absent = queries([3.0], [3.0, 4.0, -9.0])
+    found = [present, *(replace(one, likeness=0.1) for one in absent[1:]), absent[0]]
+    sure = {"recorded": Thresholds(absent=0, heard=1)}
+    told = summary(found, sure)["presence"]["name"]["heard_but_unlike"]
+    assert told == {"present": 0.0, "absent": 0.5}
+
+
 def test_the_figures_are_snr_and_its_improvement():
     table = summary(queries([1.0, 2.0], [0.0]))
     assert table["name"]["snr_db"][0] == 3.0

@@ -7,7 +7,7 @@ import pytest
 
 from lcr.checkpoints import Checkpoint, find_checkpoint
 from lcr.data.studio.bank import StudioBank
-from lcr.joint.listening import VOICES, listen, nearest_names
+from lcr.joint.listening import VOICES, likelier_names, listen, nearest_names
 from lcr.joint.torch_network import read_query_model
 
 
@@ -53,3 +53,11 @@ def test_answers_are_sorted_distinct_and_known(model, clips):
 def test_silence_holds_nothing(model):
     heard = listen(model, model.encode(np.zeros(16_000, np.float32)))
     assert all(np.isfinite(sound.logit) for sound in heard)
+
+
+def test_what_was_found_may_be_another_sound(model):
+    dog, violin = "dog barking", "playing violin"
+    found = model.of_name(violin)
+    assert likelier_names(model, found, [dog])[0] == violin
+    for names in ([violin], [dog, violin], []):
+        assert likelier_names(model, found, names) == []

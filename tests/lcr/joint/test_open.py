@@ -254,6 +254,17 @@ def test_what_a_remix_reached_is_told(share, mixture, monkeypatch):
     assert levels["remove"] == pytest.approx(20 * math.log10(share), abs=0.1)
 
 
+def test_a_sound_that_is_rather_another_is_told(mixture, monkeypatch):
+    remixer = tiny_remixer()
+    tuba = remixer.model.of_name("tuba")
+    monkeypatch.setattr(remixer.model.network, "describe", lambda *_: tuba)
+    by_prompt = {
+        prompt: any("another" in told for told in remixer.remix(mixture, 16_000, prompt).warnings)
+        for prompt in ("remove the rain", "remove the tuba", "mute the man")
+    }
+    assert list(by_prompt.values()) == [True, False, False]
+
+
 def test_a_sound_that_is_pointed_at_is_there_and_changed(mixture):
     done = tiny_remixer().remix(mixture, 16_000, "remove the sound at 0:01")
     assert [(o.words, o.presence) for o in done.understood] == [("the sound at 0:01", "heard")]

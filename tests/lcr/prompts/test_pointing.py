@@ -20,6 +20,7 @@ from lcr.prompts.time_words import parse_range
             "turn the theremin down by 6 dB",
             (4.75, 5.75),
         ),
+        ("mute the voice at 0:03", "mute the theremin", (2.75, 3.75)),
         ("remove the sound at 0:00", "remove the theremin", (0.0, 0.75)),
     ],
 )
