@@ -1,5 +1,5 @@
-"""A mixture sharpens what is asked of it: a name's vector is drawn to what it finds there, and a kind
-("the animals") becomes those of its sounds that fit. Nothing is learnt anew."""
+"""A mixture sharpens what is asked of it: the vector of a name is drawn to what it finds there, and
+a kind ("the animals") becomes those of its sounds that fit. Nothing is learnt anew."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lcr.joint.listening import SAME_SOUND, nearest_in
 from lcr.joint.query import Encoding, Floats, QueryModel, unit_length, unit_variance
 
 _COUNTS_AS = 4.0
-"""What a query finds counts as so many recordings: a name with n of them is drawn by 4 / (4 + n)."""
+"""What a query finds counts as so many recordings: a name with n is drawn by 4 / (4 + n)."""
 _MEMBERS = 8
 """Sounds of a kind that are asked for."""
 _SURE = 2.0
