@@ -43,7 +43,7 @@ def pair(folder: Path, target: str, mixture: str, rate: int, channels: int = 1) 
 def dcase(root: Path) -> None:
     for name in ("101", "202"):
         sound(root / "lass_validation" / f"{name}.wav", 16_000)
-    head = ("source", "noise", "snr", "caption")
+    head = ("source", "noise", "snr", "query")
     table(root / "lass_synthetic_validation.csv", head, ("101", "202", "5", "A dog is barking."))
 
 
@@ -64,9 +64,11 @@ def vggsound(root: Path) -> None:
 
 
 def audioset(root: Path) -> None:
-    head = ("index", "mid", "display_name")
-    table(root / "metadata" / "class_labels_indices.csv", head, (74, "/m/0bt9lr", "Dog"))
-    pair(root / "data" / "audioset" / "class_id=74", "Yabc,source.wav", "Yabc,mixture.wav", 32_000)
+    names = [f"class_id=74,index=000,{kind}.wav" for kind in ("source", "mixture")]
+    paths = [f"evaluation/data/audioset/class_id=74/{name}" for name in names]
+    head = ("idx", "caption", "src_wav", "noise_wav")
+    table(root / "metadata" / "audioset_eval.csv", head, (74, "Dog", *paths))
+    pair(root / "data" / "audioset" / "class_id=74", names[0], names[1], 32_000)
 
 
 def fuss(root: Path) -> None:
