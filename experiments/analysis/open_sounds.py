@@ -4,9 +4,9 @@ what is not there? `python -m experiments.analysis.open_sounds CHECKPOINT --suit
 Each mixture of the suite is asked for each sound in it: by name; by a clip of the kind from another
 original recording, where the bank has one; by the second of the mixture in which the sound has most
 of the energy; for a kind of which it is ("animals"); and for two names and a kind of the bank that
-are not there. Names and kinds are looked for as `lcr` does (`lcr.joint.finding`). The figures are the SNR of the
-extracted sound less that of the mixture, which is the SNR improvement of task TAE, and the SNR
-itself, which is that of TAR, TA↑ and TA↓. Reading takes no part: names are given.
+are not there. Names and kinds are looked for as `lcr` does (`lcr.joint.finding`). The figures are
+the SNR of the extracted sound less that of the mixture, which is the SNR improvement of task TAE,
+and the SNR itself, which is that of TAR, TA↑ and TA↓. Reading takes no part: names are given.
 """
 
 from __future__ import annotations
