@@ -31,7 +31,7 @@ KEPT = ".fetched"
 """Folder of a corpus for unfinished downloads, and a note of each archive that is unpacked."""
 _BLOCK = 1 << 20
 _WAITS_S: tuple[float, ...] = (1, 4, 16)
-"""Before each new try that follows one without a new byte."""
+"""Before each new try; they begin anew when more has come than ever before."""
 _LATER = (408, 425, 429, 500, 502, 503, 504)
 """Statuses that may pass."""
 _CUT = (
@@ -191,10 +191,10 @@ def download(part: Part, path: Path, tell: Tell = lambda name, done, total: None
         return path
     here = path.with_name(f"{path.name}.part")
     here.touch()
-    waits = list(_WAITS_S)
-    while (problem := _receive(part, here, tell)) is not None:
-        grew, why = problem
-        waits = list(_WAITS_S) if grew else waits
+    most, waits = here.stat().st_size, [*_WAITS_S]
+    while (why := _receive(part, here, tell)) is not None:
+        if (size := here.stat().st_size) > most:
+            most, waits = size, [*_WAITS_S]
         if not waits:
             raise FetchError(part.url, f"{why}; the same command goes on with what is here")
         time.sleep(waits.pop(0))
@@ -206,16 +206,15 @@ def download(part: Part, path: Path, tell: Tell = lambda name, done, total: None
     return path
 
 
-def _receive(part: Part, here: Path, tell: Tell) -> tuple[bool, str] | None:
-    """Add to `here` what the server still has. None when it is whole, else whether it grew and why
-    not more came."""
+def _receive(part: Part, here: Path, tell: Tell) -> str | None:
+    """Add to `here` what the server still has. None when it is whole, else why not more came."""
     start = done = here.stat().st_size
     # A server that does not know ranges, or has another file by now, sends the whole.
     ask = urllib.request.Request(part.url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
         with urllib.request.urlopen(ask, timeout=60) as answer:
             if answer.status != 206:
-                start = done = 0
+                done = 0
             length = answer.headers.get("Content-Length")
             total = done + int(length) if length else None
             with here.open("ab" if done else "wb") as file:
@@ -225,7 +224,7 @@ def _receive(part: Part, here: Path, tell: Tell) -> tuple[bool, str] | None:
                     tell(part.name, done, total)
         if total in (None, done):
             return None
-        return done > start, f"the connection ended after {done:,} of {total:,} bytes"
+        return f"the connection ended after {done:,} of {total:,} bytes"
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # nothing after what is here: whole, or of another file
@@ -233,12 +232,12 @@ def _receive(part: Part, here: Path, tell: Tell) -> tuple[bool, str] | None:
                 return None
             here.unlink()
             here.touch()
-            return False, "the server has another file than the one begun"
+            return "the server has another file than the one begun"
         if error.code in _LATER:
-            return False, f"{error.code} {error.reason}"
+            return f"{error.code} {error.reason}"
         raise FetchError(part.url, f"{error.code} {error.reason}") from error
     except _CUT as error:
-        return done > start, one_line(getattr(error, "reason", error)) or type(error).__name__
+        return one_line(getattr(error, "reason", error)) or type(error).__name__
 
 
 def _digest(path: Path, algorithm: str) -> str:

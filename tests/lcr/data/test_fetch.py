@@ -61,7 +61,12 @@ def test_a_server_that_never_comes_back_is_told_and_what_came_is_kept(
 
 def test_a_server_without_ranges_sends_the_whole_again(served: Files, tmp_path: Path) -> None:
     served.ranges, served.cuts = False, [1_000]
-    assert download(part(served), tmp_path / "one").read_bytes() == BODY
+    one = part(served)
+    assert download(one, tmp_path / "one").read_bytes() == BODY
+    served.cuts, served.asked = [1_000] * 9, []
+    with pytest.raises(FetchError):
+        download(one, tmp_path / "two")
+    assert len(served.asked) == 3  # once, and twice more that came no further
 
 
 def test_a_file_that_was_whole_before_the_stop_is_not_sent_again(
