@@ -190,10 +190,8 @@ class LoadedRemixer:
             self.remixer,
             file,
             Path(target),
-            prepared(prompt, self.card.name),
+            choose_range(prepared(prompt, self.card.name), start_s=start_s, end_s=end_s),
             gain_db=gain_db,
-            start_s=start_s,
-            end_s=end_s,
             like=None if like is None else _example(like, 0),
         )
 

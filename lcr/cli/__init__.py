@@ -4,6 +4,7 @@ that the entry-point group `lcr.commands` names: what builds on more than `lcr`,
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -36,7 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     whatever the caller can put right, a missing package included."""
     steady_streams()
     known = _commands()
-    options = make_parser(known).parse_args(arguments)
+    parser = make_parser(known)
+    if "_ARGCOMPLETE" in os.environ:
+        from lcr.cli.completion import answer_shell
+
+        answer_shell(parser)
+    options = parser.parse_args(arguments)
     command = known[options.command]
 
     def work() -> int:

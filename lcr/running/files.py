@@ -23,7 +23,7 @@ from lcr.files import write_whole
 from lcr.prompts.pointing import PointingError, points
 from lcr.prompts.reading.front import Plain, plainly
 from lcr.prompts.time_range import limit_blocks
-from lcr.prompts.time_words import choose_range
+from lcr.prompts.time_words import TimedPrompt
 from lcr.remixer import Audio, Remixer, RequestOutcome, Step, SystemCard, Understood
 from lcr.running.chunked import (
     AdapterConfig,
@@ -93,11 +93,9 @@ def remix_file(
     remixer: Remixer,
     source: AudioFile,
     target: Path,
-    prompt: str,
+    timed: TimedPrompt,
     *,
     gain_db: float = 0.0,
-    start_s: float | None = None,
-    end_s: float | None = None,
     like: NDArray[np.float32] | None = None,
     tell: Callable[[int], object] = lambda samples: None,
     before_rename: Callable[[IO[bytes], FileRemix], object] = lambda file, done: None,
@@ -107,14 +105,13 @@ def remix_file(
 
     Every chunk of a long recording is remixed by the same prompt. A system without `prepare` (see
     `lcr.running.chunked.PreparedRemixer`) gets the recording as a whole, or, beyond five minutes,
-    in parts that overlap. `gain_db` changes the level of what is written. A time range in the
-    prompt, or from `start_s` to `end_s` seconds (below 0: from the end), limits the change to a
-    part of the recording, all of which the system hears; see `lcr.prompts.time_range`. `tell` hears
-    of every number of samples that are read, `before_rename` gets the written file when all is in
-    it, and what is returned.
+    in parts that overlap. `gain_db` changes the level of what is written. The range of `timed`
+    limits the change to a part of the recording, all of which the system hears. `tell` hears of
+    every number of samples that are read, `before_rename` gets the written file when all is in it,
+    and what is returned.
 
     Raises AudioFileError for the source as `AudioFile` does and for a target that cannot be
-    written, TimeRangeError for a range that is none or not in the recording; what the system raises
+    written, TimeRangeError for a range that is not in the recording; what the system raises
     passes through.
     """
     encoding = encoding_like(source, target)
@@ -125,11 +122,9 @@ def remix_file(
             remixer,
             source,
             file,
-            prompt,
+            timed,
             encoding=encoding,
             gain_db=gain_db,
-            start_s=start_s,
-            end_s=end_s,
             like=like,
             tell=tell,
         )
@@ -171,18 +166,15 @@ def write_remix(
     remixer: Remixer,
     source: AudioFile,
     file: IO[bytes],
-    prompt: str,
+    timed: TimedPrompt,
     *,
     encoding: Encoding,
     gain_db: float = 0.0,
-    start_s: float | None = None,
-    end_s: float | None = None,
     like: NDArray[np.float32] | None = None,
     tell: Callable[[int], object] = lambda samples: None,
 ) -> FileRemix:
     """`remix_file` into an open, seekable file. Raises OSError on a full disk."""
     began = time.perf_counter()
-    timed = choose_range(prompt, start_s=start_s, end_s=end_s)
     only = timed.only
     window = None if only is None else only.within(source.samples, source.sample_rate)
     ready = _prepare(remixer, source, timed.prompt, like)

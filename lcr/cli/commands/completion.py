@@ -15,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lcr.cli import make_parser
-    from lcr.cli.completion import script
-    from lcr.registry import available
+    from argcomplete.shell_integration import shellcode
 
-    print(script(options.shell, make_parser(), [system.name for system in available()]))
+    print(shellcode(["lcr"], shell=options.shell))
     return 0

@@ -101,9 +101,11 @@ def run(options: argparse.Namespace) -> int:
     from lcr.cli.batch import plan_batch
     from lcr.cli.outcomes import Reporter
     from lcr.files import locked
+    from lcr.prompts.time_words import choose_range
 
     _check_prompt(options)
-    _check_range(options)
+    # Before any file is read, what is wrong for all of them.
+    options.timed = choose_range(options.prompt, start_s=options.start_s, end_s=options.end_s)
     mark = "preview" if options.preview else "remixed"
     plan = plan_batch(options.inputs, options.output, mark=mark)
     _check_standard_output(plan, options)
@@ -143,6 +145,7 @@ def _work(plan: BatchPlan, options: argparse.Namespace, bars: Bars) -> Iterator[
 
             remixer = load(options.system, device=options.device).remixer
             weights = dict(remixer.card.weights)
+            options.example = _example(options)
         if plan.root is not None:
             ledger = Ledger(plan.root, settings=_settings(options), weights=weights)
         for job in plan.jobs:
@@ -195,15 +198,13 @@ def _remix(
 
     given: dict[str, Any] = {
         "gain_db": options.gain_db,
-        "start_s": options.start_s,
-        "end_s": options.end_s,
-        "like": _example(options),
+        "like": options.example,
         "tell": lambda samples: tell(samples / file.samples),
     }
     if job.target is None:
         with tempfile.TemporaryFile() as spool:
             encoding = encoding_like(file, Path("standard output.wav"))
-            done = write_remix(remixer, file, spool, options.prompt, encoding=encoding, **given)
+            done = write_remix(remixer, file, spool, options.timed, encoding=encoding, **given)
             spool.seek(0)
             shutil.copyfileobj(spool, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -214,7 +215,7 @@ def _remix(
         if ledger is not None:
             ledger.add(job, state, written, misses=_misses(done))
 
-    done = remix_file(remixer, file, job.target, options.prompt, before_rename=note, **given)
+    done = remix_file(remixer, file, job.target, options.timed, before_rename=note, **given)
     if options.ab:
         write_side_by_side(file, AudioFile.open(job.target), job.target.with_suffix(".ab.wav"))
     return done
@@ -300,13 +301,6 @@ def _check_prompt(options: argparse.Namespace) -> None:
                 f"the prompt comes last, and {options.asked} is a file; "
                 'add what to do, such as "turn the siren down"'
             )
-
-
-def _check_range(options: argparse.Namespace) -> None:
-    """Before any file is read, what is wrong for all of them."""
-    from lcr.prompts.time_words import choose_range
-
-    choose_range(options.prompt, start_s=options.start_s, end_s=options.end_s)
 
 
 def _check_standard_output(plan: BatchPlan, options: argparse.Namespace) -> None:
