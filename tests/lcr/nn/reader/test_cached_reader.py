@@ -40,7 +40,6 @@ def test_a_frozen_reader_reads_each_prompt_once(base: Path, tmp_path: Path, slot
         torch.testing.assert_close(two(["dog", PROMPTS[2]])[1], expected[2], rtol=1e-5, atol=1e-5)
     assert torch.equal(again, first)
     assert seen == [["dog"]]
-    cache.close()
 
 
 def count_reads(model: PromptReader) -> list[list[str]]:
@@ -66,7 +65,6 @@ def test_heads_on_a_cached_base_learn(base: Path, tmp_path: Path) -> None:
     for name, grad in grads[0].items():
         torch.testing.assert_close(grads[1][name], grad, rtol=1e-4, atol=1e-5)
         assert torch.equal(grads[1][name], grads[2][name])
-    cache.close()
 
 
 def test_other_weights_settings_or_tokenisers_share_nothing(base: Path, tmp_path: Path) -> None:
@@ -90,7 +88,6 @@ def test_other_weights_settings_or_tokenisers_share_nothing(base: Path, tmp_path
         spelt = json_copy(base, tmp_path / "other")
         PromptReader(ReaderConfig(base=str(spelt), slots=0, mode="frozen"), cache=cache)(["dog"])
     assert len(cache) == 7
-    cache.close()
 
 
 def json_copy(base: Path, folder: Path) -> Path:
@@ -138,4 +135,3 @@ def test_a_broken_cache_costs_time_not_the_run(
             z = model(PROMPTS)
         torch.testing.assert_close(z, reader(base, None)(PROMPTS))
         torch.testing.assert_close(model(PROMPTS), z)  # and it is told once
-    cache.close()
