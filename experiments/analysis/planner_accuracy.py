@@ -4,7 +4,7 @@
 Every prompt of a manifest in the authors' format (`lcr.data.authors.set`) is read by each planner,
 given the true descriptions of the four sources. Scores: the share of prompts whose whole pattern
 is right, and of sources whose action is; by task, and by the styles that tell the speakers apart.
-Intervals: bootstrap over mixtures, since the wordings of one mixture stand or fall together.
+Intervals: BCa bootstrap over mixtures, since the wordings of one mixture stand or fall together.
 
 Some of the authors' prompts do not say their pattern. For 200 of them, judged by hand, the share
 that does is printed as the ceiling, and scores on clear and unclear ones apart.
@@ -31,7 +31,7 @@ from experiments.comparison.records import write_atomic, write_json
 from experiments.comparison.table import Table, csv_text, interval_text
 from lcr.data.authors.set import PaperMixture, read_paper_set
 from lcr.errors import LcrError
-from lcr.evaluation.statistics import share_improved
+from lcr.evaluation.statistics import bootstrap_mean, share_improved
 from lcr.instruction import STYLE_ATTRIBUTES, Action, Description, SpeechDescription
 
 AUDIT = Path(__file__).parent / "audits" / "paper_prompts_200.csv"
@@ -111,20 +111,6 @@ def _share_right(gains: Sequence[float], true: Sequence[Action]) -> float:
     return right / len(true)
 
 
-def interval(
-    values: NDArray[np.float64], mixture: NDArray[np.int64], *, draws: int = 1000
-) -> tuple[float, float, float]:
-    """Mean and 95 % interval (percentile bootstrap over mixtures)."""
-    _, inverse = np.unique(mixture, return_inverse=True)
-    sums = np.bincount(inverse, values)
-    counts = np.bincount(inverse).astype(np.float64)
-    rng = np.random.default_rng(0)
-    chosen = rng.integers(len(sums), size=(draws, len(sums)))
-    means = sums[chosen].sum(1) / counts[chosen].sum(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(values.mean()), float(low), float(high)
-
-
 def groups_of(mixture: PaperMixture) -> list[str]:
     """Name the groups (rows of the table) that a mixture belongs to."""
     found = ["all", f"task {mixture.instruction.task.value}"]
@@ -187,9 +173,10 @@ def _row(planner: str, group: str, reading: Reading, inside: NDArray[np.bool_]) 
         "prompts": int(inside.sum()),
     }
     for name in ("exact", "sources"):
-        scores = interval(getattr(reading, name)[inside], reading.mixture[inside])
-        for suffix, value in zip(("", "_low", "_high"), scores, strict=True):
-            row[name + suffix] = round(value, 4)
+        clusters = reading.mixture[inside].tolist()
+        found = bootstrap_mean(getattr(reading, name)[inside], clusters=clusters)
+        for suffix, value in (("", found.mean), ("_low", found.low), ("_high", found.high)):
+            row[name + suffix] = None if value is None else round(value, 4)
     timed = group == "all"
     row["median_ms"] = round(1000 * float(np.median(reading.seconds)), 3) if timed else None
     row["p95_ms"] = round(1000 * float(np.quantile(reading.seconds, 0.95)), 3) if timed else None

@@ -43,7 +43,7 @@ class EffectiveGains:
 def effective_gains(
     *, estimate: Signal, sources: NDArray[np.floating], lag: int = LAG
 ) -> EffectiveGains:
-    """Of `estimate` (samples,) or (channels, samples) and `sources` (sources, …) as mixed. All
+    """Fit `estimate` (samples,) or (channels, samples) by `sources` (sources, …) as mixed. All
     channels share one filter a source, so a change of balance is an artefact.
 
     Raises ValueError on shapes that differ, no samples, or samples that are not finite.

@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from baselines.composite.planning import Plan
 from experiments.analysis import planner_accuracy
-from experiments.analysis.planner_accuracy import groups_of, interval, main, read_all, read_audit
+from experiments.analysis.planner_accuracy import groups_of, main, read_all, read_audit
 from lcr.data.authors.set import read_paper_set
 from lcr.instruction import Description
 from lcr.remixer import Oracle, OracleUse
@@ -100,17 +99,6 @@ def test_the_shipped_audit_holds_ids_and_verdicts_only() -> None:
     assert len(verdicts) == 200
     with planner_accuracy.AUDIT.open() as file:
         assert all(len(line.split(",")) == 3 for line in file)
-
-
-def test_the_interval_is_over_mixtures() -> None:
-    """Five equal wordings of each of 40 mixtures tell no more than one of each."""
-    values = np.array([0.0, 1.0] * 20)
-    one = interval(values, np.arange(40))
-    five = interval(np.repeat(values, 5), np.repeat(np.arange(40), 5))
-    assert one == pytest.approx(five)
-    assert one[0] == 0.5
-    expected = 1.96 * 0.5 / 40**0.5
-    assert one[2] - one[1] == pytest.approx(2 * expected, rel=0.15)
 
 
 def test_a_mixture_counts_in_its_task_and_where_speakers_differ(tmp_path: Path) -> None:
