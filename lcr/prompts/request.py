@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 from lcr.errors import LcrError
 from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.spelling import corrected
+from lcr.word_lists import WordLists
 
 MOST_LETTERS = 1_000_000
 LONGEST_WORD = 100
@@ -22,25 +24,9 @@ _ASKS = re.compile(
     r"undo|redo|back\b)\w*",
     re.IGNORECASE,
 )
-_FOREIGN = {
-    "German": "der die das den dem ein eine einen und nicht mach mache bitte entferne nur leiser "
-    "lauter hund frau mann alles ohne",
-    "French": "le les des une et supprime enlève enleve retire baisse augmente monte seulement "
-    "chien femme homme garde fort moins plus avec sans voix",
-    "Spanish": "el los las una y quita elimina sube baja deja solo perro mujer hombre con sin voz "
-    "todo más volumen",
-    "Italian": "il lo gli una e togli rimuovi alza abbassa solo cane donna uomo con senza voce "
-    "tutto più",
-    "Portuguese": "o os uma e remova tire aumente abaixe apenas cachorro cão mulher homem com sem "
-    "voz tudo mais",
-    "Dutch": "het een en verwijder zet harder zachter alleen hond vrouw man zonder stem alles",
-}
-_FOREIGN_WORDS = {name: frozenset(words.split()) for name, words in _FOREIGN.items()}
-_ENGLISH_WORDS = (
-    "the a an and of to in it is are i you me my please make turn up down remove keep only just "
-    "everything but with without louder quieter want all them that this other one can could"
-)
-_ENGLISH = frozenset(_ENGLISH_WORDS.split())
+_LISTS = WordLists(Path(__file__).with_name("words.json"))
+_FOREIGN_WORDS = {name: frozenset(words) for name, words in _LISTS.table("foreign").items()}
+_ENGLISH = frozenset(_LISTS.words("english"))
 
 
 class PromptError(LcrError):

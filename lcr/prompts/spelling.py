@@ -15,45 +15,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 
 from lcr.lexicon import load_lexicon
 from lcr.prompts import lexicon
 from lcr.prompts.generator import labels, sentences, verbs
+from lcr.word_lists import WordLists
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_FUNCTION = (
-    "the a an and or of to in on at by from with without for please just only more less it its "
-    "them that this these those other one all both everything else while also then but not do as "
-    "undo redo half third quarter twice double triple percent decibel decibels volume "
-    "before after between until second seconds minute minutes start end first last"
-)
-_SOUND_WORDS = (
-    "accordion alto arpeggio babble bagpipe banjo bassoon bassy bellow bleat bleep bongo boo bray "
-    "braying bugle burble burp buzzer cackle castanet caw cello chatter cheep chime chirp chirrup "
-    "chitter chomp chuckle clang clank clap clarinet clatter claxon click clink clip clop cluck "
-    "clunk coo cowbell croak croon crow crunch cymbal didgeridoo ding dong drip drone echo eerie "
-    "falsetto fart fiddle fizz flap flute gargle gasp giggle glockenspiel gobble gong gravelly "
-    "groan growl grunt gurgle guttural harmonica harp harpsichord hiss honk hoofbeat hoot howl "
-    "hum kazoo keystroke klaxon lute lyre mandolin maraca marimba meow mew moan moo mower mumble "
-    "murmur nasal neigh oboe oink organ pant patter peal piccolo ping plop pluck pong pop purr "
-    "quack raspy ratchet rattle ribbit roar rumble rustle saxophone scat scream screech shriek "
-    "shrill sizzle slam slurp smack snap snare snarl sneeze snicker sniff snore snort sob sputter "
-    "squawk squeak squeal squelch stridulate strum swish swoosh synth tabla tambourine theremin "
-    "thrum thud thump tick timbre timpani tinkle toot treble trill trombone trumpet tuba twang "
-    "tweet twitter ukulele vibraphone vigour vuvuzela wail warble warbling wheeze whimper whine "
-    "whinny whir whirl whirr whisper whistle whoop whoosh woof xylophone yap yell yelp yodel yowl "
-    "zing zipper zither"
-)
-_SOUNDS = frozenset(_SOUND_WORDS.split())
+_LISTS = WordLists(Path(__file__).with_name("words.json"))
+_SOUNDS = frozenset(_LISTS.words("sounds"))
 """Of sounds and instruments, which common English in pieces may lack."""
-_SHORT = {"teh": "the", "hte": "the", "th": "the", "adn": "and", "nad": "and", "dgo": "dog"}
-_SHORT |= {"mna": "man", "amn": "man", "cta": "cat", "ony": "only", "musik": "music"}
-_SHORT |= {"quiter": "quieter", "upp": "up", "dogg": "dog"}
+_SHORT = {slip: word for slip, (word,) in _LISTS.table("slips").items()}
 """Slips in words of two and three letters, which are too near to others to be found by distance."""
-_SLANG = frozenset(
-    ("imma", "gonna", "wanna", "gimme", "lemme", "kinda", "yeet", "ngl", "tbh", "argh")
-)
+_SLANG = frozenset(_LISTS.words("slang"))
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 NEIGHBOURS = {
     row[i]: row[max(i - 1, 0) : i] + row[i + 1 : i + 2] for row in _ROWS for i in range(len(row))
@@ -201,7 +177,7 @@ def _names_of_sounds() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def prompt_words() -> Mapping[str, int]:
     """The vocabulary of prompts, and how many of its phrases have a word."""
-    found: Counter[str] = Counter(_FUNCTION.split())
+    found: Counter[str] = Counter(_LISTS.words("function"))
     for module in (lexicon, verbs, sentences, labels):
         for phrase in _phrases(module):
             found.update(w for w in _WORD.findall(phrase.lower()) if len(w) > 1)

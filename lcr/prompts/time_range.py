@@ -64,7 +64,7 @@ class TimeRange:
         )
 
     def within(self, samples: int, sample_rate: int) -> Window:
-        """Where it is in a recording of `samples` samples; it may end beyond.
+        """Where the range lies in a recording of `samples` samples; it may end beyond.
 
         Raises TimeRangeError where it has no sample in common with the recording, and where it
         spares all of them.
@@ -134,8 +134,8 @@ def limit(before: Audio, after: Audio, sample_rate: int, only: TimeRange) -> Aud
 
 
 def limit_blocks(remixed: Iterable[Audio], source: Source, window: Window) -> Iterator[Audio]:
-    """The same for the remix of `source` block by block, of which there are as many samples;
-    `source` is read once, alongside."""
+    """Do what `limit` does block by block: yield `source` with what `window` lets change from
+    `remixed`, which has as many samples. `source` is read once, alongside."""
     original, at = source.blocks(), 0
     held = Queue(source.channels)
     for block in remixed:

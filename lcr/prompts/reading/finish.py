@@ -70,28 +70,11 @@ _HARD_TO_HEAR = re.compile(
     rf"{UNHEARD}|\b(?:unintelligible|incomprehensible)\b|{_CLEANED.pattern}|"
     r"\bonly (?:catch|hear|get|understand|follow) (?:half|parts?|bits|some)\b"
 )
-_NO_NAMES = frozenset(
-    {
-        "every",
-        "each",
-        "to",
-        "my",
-        "the",
-        "a",
-        "an",
-        "of",
-        "all",
-        "much",
-        "any",
-        "some",
-        "that",
-        "this",
-        "someone",
-        "so",
-    }
-    | {"from", "in", "on", "at", "for", "by", "they", "say"}
-    | {"too", "with", "and", "or", "your", "both", "sound", "sounds", "volume", "level"}
+_NO_NAME_WORDS = (
+    "every each to my the a an of all much any some that this someone so from in on at for by they "
+    "say too with and or your both sound sounds volume level"
 )
+_NO_NAMES = frozenset(_NO_NAME_WORDS.split())
 """Words that alone name nothing."""
 
 

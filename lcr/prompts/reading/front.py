@@ -20,7 +20,7 @@ _NOT_SIMPLE = re.compile(
 
 @dataclass(frozen=True)
 class Plain:
-    """`prompt` as such a system is given it, and what of it is lost, in plain English."""
+    """A prompt in the plain words of the paper, and warnings in English of what it leaves out."""
 
     prompt: str
     warnings: tuple[str, ...] = ()
