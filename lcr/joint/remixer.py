@@ -31,7 +31,7 @@ from lcr.nn.paper.sound_remixer import SoundRemixer, SoundRemixerConfig
 from lcr.nn.reader.prompt_reader import PromptReader, ReaderConfig
 from lcr.nn.reader.slots import SlotVocabulary, in_words
 from lcr.remixer import Audio, Oracle, Remix, RemixRequest, Step, SystemCard
-from lcr.running.chunked import AdapterConfig, Core, Prepared, run_core
+from lcr.running.chunked import AdapterConfig, Prepared, run_core
 
 DEFAULT_WEIGHTS = "lcr-g"
 SAMPLE_RATE = 16_000
@@ -138,7 +138,7 @@ class JointRemixer:
         reading = (time.perf_counter() - start) / len(requests)
         shapes = {(r.mixture.shape, r.sample_rate) for r in requests}
         if len(shapes) > 1:
-            audio = [self._one(r, z[i : i + 1]) for i, r in enumerate(requests)]
+            audio = [self.remix_by([r], z[i : i + 1])[0] for i, r in enumerate(requests)]
         else:
             audio = self.remix_by(requests, z)
         remixing = (time.perf_counter() - start) / len(requests) - reading
@@ -162,13 +162,6 @@ class JointRemixer:
             return np.concatenate([self._core(channel[None], z) for channel in audio])
 
         return Prepared(core=core, config=self._adapter, trace=[told])
-
-    def _by(self, z: torch.Tensor) -> Core:
-        """The core that gives every channel the one filter z (1, z_dim)."""
-        return lambda audio: self._core(audio, z.expand(len(audio), -1))
-
-    def _one(self, request: RemixRequest, z: torch.Tensor) -> Audio:
-        return run_core(self._by(z), request.mixture, request.sample_rate, self._adapter)
 
     def remix_by(self, requests: Sequence[RemixRequest], z: torch.Tensor) -> list[Audio]:
         """Remix mixtures of one shape and rate by filters (requests, z_dim), whatever their
