@@ -170,8 +170,9 @@ def must_be(found: str, expected: str | None, what: str) -> None:
 
 @contextmanager
 def no_larger_than(tensors: Mapping[str, Tensor], base: str | None = None) -> Iterator[None]:
-    """Raise ValueError as soon as what is built holds far more parameters than `tensors` and the
-    language model `base`, before memory is spent on their values."""
+    """While networks are built in the body, raise ValueError as soon as they have far more
+    parameters than `tensors` and the language model `base`: a damaged config must not fill the
+    memory."""
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
     # Some networks make a parameter anew while they are built.

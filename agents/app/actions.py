@@ -89,8 +89,8 @@ class Actions:
         return {**values, "recording": str(path), "prompt": scene.prompt}
 
     def say(self, visit: Visit, prompt: str, how: str, matched: bool) -> Values:
-        """A turn by a prompt, carried out `BY_FADERS` or by the system `how`; the prompt stays to
-        be mended where there came no turn of it."""
+        """Take one turn: carry `prompt` out `BY_FADERS` or by the system `how`. A prompt that
+        cannot be carried out stays in its field, so that the user can mend it."""
         prompt = prompt.strip()
         if problem := _problem_of_prompt(prompt):
             return _told(problem)

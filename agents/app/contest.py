@@ -42,7 +42,7 @@ class Systems:
 
     @property
     def names(self) -> list[str]:
-        """Those not known to lack something here."""
+        """Names of the systems that, as far as is known, have all that they need here."""
         return [name for name in self._families if name not in self._missing]
 
     @property

@@ -134,7 +134,7 @@ class Conversation:
         return self._at < len(self._states) - 1
 
     def audio(self, number: int) -> Audio:
-        """Of a turn by its number. Raises IndexError for none."""
+        """The sound (channels, samples) of the turn `number`. Raises IndexError for none."""
         if not 0 <= number < len(self._turns):
             raise IndexError(f"there are turns 0 to {len(self._turns) - 1}; got {number}")
         return self._turns[number].audio

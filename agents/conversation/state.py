@@ -75,7 +75,7 @@ class State:
 
     @property
     def mixes(self) -> tuple[Mix, ...]:
-        """Of the whole and of the parts."""
+        """The mix of the whole recording, then those of its parts."""
         return (self.whole, *(one for _, one in self.parts))
 
     def edited(self, edit: Edit, only: TimeRange | None) -> State:

@@ -110,7 +110,7 @@ def read_answer(content: object, calls: object = None) -> AIMessage:
 
 
 def read_message(answer: AIMessage) -> AIMessage:
-    """The same for the answer of any LangChain model; what it tells besides is kept."""
+    """Read the answer of any LangChain model as `read_answer` does; its other fields are kept."""
     given = [
         {"id": call["id"], "name": call["name"], "arguments": call["args"]}
         for call in (*answer.tool_calls, *answer.invalid_tool_calls)

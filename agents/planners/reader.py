@@ -188,7 +188,7 @@ class ToldDescriptions:
 
 
 def load_planner(name: str = DEFAULT_READER) -> ReaderPlanner:
-    """The planner of a joint model that ships under `name` or lies there.
+    """Plan with the reader of a joint model: one that ships under `name`, or the folder `name`.
 
     Raises MissingWeightsError, WeightsError.
     """

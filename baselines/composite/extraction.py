@@ -31,7 +31,7 @@ class Extractor(Protocol):
 
     @property
     def sample_rate(self) -> int | None:
-        """Its native rate in Hz; None for any."""
+        """The extractor's native rate in Hz; None where it takes any."""
         ...
 
     @property

@@ -76,7 +76,7 @@ class IsolatedSystem(StandIn):
         return self._memory[0]
 
     def device_bytes(self) -> int | None:
-        """The same on an accelerator; None without one."""
+        """How much accelerator memory the last requests took; None without an accelerator."""
         return self._memory[1]
 
     def close(self) -> int | None:

@@ -60,7 +60,7 @@ class Shard:
         return cls(int(number), int(count))
 
     def of(self, total: int) -> tuple[int, ...]:
-        """Its examples out of `total`."""
+        """The indices, out of `total` examples, that this part runs."""
         return tuple(i for i in range(total) if i // BATCH % self.count == self.number - 1)
 
     @property

@@ -30,8 +30,9 @@ _EXPERIMENTS = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One form of the recipe, and of the reader's recipe where the plan has one. `recipe` takes the
-    place of the plan's, and `into` that of --out: a folder of the project ("lcr/weights")."""
+    """One form of a plan's recipe. `set` changes keys of the recipe and `reader_set` keys of the
+    reader's recipe. `recipe` replaces the plan's recipe; `into` is a folder of the project, such as
+    "lcr/weights", that the result ships to in place of --out."""
 
     set: tuple[str, ...] = ()
     reader_set: tuple[str, ...] = ()

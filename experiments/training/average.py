@@ -56,7 +56,8 @@ def average(parts: list[tuple[dict[str, torch.Tensor], float]]) -> dict[str, tor
 def towards(
     tensors: dict[str, torch.Tensor], origin: dict[str, torch.Tensor], share: float
 ) -> dict[str, torch.Tensor]:
-    """The same with its stem moved by `share` towards that of `origin`. Raises ConfigError."""
+    """`tensors` with the stem moved by `share` (0 to 1) towards that of `origin`. Raises
+    ConfigError."""
     moved = {name for name in tensors if name.startswith(_STEM)}
     if not moved or any(name not in origin for name in moved):
         raise ConfigError("the two models have no stem in common")

@@ -46,7 +46,8 @@ class ReaderRecipe:
     slots: Literal[0] | None = None
 
     def build(self) -> ReaderConfig:
-        """Its config, with the slots of all labels unless it has none. Raises ConfigError."""
+        """The reader's config; unless it has no slots, with one slot for every label. Raises
+        ConfigError."""
         try:
             found = preset(self.preset)
             lora = found.lora

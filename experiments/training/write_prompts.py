@@ -189,7 +189,7 @@ class Pace:
         time.sleep(begin - now)
 
     def count(self, requests: int) -> None:
-        """So many requests were made besides."""
+        """Count `requests` that were made without `wait`: later ones begin as much later."""
         with self._lock:
             self._next += requests * self._gap_s
 

@@ -74,7 +74,7 @@ class AudioFile:
         return found
 
     def beginning(self, seconds: float) -> AudioFile:
-        """Its first `seconds`, or all of it where it is shorter."""
+        """The first `seconds` of the file, or all of a shorter one."""
         samples = max(1, round(seconds * self.sample_rate))
         if samples >= self.samples:
             return self

@@ -21,7 +21,7 @@ def named_once(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def lost(names: Iterable[str]) -> Iterator[str]:
-    """Those of the tags that a copy lacks, in words."""
+    """The tags among `names` that libsndfile does not copy, in words."""
     for name in names:
         if not _KEPT_TAGS.fullmatch(name):
             yield "cover art" if name in _COVERS else name

@@ -63,8 +63,8 @@ def audio_suffixes() -> frozenset[str]:
 
 
 def encoding_like(file: AudioFile, target: Path) -> Encoding:
-    """That of `file` where the suffix of `target` can hold it, or else one in the container that
-    the suffix names: with the same subtype if it has it, or one that loses nothing.
+    """Choose how to write `target`: as `file` is encoded if the suffix of `target` can hold that,
+    else in the container that the suffix names, with the same subtype or one that loses nothing.
 
     Raises AudioFileError for a suffix that names none and where none can be written.
     """

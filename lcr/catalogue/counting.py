@@ -239,7 +239,7 @@ def count_models(networks: Sequence[Network], tell: Tell = lambda doing: None) -
 
 
 def time_models(models: Sequence[Model], timing: Timing, tell: Tell) -> list[Model]:
-    """The same models with their real-time factors; networks alike are timed once."""
+    """Return `models` with their real-time factors; networks of equal config are timed once."""
     configs = {(n.name, n.scale, n.folder, v): n.config for n in networks() for v in n.variants}
     factors: dict[Config, RealTimeFactor] = {}
     found = []

@@ -52,9 +52,9 @@ def find_reader(name: str) -> Reader:
 
 
 def count_reader(base: str) -> tuple[int, int] | None:
-    """Parameters that a reader runs and the width of `base`, by the folder's config.json; no
-    weights are loaded. None where it is not on this machine, or transformers cannot make sense of
-    it."""
+    """Count the parameters that a reader of the language model `base` runs, and the width of its
+    embedding, from config.json alone: no weights are loaded. None where `base` is not on this
+    machine, or transformers cannot build it."""
     try:
         import torch
         from transformers import AutoConfig, AutoModel

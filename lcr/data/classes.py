@@ -51,6 +51,6 @@ class WithoutClasses(FilteredBank):
 
 
 def label_of(entry: Entry) -> str:
-    """Its class of sounds; "" for speech."""
+    """The class of an entry that is a sound; "" for speech."""
     description = entry.description
     return description.label if isinstance(description, AudioDescription) else ""

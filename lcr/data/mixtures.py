@@ -101,7 +101,7 @@ class MixtureConfig:
 
     @property
     def allowed(self) -> dict[str, tuple[str, ...]]:
-        """The patterns of each task that such mixtures can have."""
+        """By task, the patterns of actions that mixtures of this config can have."""
         found = {t.value: ps for t, ps in patterns_by_task(self.n_speech, self.n_audio).items()}
         return {t: found[t] for t in _ONE_SOUND if t in found} if self.absent else found
 
@@ -141,7 +141,7 @@ class Example:
 
     @cached_property
     def sha256(self) -> str:
-        """Of what makes it the example it is: sources, target and prompt."""
+        """SHA-256 of what makes it the example it is: sources, target and prompt."""
         digest = hashlib.sha256(self.sources.tobytes())
         digest.update(self.target.tobytes())
         digest.update(self.prompt.encode())

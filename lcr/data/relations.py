@@ -32,7 +32,7 @@ class VoiceMeasures:
 
 
 def measure_voice(wave: Waveform) -> VoiceMeasures | None:
-    """Of one voice alone (samples,) at 16 kHz; None for silence."""
+    """Measure one voice alone, (samples,) at 16 kHz; None for silence."""
     active = active_frames(wave, _ACTIVE_DB)
     if not active.any():
         return None

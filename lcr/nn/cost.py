@@ -36,8 +36,8 @@ class Description:
 def describe_network(
     model: nn.Module, mixture: Tensor, z: Tensor, *, is_causal: bool, sample_rate: int = 16_000
 ) -> Description:
-    """Of a remixer run once on `mixture` (1, samples) with `z` (1, 1, z_dim). Transformers across
-    chunks cost more a second the longer the audio, and padding less."""
+    """Count a remixer by running it once on `mixture` (1, samples) with `z` (1, 1, z_dim).
+    Transformers across chunks cost more a second the longer the audio, and padding less."""
     films = [module for module in model.modules() if isinstance(module, FiLM)]
     return Description(
         parameters=_values(model),

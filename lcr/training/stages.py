@@ -59,7 +59,7 @@ class StageConfig:
 
     @property
     def ceiling_db(self) -> float:
-        """Of the losses, as `lcr.losses.snr` takes it."""
+        """The SNR in dB at which losses are capped; infinite for no cap (see `lcr.losses.snr`)."""
         return 30.0 if self.capped else math.inf
 
 

@@ -47,7 +47,7 @@ def called(label: str, dice: Dice) -> str:
 
 
 def plain_words(vocabulary: Sequence[str]) -> tuple[str, ...]:
-    """Those of a word list that say nothing else in prompts, in its order."""
+    """The words of `vocabulary`, in order, that no prompt uses for an action, style or class."""
     rng = np.random.default_rng(0)
     ordinary = {
         word

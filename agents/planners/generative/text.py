@@ -41,7 +41,7 @@ def words_of(description: Description) -> str:
 
 
 def description_of(words: str) -> Description:
-    """The other way round; what is not wholly a speaker's description is taken for a sound."""
+    """Read what `words_of` wrote; text that is no whole description of a speaker names a sound."""
     text = " ".join(words.lower().split())
     if text == SPEECH:
         return SpeechDescription()

@@ -206,7 +206,8 @@ def interval_json(interval: Interval) -> dict[str, Any]:
 
 
 def share_json(interval: Interval) -> dict[str, Any]:
-    """The same of a share: bounds within 0 and 1, which stratifying exceeds a little."""
+    """Write a share's interval as `interval_json` does, its bounds cut to 0 and 1: the stratified
+    bootstrap exceeds these a little."""
     found = interval_json(interval)
     bounds = {key: found[key] for key in ("low", "high") if found[key] is not None}
     return found | {key: min(max(bound, 0.0), 1.0) for key, bound in bounds.items()}

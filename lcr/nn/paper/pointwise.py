@@ -26,7 +26,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def weight_gradient(x: Tensor, g: Tensor) -> Tensor:
-    """Of `linear`: input (..., in) and gradient of the output (..., out) -> (out, in)."""
+    """The gradient of `linear`'s weight (out, in), from its input (..., in) and the gradient of its
+    output (..., out)."""
     if not _convolves(x):
         return g.flatten(0, -2).t() @ x.flatten(0, -2)
     shape = (g.shape[-1], x.shape[-1], 1, 1)

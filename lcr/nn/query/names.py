@@ -66,7 +66,8 @@ class NameVectors(nn.Module):
             self.heard[name] += 1
 
     def recorded(self, names: Tensor) -> Tensor:
-        """Vectors (names, dim) of recorded names by their means; never heard ones by `unheard`."""
+        """Vectors (names, dim) of `names`: the mean of what was heard under each, and by `unheard`
+        where nothing was."""
         own = unit_variance(self.means[names])
         return torch.where((self.heard[names] > 0).unsqueeze(-1), own, self.unheard(names))
 
@@ -117,7 +118,7 @@ class StyleVectors(nn.Module):
         self.layers = nn.Sequential(nn.Linear(columns, hidden), nn.SiLU(), nn.Linear(hidden, dim))
 
     def padded(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The same tensors of a table that ends before the last columns, with zeros for these."""
+        """Complete the tensors of a table that has fewer columns than this one, with zeros."""
         key = "layers.0.weight"
         missing = self.columns - tensors[key].shape[1]
         return {**tensors, key: functional.pad(tensors[key], (0, missing))}

@@ -93,7 +93,7 @@ class NameMeanings:
         return float(a @ b)
 
     def without(self, names: Sequence[str]) -> NameMeanings:
-        """The same as if the lexicon lacked some names: what it makes of these tests it."""
+        """These meanings made anew without `names`, to test what they predict for such names."""
         gone = set(names)
         kept = [i for i, name in enumerate(self.names) if name not in gone]
         lexicon = Lexicon(self.lexicon.attribute_names, tuple(self.lexicon.sounds[i] for i in kept))
@@ -169,7 +169,7 @@ def load_names(
 
 
 def digest(lexicon: Lexicon) -> str:
-    """Of the names and synonyms."""
+    """SHA-256 of the lexicon's names and synonyms."""
     text = "\n".join(";".join((s.name, *s.synonyms)) for s in lexicon.sounds)
     return hashlib.sha256(text.encode()).hexdigest()
 

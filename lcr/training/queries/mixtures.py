@@ -90,10 +90,11 @@ class QueryBatch:
 
 
 class QueryMixtures:
-    """Batches drawn from a generator alone: the same generator state, the same batch.
+    """Draws training batches from the state of a random generator alone, so that they can be drawn
+    again.
 
-    `banks` by name; `names` are the labels with vectors (index = place), `lexicon` tells their
-    hypernyms, `kinds` the hypernyms that queries may name.
+    `banks` are given by name. `names` are the labels that have vectors, in the order of these;
+    `lexicon` tells their hypernyms, and `kinds` are the hypernyms that queries may name.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ NAMES_FILE = "names.json"
 
 @dataclass(frozen=True, kw_only=True)
 class QueryObjective:
-    """What the loss is made of."""
+    """The weights of the terms of the training loss, and settings of some of them."""
 
     absent_weight: float = 10.0
     """Of the share of the mixture's energy that is taken for something absent."""
