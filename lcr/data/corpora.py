@@ -222,49 +222,16 @@ def _sound(labels: Sequence[str], path: str, group: str, split: Split) -> Found:
     return Clip(path=path, description=AudioDescription(label=label), group=group, split=split)
 
 
-CORPORA: Mapping[str, Corpus] = {
-    "TextrolSpeech": Corpus(
-        sign="caption/*.csv",
-        read=_textrolspeech,
-        where="github.com/jishengpeng/TextrolSpeech: caption/ and emotion_dataset/ (ESD, MEAD, "
-        "MESS, SAVEE), and beside them libritts/ (openslr.org/60) and VCTK-Corpus/",
-        licence="LibriTTS, VCTK: CC BY 4.0; ESD, MEAD, MESS, SAVEE: for research",
-    ),
-    "VGGSound": Corpus(
-        sign="vggsound.csv",
-        read=_vggsound,
-        where="robots.ox.ac.uk/~vgg/data/vggsound: vggsound.csv, and the sound of each segment in "
-        "audio/VIDEO_SECOND.wav (six digits)",
-        licence="labels: CC BY 4.0; the videos are their makers'",
-    ),
-    "FSD50K": Corpus(
-        sign="FSD50K.ground_truth/dev.csv",
-        read=_fsd50k,
-        where="zenodo.org/records/4060432: all its archives, unpacked",
-        licence="each recording its own: CC0, CC BY, CC BY-NC or CC Sampling+",
-        commercial=True,
-    ),
-    "ESC-50": Corpus(
-        sign="meta/esc50.csv",
-        read=_esc50,
-        where="github.com/karolpiczak/ESC-50",
-        licence="CC BY-NC 3.0",
-    ),
-    "FUSS": Corpus(
-        sign="train_example_list.txt",
-        read=_fuss,
-        where="zenodo.org/records/3743844: what is in ssdata/",
-        licence="recordings: CC0; the whole: CC BY 4.0",
-        commercial=True,
-    ),
-    "AudioSet": Corpus(
-        sign="class_labels_indices.csv",
-        read=_audioset,
-        where="research.google.com/audioset: its tables, and the sound of each segment in any "
-        "folder below, named by the video or by Y and the video",
-        licence="labels: CC BY 4.0; the videos are their makers'",
-    ),
+_READERS: Mapping[str, Callable[[Path], Iterator[Found]]] = {
+    "TextrolSpeech": _textrolspeech,
+    "VGGSound": _vggsound,
+    "FSD50K": _fsd50k,
+    "ESC-50": _esc50,
+    "FUSS": _fuss,
+    "AudioSet": _audioset,
 }
+_TOLD = json.loads(Path(__file__).with_name("corpora.json").read_text(encoding="utf-8"))
+CORPORA: Mapping[str, Corpus] = {n: Corpus(read=_READERS[n], **told) for n, told in _TOLD.items()}
 """A corpus by the name of its folder."""
 
 

@@ -9,6 +9,7 @@ what it scores: its SDR is our SNR, its SDRi the SNR improvement, its SI-SDR our
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,45 +160,17 @@ def _musdb(root: Path) -> Iterator[Item]:
             )
 
 
-_AUDIOSEP = (
-    "the folder `evaluation` of github.com/Audio-AGI/AudioSep with its data, which its README says "
-    "where to get: metadata/{0}_eval.csv and data/{0}"
-)
-
-
-def _audiosep(name: str, items: Callable[[Path], Iterator[Item]]) -> Layout:
-    return Layout(32_000, items, _AUDIOSEP.format(name))
-
-
-LAYOUTS: Mapping[str, Layout] = {
-    "dcase24-lass": Layout(
-        16_000,
-        _dcase,
-        "zenodo.org/records/10886481: lass_synthetic_validation.csv and lass_validation/*.wav",
-    ),
-    **{name: _audiosep(name, _segments(name)) for name in ("audiocaps", "clotho", "esc50")},
-    "music": _audiosep("music", _segments("music")),
-    "vggsound": _audiosep("vggsound", _vggsound),
-    "audioset": _audiosep("audioset", _audioset),
-    "fuss": Layout(
-        16_000,
-        _fuss,
-        "zenodo.org/records/3743844: the folder ssdata or ssdata_reverb, with "
-        "eval_example_list.txt and eval/",
-    ),
-    "libri2mix": Layout(
-        16_000,
-        _libri2mix,
-        "github.com/JorisCos/LibriMix, wav16k/max: metadata/mixture_test_mix_clean.csv, test/s1 "
-        "and test/s2, and LibriSpeech's SPEAKERS.TXT beside them",
-    ),
-    "musdb": Layout(
-        44_100,
-        _musdb,
-        "zenodo.org/records/3338373 (MUSDB18-HQ): test/TRACK/{mixture,vocals,drums,bass,other}.wav",
-        mono=False,
-    ),
+_ITEMS: Mapping[str, Callable[[Path], Iterator[Item]]] = {
+    "dcase24-lass": _dcase,
+    **{name: _segments(name) for name in ("audiocaps", "clotho", "esc50", "music")},
+    "vggsound": _vggsound,
+    "audioset": _audioset,
+    "fuss": _fuss,
+    "libri2mix": _libri2mix,
+    "musdb": _musdb,
 }
+_TOLD = json.loads(Path(__file__).with_name("public.json").read_text(encoding="utf-8"))
+LAYOUTS: Mapping[str, Layout] = {n: Layout(items=_ITEMS[n], **told) for n, told in _TOLD.items()}
 
 
 class PublicMixtures:
