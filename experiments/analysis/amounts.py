@@ -19,9 +19,8 @@ import numpy as np
 import torch
 
 from experiments.command import command, mixture_options, option, suite_of
-from experiments.comparison.errors import ConfigError
-from experiments.comparison.examples import PaperBank, PublicBank, build_bank
-from lcr.data.mixtures import Example, MixtureSet
+from experiments.comparison.examples import drawn_mixtures
+from lcr.data.mixtures import Example
 from lcr.evaluation.effective import effective_gains
 from lcr.evaluation.statistics import bootstrap_mean
 from lcr.instruction import AudioDescription
@@ -70,12 +69,7 @@ def main(options: argparse.Namespace) -> None:
     """Print medians and means (95 % intervals) of the distances in dB for each amount."""
     torch.set_num_threads(1)
     config = suite_of(options)
-    bank = build_bank(config.bank)
-    if isinstance(bank, PaperBank | PublicBank):
-        raise ConfigError("the authors' mixtures have no amounts")
-    mixtures = MixtureSet(
-        bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
-    )
+    mixtures = drawn_mixtures(config)
     system = create(options.system)
     table = {}
     for amount in AMOUNTS_DB:

@@ -22,8 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from experiments.command import command, mixture_options, option, suite_of
-from experiments.comparison.errors import ConfigError
-from experiments.comparison.examples import PaperBank, PublicBank, build_bank
+from experiments.comparison.examples import drawn_mixtures
 from experiments.comparison.records import write_json
 from lcr.checkpoints import CONFIG_FILE, Checkpoint
 from lcr.data.bank import SAMPLE_RATE, Bank, Entry, Waveform
@@ -363,25 +362,16 @@ def main(options: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)
     config = suite_of(options)
     model = read_query_model(Checkpoint.read(options.checkpoint))
-    bank = build_bank(config.bank)
-    if isinstance(bank, PaperBank | PublicBank):
-        raise ConfigError("the authors' mixtures are not asked in this way")
-
-    def ask(mixture: MixtureConfig, count: int) -> list[Found]:
-        mixtures = MixtureSet(
-            bank, split=config.split, config=mixture, seed=config.seed, name=config.name
-        )
-        return measure(model, mixtures, count)
-
     count = config.per_task * 16
-    found = ask(config.mixture, count)
+    found = measure(model, drawn_mixtures(config), count)
     table = summary(found, model.thresholds)
     if options.apart:
         table |= apart(found, options.apart)
     print(json.dumps(table, indent=1))
     if options.calibrate:
         # What is there stands out more among two sources than among four.
-        found += ask(replace(config.mixture, n_speech=1, n_audio=1), count // 2)
+        pairs = replace(config, mixture=replace(config.mixture, n_speech=1, n_audio=1))
+        found += measure(model, drawn_mixtures(pairs), count // 2)
         path = options.checkpoint / CONFIG_FILE
         settings = json.loads(path.read_text(encoding="utf-8"))
         settings["names"]["thresholds"] = thresholds(found)

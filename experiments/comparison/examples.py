@@ -92,9 +92,7 @@ class Examples:
                     f"{self.missing[0]}; missing.txt names all of them.",
                 )
         else:
-            self.mixtures = MixtureSet(
-                bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
-            )
+            self.mixtures = _drawn(config, bank)
             count = config.per_task * self.mixtures.n_tasks
         self.n_tasks = self.mixtures.n_tasks
         self.total = count
@@ -144,6 +142,21 @@ def _given(config: SuiteConfig, bank: PaperBank | PublicBank) -> PaperMixtures |
         config=config.mixture,
         per_task=config.per_task,
         name=config.name,
+    )
+
+
+def drawn_mixtures(config: SuiteConfig) -> MixtureSet:
+    """Open the mixtures that a suite draws from its bank. Raises ConfigError for a suite of
+    mixtures that others have made, and as `build_bank` does."""
+    bank = build_bank(config.bank)
+    if isinstance(bank, (PaperBank, PublicBank)):
+        raise ConfigError(f"the mixtures of {config.name} are given; take a suite that draws them")
+    return _drawn(config, bank)
+
+
+def _drawn(config: SuiteConfig, bank: Bank) -> MixtureSet:
+    return MixtureSet(
+        bank, split=config.split, config=config.mixture, seed=config.seed, name=config.name
     )
 
 
