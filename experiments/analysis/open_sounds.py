@@ -323,15 +323,15 @@ def _unlike(found: Sequence[Found], way: str, sure: Thresholds) -> dict[str, flo
 
 
 def thresholds(found: Sequence[Found]) -> dict[str, dict[str, float]]:
-    """From validation mixtures: where what is there and what is not overlap, 2 % of what is there
-    would be called absent and 10 % more not sure; where they do not, the gap between them is not
+    """From validation mixtures: where what is there and what is not overlap, 1 % of what is there
+    would be called absent and 11 % more not sure; where they do not, the gap between them is not
     sure but for a quarter at each end."""
     table = {}
     for sort, way in _WAY_OF.items():
         present, missing = _logits(found, way)
         if not present or not missing:
             continue
-        absent, heard = (float(q) for q in np.quantile(present, [0.02, 0.12]))
+        absent, heard = (float(q) for q in np.quantile(present, [0.01, 0.12]))
         below = float(np.quantile(missing, 0.97))
         if below < absent:
             gap = absent - below
