@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import http.client
 import io
+import json
 import ssl
 import tarfile
 import time
@@ -78,84 +79,18 @@ class Archive:
         return self.parts[-1].name
 
 
-def _fsd50k(name: str, *digests: str) -> Archive:
-    """An archive of FSD50K; several `digests` are those of NAME.z01, NAME.z02, … and NAME.zip."""
-    ends = [*(f"z{n:02d}" for n in range(1, len(digests))), "zip"]
-    at = f"https://zenodo.org/records/4060432/files/FSD50K.{name}"
-    parts = zip(ends, digests, strict=True)
-    return Archive(parts=tuple(Part(url=f"{at}.{end}", digest=f"md5:{d}") for end, d in parts))
-
-
-def _libritts(name: str, digest: str) -> Archive:
-    url = f"https://www.openslr.org/resources/60/{name}.tar.gz"
-    return Archive(parts=(Part(url=url, digest=f"sha256:{digest}"),), into="libritts", strip=True)
-
-
+_TOLD = json.loads(Path(__file__).with_name("fetch.json").read_text(encoding="utf-8"))
 ARCHIVES: Mapping[str, Sequence[Archive]] = {
-    "ESC-50": (
-        Archive(
-            parts=(
-                Part(
-                    url="https://github.com/karolpiczak/ESC-50/archive/"
-                    "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6.zip",
-                    digest="sha256:"
-                    "661183a6f53ef04f12c9bd618fed0ddc1713280d6c94a5a5431e844ba6f6a21f",
-                ),
-            ),
-            strip=True,
-        ),
-    ),
-    "FUSS": (
-        Archive(
-            parts=(
-                Part(
-                    url="https://zenodo.org/records/3743844/files/FUSS_ssdata.tar.gz",
-                    digest="sha256:"
-                    "7f51e4231661aa99150c51d42d3fad30a381a38416dba02c3b81fe217188d005",
-                ),
-            ),
-            strip=True,
-        ),
-    ),
-    "FSD50K": (
-        _fsd50k("ground_truth", "ca27382c195e37d2269c4c866dd73485"),
-        _fsd50k("metadata", "b9ea0c829a411c1d42adb9da539ed237"),
-        _fsd50k("doc", "3516162b82dc2945d3e7feba0904e800"),
-        _fsd50k(
-            "eval_audio",
-            "3090670eaeecc013ca1ff84fe4442aeb",
-            "6fa47636c3a3ad5c7dfeba99f2637982",
-        ),
-        _fsd50k(
-            "dev_audio",
-            "faa7cf4cc076fc34a44a479a5ed862a3",
-            "8f9b66153e68571164fb1315d00bc7bc",
-            "1196ef47d267a993d30fa98af54b7159",
-            "d088ac4e11ba53daf9f7574c11cccac9",
-            "81356521aa159accd3c35de22da28c7f",
-            "c480d119b8f7a7e32fdb58f3ea4d6c5a",
-        ),
-    ),
-    "TextrolSpeech": (
-        _libritts(
-            "train-clean-100", "c5608bf1ef74bb621935382b8399c5cdd51cd3ee47cec51f00f885a64c6c7f6b"
-        ),
-        _libritts(
-            "train-clean-360", "ce7cff44dcac46009d18379f37ef36551123a1dc4e5c8e4eb73ae57260de4886"
-        ),
-        # Version 0.80, whose paths TextrolSpeech has; nobody published a digest.
-        Archive(
-            parts=(Part(url="http://homepages.inf.ed.ac.uk/jyamagis/release/VCTK-Corpus.tar.gz"),)
-        ),
-    ),
+    name: [
+        Archive(**{**archive, "parts": tuple(Part(**part) for part in archive["parts"])})
+        for archive in told["archives"]
+    ]
+    for name, told in _TOLD.items()
+    if "archives" in told
 }
-"""What is fetched, by the name of its corpus in `lcr.data.corpora.CORPORA`."""
-BY_HAND: Mapping[str, str] = {
-    "TextrolSpeech": "caption/ and emotion_dataset/ (ESD, MEAD, MESS, SAVEE) are given out at "
-    "github.com/jishengpeng/TextrolSpeech, for research",
-    "VGGSound": "the sounds are those of videos",
-    "AudioSet": "the sounds are those of videos",
-}
+"""What is fetched, by the name of its corpus in `lcr.data.corpora.CORPORA`. VCTK is version 0.80,
+whose paths TextrolSpeech has; no digest of it is known."""
+BY_HAND: Mapping[str, str] = {n: told["by_hand"] for n, told in _TOLD.items() if "by_hand" in told}
 """What of a corpus cannot be fetched, and why."""
 
 
