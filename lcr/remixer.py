@@ -103,13 +103,15 @@ class Understood:
     removal), and whether it is there. Of words that were not understood nothing else is known.
 
     `reached_db` is the gain that the system expects the thing to have in its output, None where it
-    cannot tell."""
+    cannot tell; `rather` are names of other sounds that what it found for the thing resembles more.
+    """
 
     words: str
     presence: Presence
     action: Asked | None = None
     gain_db: float | None = None
     reached_db: float | None = None
+    rather: tuple[str, ...] = ()
 
     @property
     def is_missing(self) -> bool:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from baselines.composite.planning import Plan, Planner
 from lcr.audio.core import check_audio
 from lcr.instruction import Description, Kind
+from lcr.prompts.reading.words import may_be_another
 from lcr.remixer import Audio, MissingOracleError, Oracle, OracleUse, Remix, Step, SystemCard
 
 
@@ -213,14 +214,15 @@ def absent(words: str) -> str:
 
 
 def find(extractor: Extractor, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Remix:
-    """What `words` say of (channels, samples), silence where it is not there, and a warning where
-    the extractor tells that it is not sure. Raises as `Extractor.extract` does."""
+    """What `words` say of (channels, samples), silence where it is not there, and warnings where
+    the extractor tells that it is not sure or took another sound. Raises as `extract` does."""
     if not isinstance(extractor, TellingExtractor):
         return Remix(audio=extractor.extract(mixture, sample_rate, words, kind))
     remix = extractor.find(mixture, sample_rate, words)
-    unsure = any(one.presence == "not sure" for one in remix.understood)
-    told = f"I am not sure that {words} is there; I changed what fits it best."
-    return Remix(audio=remix.audio, warnings=(told,) if unsure else ())
+    told = [may_be_another(one) for one in remix.understood if one.rather]
+    if any(one.presence == "not sure" for one in remix.understood):
+        told.append(f"I am not sure that {words} is there; I changed what fits it best.")
+    return Remix(audio=remix.audio, warnings=tuple(told))
 
 
 def mix(

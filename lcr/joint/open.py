@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,7 +32,7 @@ from lcr.prompts.pointing import (
 from lcr.prompts.reading import NamedThing, Reading
 from lcr.prompts.reading.relations import relation_of
 from lcr.prompts.reading.things import WHOLE
-from lcr.prompts.reading.words import action_of, checked, doubts, name_of
+from lcr.prompts.reading.words import action_of, checked, doubts, may_be_another, name_of
 from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import parse_range
 from lcr.remixer import (
@@ -70,6 +70,8 @@ _LEAST_FACTOR = -0.25
 """Below 0 the places that are sure come back inverted: at most 12 dB below what they were."""
 _MOST_HEARD = 5
 """Names in the answer that says what there is instead."""
+_MOST_RATHER = 3
+"""Names of what a thing may be instead."""
 _CLOSE = "it is mixed too closely with the rest."
 _UNTOLD = ("second", "last")
 """Relations that the weights know and get wrong (`experiments/analysis/voice_choice.py`)."""
@@ -456,7 +458,10 @@ class OpenRemixer:
 
     def _outcome(self, request: _Request) -> RequestOutcome:
         understood = [
-            _understood(one.thing.words, one.presence, one.thing.gain, one.reached)
+            replace(
+                _understood(one.thing.words, one.presence, one.thing.gain, one.reached),
+                rather=self._rather(one),
+            )
             for one in request.asked
         ]
         if not request.changes_nothing:
@@ -468,6 +473,7 @@ class OpenRemixer:
             if request.reading.rest_gain != 1 and not request.says_rest:
                 gain = request.reading.rest_gain
                 understood.append(_understood("everything else", "heard", gain, request.rest))
+        mistaken = (may_be_another(one) for one in understood if one.rather)
         short = (_shortfall(one) for one in understood if one.falls_short)
         unread = [
             Understood(words=words, presence="not understood")
@@ -476,16 +482,13 @@ class OpenRemixer:
         return RequestOutcome(
             unchanged=request.changes_nothing,
             understood=(*understood, *unread),
-            warnings=(*_warnings(request), *self._mistaken(request), *short),
+            warnings=(*_warnings(request), *mistaken, *short),
         )
 
-    def _mistaken(self, request: _Request) -> Iterator[str]:
-        """In plain English, which other sounds may have been changed."""
-        for one in request.asked:
-            if one.sound is not None and one.presence != "absent":
-                near = likelier_names(self.model, one.sound, one.names)[:3]
-                if near:
-                    yield f'"{one.thing.words}" may be another sound here: {", ".join(near)}.'
+    def _rather(self, one: _Asked) -> tuple[str, ...]:
+        if one.sound is None or one.presence == "absent":
+            return ()
+        return tuple(likelier_names(self.model, one.sound, one.names)[:_MOST_RATHER])
 
 
 def excerpt(mixture: Audio, sample_rate: int, start_s: float, end_s: float) -> NDArray[np.float32]:

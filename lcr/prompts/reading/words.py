@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from lcr.prompts.reading.things import WHOLE, NamedThing, Reading
-from lcr.remixer import Asked, RefusedError
+from lcr.remixer import Asked, RefusedError, Understood
 
 _NEAR_UNITY_DB = 0.05
 _MOST_GAIN = 100.0
@@ -65,6 +65,11 @@ def doubts(not_understood: Iterable[str], unsure: Iterable[str]) -> tuple[str, .
         *(f'I did not understand "{words}".' for words in not_understood),
         *(f'I am not sure that I read "{words}" rightly.' for words in unsure),
     )
+
+
+def may_be_another(one: Understood) -> str:
+    """Say which other sounds a thing may be."""
+    return f'"{one.words}" may be another sound here: {", ".join(one.rather)}.'
 
 
 def checked(reading: Reading) -> Reading:
