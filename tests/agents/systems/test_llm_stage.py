@@ -39,11 +39,11 @@ class RainTool:
 
 
 class UnsureTool(RainTool):
-    """Is never sure."""
+    """Gives the rain for whatever it is asked but a siren, and is never sure."""
 
     def find(self, mixture: Audio, sample_rate: int, words: str) -> Remix:
         doubt = Understood(words=words, presence="not sure", rather=("waterfall",))
-        audio = self.extract(mixture, sample_rate, words, "audio")
+        audio = np.zeros_like(mixture) if "siren" in words else SOURCES[3]
         return Remix(audio=audio, understood=(doubt,))
 
 
