@@ -222,16 +222,14 @@ def _sound(labels: Sequence[str], path: str, group: str, split: Split) -> Found:
     return Clip(path=path, description=AudioDescription(label=label), group=group, split=split)
 
 
-_READERS: Mapping[str, Callable[[Path], Iterator[Found]]] = {
-    "TextrolSpeech": _textrolspeech,
-    "VGGSound": _vggsound,
-    "FSD50K": _fsd50k,
-    "ESC-50": _esc50,
-    "FUSS": _fuss,
-    "AudioSet": _audioset,
-}
 _TOLD = json.loads(Path(__file__).with_name("corpora.json").read_text(encoding="utf-8"))
-CORPORA: Mapping[str, Corpus] = {n: Corpus(read=_READERS[n], **told) for n, told in _TOLD.items()}
+CORPORA: Mapping[str, Corpus] = {
+    name: Corpus(read=read, **_TOLD[name])
+    for name, read in (
+        *(("TextrolSpeech", _textrolspeech), ("VGGSound", _vggsound), ("FSD50K", _fsd50k)),
+        *(("ESC-50", _esc50), ("FUSS", _fuss), ("AudioSet", _audioset)),
+    )
+}
 """A corpus by the name of its folder."""
 
 
