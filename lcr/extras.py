@@ -37,6 +37,10 @@ def install_command(*names: str) -> str:
     return shlex.join(["pip", "install", *(line for name in names for line in known[name])])
 
 
+PORTAUDIO = "install PortAudio (Debian and Ubuntu: apt install libportaudio2)"
+"""What to do where sounddevice is installed and does not load."""
+
+
 def mending(module: str, wanted: str = "") -> str:
     """What to type for a `module` that is missing: all of the extras `wanted` ("model,live") where
     one of them brings it, else the first extra that does, else the package of that name."""

@@ -96,7 +96,7 @@ def _desk(talk: Conversation | None) -> Values:
     for n in range(MOST_FADERS):
         if talk is not None and n < len(ids):
             level, mute = fader(talk.current.gains[ids[n]])
-            values[f"fader{n}"] = update(value=level, label=_label(talk, ids[n]))
+            values[f"fader{n}"] = update(value=level, label=f"{_label(talk, ids[n])}, dB")
             values[f"mute{n}"] = update(value=mute, label=f"Mute {ids[n]}")
         values[f"row{n}"] = update(visible=n < len(ids))
     return values

@@ -58,6 +58,7 @@ def write_page(out: Path) -> int:
     """
     if out.is_dir() and any(out.iterdir()) and not (out / _LIST).is_file():
         raise PageError(f"{out} holds other files; give an empty folder")
+    graphs = _graphs()  # before anything is written: half a page is "other files" to the next try
     out.mkdir(parents=True, exist_ok=True)
     with _packages() as folder:
         _write_packages(folder, out)
@@ -66,7 +67,7 @@ def write_page(out: Path) -> int:
         for name, path in sorted(_bundled().items()):
             file.writestr(zipfile.ZipInfo(name), path.read_bytes())
     _pack(out / "bundle.zip", bundle.getvalue())
-    for path in _graphs():
+    for path in graphs:
         _pack(out / path.name, path.read_bytes())
     with suppress(ImportError, LcrError):  # the page does without an example
         from agents.scenes import SCENES  # with scipy and eSpeak NG

@@ -47,7 +47,8 @@ function move() {
     player.at = 0;
     return show();
   }
-  part("head").style.left = player.length ? `${(100 * at) / player.length}%` : "0";
+  part("head").hidden = !player.length;
+  part("head").style.left = `${(100 * at) / (player.length || 1)}%`;
   part("time").textContent = player.length ? `${clock(at)} / ${clock(player.length)}` : "0:00.0";
   const view = part("view");
   view.ariaValueMax = player.length.toFixed(1);

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from lcr.cli.completion import answer_shell
 
         answer_shell(parser)
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = parser.parse_args(given or ["--help"])
     command = known[options.command]
 
     def work() -> int:

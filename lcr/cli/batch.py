@@ -104,6 +104,11 @@ def _single(source: Path, output: str | None, mark: str) -> BatchPlan:
     return BatchPlan(jobs=(Job(name=str(source), source=source, target=target),), root=None)
 
 
+def beside(target: str | Path) -> Path:
+    """Where `--ab` puts what compares `target` with its source."""
+    return Path(target).with_suffix(".ab.wav")
+
+
 def _written(name: str) -> str:
     """The name of what is made of a file with this name: .wav for what is read through ffmpeg."""
     return f"{name}.wav" if Path(name).suffix.lower() in ffmpeg.SUFFIXES else name

@@ -19,7 +19,7 @@ from lcr.catalogue.machine import cpu_model
 from lcr.catalogue.readers import find_reader
 from lcr.checkpoints import CONFIG_FILE, WEIGHTS, WEIGHTS_FILE
 from lcr.errors import LcrError, one_line
-from lcr.extras import extras, install_command, mending, name_of
+from lcr.extras import PORTAUDIO, extras, install_command, mending, name_of
 from lcr.nn.reader.config import PRESETS
 from lcr.nn.reader.embedding_cache import default_cache_path
 from lcr.registry import RegistryError, available, card_of
@@ -66,6 +66,8 @@ def _library(name: str) -> Check:
     except Exception as error:  # a broken build raises anything at all
         found = f"installed, but does not load: {type(error).__name__}: {one_line(error)}"
         advice = "install the library that it names, or a build that fits the other packages"
+        if name == "sounddevice":
+            advice = PORTAUDIO
         return Check(name=name, status=status, found=found, advice=advice)
     return Check(name=name, status="good", found=str(getattr(module, "__version__", "here")))
 

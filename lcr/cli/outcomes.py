@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lcr.cli.bars import Bars
-from lcr.cli.batch import BatchPlan
+from lcr.cli.batch import BatchPlan, beside
 from lcr.prompts.request import reading
 from lcr.remixer import Step, Understood
 from lcr.running.files import FileRemix
@@ -66,10 +66,11 @@ class Reporter:
                 self._bars.line(f"warning: {outcome.source}: {text}")
         if self._options.json or outcome.status == "failed":
             return
+        told = _reading_of(outcome.remix) if outcome.remix is not None else ""
         explained = self._options.explain and outcome.remix is not None
-        if explained or self._options.dry_run or not self._batch:
+        if told or explained or self._options.dry_run or not self._batch:
             self._bars.print(self._told(outcome), self._out)
-        if outcome.remix is not None and (told := _reading_of(outcome.remix)):
+        if told:
             self._bars.print(f"  {told}", self._out)
         if explained and outcome.remix is not None:
             for step in outcome.remix.trace:
@@ -83,6 +84,8 @@ class Reporter:
 
     def _told(self, outcome: Outcome) -> str:
         text = f"{outcome.source} -> {outcome.target}"
+        if self._options.ab:
+            text += f" and {beside(outcome.target)}"
         if outcome.status == "kept":
             missing = ", without something that the prompt names" if outcome.misses else ""
             return f"{text}: there already{missing}"
@@ -110,7 +113,8 @@ class Reporter:
         elif self._batch:
             counts = Counter(str(outcome.status) for outcome in outcomes)
             parts = [f"{counts[key]} {word}" for key, word in _WORDS.items() if counts[key]]
-            print(f"{len(outcomes)} files: {', '.join(parts)}", file=self._out)
+            files = "1 file" if len(outcomes) == 1 else f"{len(outcomes)} files"
+            print(f"{files}: {', '.join(parts)}", file=self._out)
             if names := [str(path) for path in self._plan.skipped]:
                 more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
                 self._bars.line(f"skipped, not named as audio: {', '.join(names[:_NAMED])}{more}")
@@ -126,8 +130,9 @@ def sentence(understood: Sequence[Understood]) -> str:
         level = "" if not one.gain_db or one.action == "keep" else f" ({one.gain_db:+.1f} dB)"
         verb = _DONE[one.action]
         if one.falls_short and one.reached_db is not None:
-            level = f" (about {one.reached_db:+.0f} dB)".replace("-0 ", "0 ").replace("+0 ", "0 ")
-            verb = "Lowered" if one.action == "remove" else verb
+            hardly = abs(one.reached_db) < 1
+            level = "" if hardly else f" (about {one.reached_db:+.0f} dB)"
+            verb = "Hardly changed" if hardly else "Lowered" if one.action == "remove" else verb
         done.setdefault(verb, []).append(one.words + level)
     parts = [f"{verb}: {', '.join(words)}." for verb, words in done.items()]
     if parts and not any("everything" in one.words.lower() for one in understood):

@@ -12,7 +12,7 @@ from experiments.comparison.drawing import draw_figure
 from experiments.comparison.report.media import data_uri
 
 _DOTS = 100
-_WIDTH, _LABELS, _VALUES, _ROW, _TOP, _AXIS, _NOTES = 300, 104, 44, 17, 6, 20, 40
+_WIDTH, _LABELS, _VALUES, _ROW, _TOP, _AXIS, _NOTES = 300, 104, 48, 17, 6, 20, 40
 """Of a panel, in hundredths of an inch."""
 _LABEL_CHARACTERS = 17
 _FONT = 7.5

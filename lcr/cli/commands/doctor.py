@@ -47,4 +47,5 @@ def _verdict(checks: Sequence[Check]) -> str:
     if bad:
         return f"lcr does not work: {', '.join(bad)} broken"
     absent = [check.name for check in checks if check.status == "missing"]
-    return f"lcr works; not here: {', '.join(absent)}" if absent else "lcr works"
+    others = "; only other systems and commands need what is not here: "
+    return "lcr works" + (others + ", ".join(absent) if absent else "")

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lcr.errors import LcrError, one_line
+from lcr.extras import PORTAUDIO
 
 if TYPE_CHECKING:
     from lcr.audio.pipe import PipeFormat
@@ -224,7 +225,7 @@ def _sounddevice() -> ModuleType:
     try:
         return import_module("sounddevice")
     except OSError as error:  # the package is there, the library it needs is not
-        raise LcrError(f"sound devices need PortAudio ({error}); --pipe does not") from error
+        raise LcrError(f"{error}: {PORTAUDIO}; --pipe needs none") from error
 
 
 def _device(name: str | None) -> int | str | None:

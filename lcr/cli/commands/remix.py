@@ -194,6 +194,7 @@ def _remix(
 ) -> FileRemix:
     from lcr.audio.reader import AudioFile
     from lcr.audio.writer import encoding_like
+    from lcr.cli.batch import beside
     from lcr.running.files import remix_file, write_remix, write_side_by_side
 
     given: dict[str, Any] = {
@@ -217,7 +218,7 @@ def _remix(
 
     done = remix_file(remixer, file, job.target, options.timed, before_rename=note, **given)
     if options.ab:
-        write_side_by_side(file, AudioFile.open(job.target), job.target.with_suffix(".ab.wav"))
+        write_side_by_side(file, AudioFile.open(job.target), beside(job.target))
     return done
 
 
@@ -343,7 +344,7 @@ def _time(text: str) -> float:
 
 
 def _decibels(text: str) -> float:
-    value = float(text)
-    if not -200 <= value <= 200:
-        raise argparse.ArgumentTypeError(f"{text} is not from -200 to 200 dB")
-    return value
+    with contextlib.suppress(ValueError):
+        if -200 <= (value := float(text)) <= 200:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from -200 to 200, in dB")

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(one) for one in found], indent=1))
     else:
         for one in found:
-            console.print(_sentence(one), markup=False, highlight=False)
+            console.print(_sentence(one), markup=False, highlight=False, soft_wrap=True)
     return EXIT_MISSING if any(one.known == "not" for one in found) else 0
 
 

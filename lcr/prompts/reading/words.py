@@ -87,7 +87,7 @@ def refusal(reading: Reading) -> str | None:
         return None
     asks = ", ".join(f'"{words}"' for words in reading.not_understood)
     if asks and asks != f'"{reading.text}"':
-        return f"{asks} is nothing that remixing can do: {CAN}"
+        return f"I cannot tell what to do with {asks}: {CAN}"
     return f'"{_short(reading.text)}" asks for no remix: {CAN}'
 
 

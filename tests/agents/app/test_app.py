@@ -93,7 +93,7 @@ def test_faders_show_the_plan_and_override_it(actions: Actions, opened: Visit) -
     assert rows(values) == [True] * 4 + [False] * 5
     assert [values[f"mute{n}"]["value"] for n in range(4)] == [True, False, False, False]
     assert values["fader0"]["label"].startswith("s1: dog (")
-    assert values["fader3"]["label"] == "the rest"
+    assert values["fader3"]["label"] == "the rest, dB"
     assert (
         "No fader was moved"
         in actions.faders(opened, False, [0] * 9, [True, *[False] * 8])["status"]
