@@ -5,7 +5,7 @@ taken back: nothing happens to it). b, where there is one, says which: v a voice
 p a pronoun or person, S all speech, N all sounds, E everything, L everything else, K a broad kind,
 M a member of the kind named before, = what was named last, b without an article. {%u} and {%d} are
 amounts, {n}, {p}, {w} and {t} numbers, {odd} asks for what is no matter of levels, {name} and
-{thing} are just words. Of [a/b] one is written, and for <take out> one of that section of ways.txt.
+{thing} are just words, {it} and {him} the pronoun for what was named last. Of [a/b] one is written, and for <take out> one of that section of ways.txt.
 "goes|" or "fades|" before a frame is what happens to the rest; without one it stays.
 """
 
@@ -54,7 +54,7 @@ def framed(section: str) -> tuple[tuple[Rest, str], ...]:
     for line in lines(section):
         rest, _, frame = line.rpartition("|")
         known: Rest = "goes" if rest == "goes" else "fades" if rest == "fades" else "stays"
-        found += [(known, frame)] * (_MANY if "<" in frame else 1)
+        found += [(known, frame)] * (_MANY if "<" in frame or frame.count("/") > _MANY * 3 else 1)
     return tuple(found)
 
 
@@ -65,6 +65,7 @@ def chosen(frame: str, dice: Dice) -> str:
 
 
 ODD_JOINS = (" and {odd}", ", then {odd}", " and then {odd}", ", and {odd}", ". Also {odd}")
+ODD_BEFORE = ("{odd} and ", "{odd}, and ", "{odd}. ", "{odd}, then ", "{odd} but ")
 NUMBERS = {
     "n": (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20, 24, 30, 40, 60, "1.5", "2.5", "1,000"),
     "p": (5, 10, 15, 20, 25, 30, 33, 40, 50, 60, 70, 75, 80, 90, 120, 150, 200),

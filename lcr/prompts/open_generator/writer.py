@@ -35,10 +35,15 @@ _SECTIONS = (
     + ("pairs",) * 13
     + ("short",) * 9
     + ("corrections",) * 5
-    + ("said",) * 60
+    + ("said",) * 110
 )
-"""How often each is drawn."""
+"""How often each is drawn; from `_ASKING` on those that are frames of requests."""
+_ASKING = _SECTIONS.index("wishes")
 _COUNTS = (1,) * 24 + (2,) * 9 + (3,) * 4 + (4,) * 2 + (5, 6)
+_PRONOUNS = {
+    "it": {"F": "she", "M": "he", "": "it", "many": "they"},
+    "him": {"F": "her", "M": "him", "": "it", "many": "them"},
+}
 _NO_AMOUNT = re.compile(r"half|halve|dB|twice|doubl|a bit|boost|notch|more |less ")
 _CLAUSE_KINDS = {
     "r": (Action.REMOVE.value,),
@@ -46,6 +51,8 @@ _CLAUSE_KINDS = {
     "d": (Action.DOWN.value, verbs.VOLUME_DOWN),
     "k": (verbs.LEAVE, verbs.LEAVE, Action.KEEP.value),
 }
+_LINKS = (". ", ". ", ", and ", "; ", " - ", ". Also, ", ", but ", ", while ", ". Then ", ". And ")
+"""Between two frames."""
 _JOINS = (" and ", " and ", ", and ", ", then ", " and then ", "; ", " but ", ", ", " while ", ". ")
 
 
@@ -69,6 +76,7 @@ class _Writer:
     held_out: bool | None
     member: Noun | None = None
     last: Noun | None = None
+    several: bool = False
     excepts: bool = False
     pieces: list[Piece] = field(default_factory=list)
 
@@ -82,9 +90,10 @@ class _Writer:
             rest = self._clauses()
         else:
             rest = self._frame(section)
-            if rest == "stays" and dice.chance(0.14):
-                self._say(dice.pick((". ", ". ", ", and ", "; ", " - ", ". Also, ")))
-                self._frame(dice.pick(frames.SECTIONS), only="stays")
+            while rest == "stays" and dice.chance(0.2):
+                ended = self.pieces[-1].text.endswith((".", "!", "?"))
+                self._say(" " if ended else dice.pick(_LINKS))
+                self._frame(dice.pick(_SECTIONS[_ASKING:]), only="stays")
         is_request = section != "nothing"
         if is_request:
             self._around()
@@ -145,7 +154,11 @@ class _Writer:
     def _slot(self, slot: str) -> None:
         dice = self.dice
         if slot == "odd":
-            self.pieces.append(Piece(dice.pick(frames.lines("odd")), odd=True))
+            inner = _Writer(dice, self.held_out)
+            inner._fill(dice.pick(frames.lines("odd")))
+            self.pieces.append(Piece("".join(p.text for p in inner.pieces), odd=True))
+        elif slot in _PRONOUNS:
+            self._say(_PRONOUNS[slot][self._whose()])
         elif slot in frames.NUMBERS:
             self._say(str(dice.pick(frames.NUMBERS[slot])))
         elif slot == "name":
@@ -158,6 +171,12 @@ class _Writer:
             self._say(self._amount(slot[1]))
         else:
             self._things(slot[0], slot[1:])
+
+    def _whose(self) -> str:
+        """The gender, or number, of a pronoun for what was named last."""
+        if self.several or self.last is None:
+            return "many"
+        return self.last.styles.get("gender", "")
 
     def _amount(self, letter: str) -> str:
         dice = self.dice
@@ -178,6 +197,7 @@ class _Writer:
             self._one(self._special(which), letter, bare)
             return
         count = 1 if which or bare else dice.pick(_COUNTS)
+        self.several = count > 1
         for i in range(count):
             if i:
                 last = i == count - 1
@@ -212,8 +232,12 @@ class _Writer:
     def _around(self) -> None:
         """Openers, closers, asides and requests for something else."""
         dice = self.dice
-        if dice.chance(0.04):
-            self._fill(dice.pick(frames.ODD_JOINS))
+        if dice.chance(0.06):
+            before = self.pieces if dice.chance(0.4) else []
+            self.pieces = [] if before else self.pieces
+            joins = frames.ODD_BEFORE if before else frames.ODD_JOINS
+            self._fill(dice.pick(joins))
+            self.pieces += before
         if dice.chance(0.12):
             self.pieces.insert(0, Piece(dice.pick(frames.lines("openers")) + " "))
         if dice.chance(0.14):
