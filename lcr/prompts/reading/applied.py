@@ -111,10 +111,12 @@ def denoted(
         return tuple(i for i, s in zip(speech, scores, strict=True) if s == best and best >= 0)
     labels = [d.label for d in described if isinstance(d, AudioDescription)]
     called = [i for i, label in zip(sounds, labels, strict=True) if _is_called(label, thing.words)]
-    if called:
+    if called and thing.hypernym is None:
         return tuple(called)
     if (kind := thing.hypernym or broader(thing.words)) is not None:
-        members = [i for i, label in zip(sounds, labels, strict=True) if _is_a(label, kind)]
+        members = [
+            i for i, label in zip(sounds, labels, strict=True) if i in called or _is_a(label, kind)
+        ]
         if members or kind == "vocals":  # where nobody sings, voices are vocals
             return tuple(members or speech)
     scores = [sound_score(thing, label, likeness) for label in labels]

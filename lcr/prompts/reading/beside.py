@@ -41,7 +41,7 @@ BESIDE = {
         r"(?:(?:want to (?:bare|hard)ly|(?:bare|hard)ly want to) hear(?: the| my)?|less|quieter|"
         r"softer|more (?:silent|quiet|soft|low))(?: of the| of| the)?",
         rf"(?:{INCESSANT}|down|quieter|softer|lower|less loud|(?:be|go(?:es)?) quiet\w*|"
-        r"more (?:silent|quiet|soft|low)|"
+        r"(?:more (?:silent|quiet|soft|low)|less loud)(?:ly)?|"
         r"(?:does|do|need|should)(?:n't| not) (?:(?:need|have) to )?be (?:so|that|this|too) loud|"
         r"(?:so|that) loud|(?:a|like a) whisper|"
         r"(?<!is )(?<!are )(?:bare|hard)ly (?:audible|there)|"

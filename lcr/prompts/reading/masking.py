@@ -49,6 +49,7 @@ _IS_THAN = re.compile(
     r"(?:the |my )?"
 )
 """A complaint, where "should be louder than" is a wish."""
+_WISHED = re.compile(r"\b(?:where|in which|so|that|sure|until|till)(?: the| my)? $")
 _BELOW = re.compile(r" (?:\w+ )?(?:under|underneath|beneath|below|behind) (?:the |my |his |her )?")
 
 
@@ -73,7 +74,8 @@ def masked(text: str, spans: Sequence[Span]) -> list[Span]:
         if _DROWNS.match(gap) and _MAKE.search(text[: one.start]):
             found[i : i + 2] = _with(Action.UP, one), _with(Action.KEEP, other)
         elif than := _IS_THAN.fullmatch(gap):
-            way = Action.UP if than["up"] else Action.DOWN
+            wished = _WISHED.search(text[: one.start]) is not None
+            way = Action.UP if bool(than["up"]) is not wished else Action.DOWN
             found[i : i + 2] = _with(way, one), _with(Action.KEEP, other)
         elif _DROWNS.match(gap):
             found[i : i + 2] = _with(Action.DOWN, one), _with(Action.KEEP, other)

@@ -44,18 +44,25 @@ _ALL_BUT = re.compile(
     r"can(?:no|'?)t (?:stand|bear)|"
     r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
     rf"(?P<less>{LESS})|(?P<more>{MORE})|"
-    r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me|play me)) |^)"
+    r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me|play me)|(?:turn|take|bring|put|make|have|move)) |^|[,;.] ?)"
     r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
     r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus|"
     r"(?:that|which)(?:'s| is| are)(?: not|n't)) "
 )
-_TOO_LOUD = re.compile(r"\b(?:is|are) (?:\w+ )?too (?:loud|noisy|strong|much)\b")
 _DONE_TO_ALL = {"gone": Action.REMOVE, "less": Action.DOWN, "more": Action.UP}
+_TRAILING = {
+    Action.UP: re.compile(rf"\b(?:up|higher|plus|{MORE})\b|\+ ?\d|\btoo (?:quiet|soft|faint)"),
+    Action.DOWN: re.compile(
+        rf"\b(?:down|lower|minus|{LESS})\b|[-−] ?\d|\btoo (?:loud|noisy|strong|much)"
+    ),
+    Action.REMOVE: re.compile(rf"\b(?:{GONE}|go(?:es)?|out|off|away|leave|vanish)\b"),
+}
+"""Behind "everything but the dog"."""
 _STAYS = re.compile(r"\b(?:stays?|remains?|be kept|is (?:fine|good|ok|okay|great))\b")
 _OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")
 CLAUSE_END = re.compile(
     r"[.;!?:]|\b(?:but|just|instead|only|rather|although|because|while)\b|"
-    rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|{CHANGE})|\band (?:please )?{CHANGE}"
+    rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|help\b|{CHANGE})|\band (?:please )?{CHANGE}"
 )
 _LET_IN = re.compile(r"let\b.* (?:in|into|through|stay|be heard)\b")
 _SO_LOUD = re.compile(r"\b(?:so|too|that|this) (?:loud|noisy)")
@@ -118,12 +125,11 @@ def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
         pair = (Action.KEEP, Action.REMOVE)
         for group, action in _DONE_TO_ALL.items():
             pair = (action, Action.KEEP) if match[group] else pair
-        if _TOO_LOUD.search(text, match.end()):
-            pair = (Action.DOWN, Action.KEEP)
+        asked = [a for a, way in _TRAILING.items() if way.search(text, match.end(), inside.stop)]
+        if asked and not any(match[group] for group in ("gone", "less", "more", "kept")):
+            pair = (asked[0], Action.KEEP)
         kept = match["kept"] or _STAYS.search(text, match.end(), inside.stop)
-        if not (pair[1] is Action.KEEP or kept) or not any(
-            s.start in inside and s.action in pair for s in found
-        ):
+        if not (pair[1] is Action.KEEP or kept) or not any(s.start in inside for s in found):
             continue
         found = [replace(s, action=pair[1]) if s.start in inside else s for s in found]
         found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]

@@ -229,6 +229,11 @@ def _in_a_way(words: str, at: int) -> tuple[Span, str] | None:
     return None
 
 
+_EFFECT = (
+    r"(?:stereo|mono|warmer|brighter|darker|crisper|reverb|echo|delay|distortion|compression|"
+    r"autotune|accent|faster|slower|longer|shorter|mp3|"
+    r"(?:some|more|a bit of) (?:bass|treble)(?=\W*$))\b"
+)
 _OTHER_WORK = re.compile(
     rf"{_POLITE}(?:(?:export|upload|download|save|convert|transcribe|translate|rename|send|share|"
     r"trim|crop|reverse|loop|pan|speed up|slow down|blur|transpose|autotune|equali[sz]e|compress|"
@@ -237,6 +242,8 @@ _OTHER_WORK = re.compile(
 )
 _NO_LEVELS = re.compile(
     rf"{_POLITE}(?:(?:transpose|pitch|detune|retune)\b"
+    rf"|(?:put|add|give|lend|apply)\b.*\b{_EFFECT}"
+    rf"|(?:make|turn) (?:it|this)(?: into)?(?: an?)? {_EFFECT}"
     r"|(?:more|less|add|boost|cut|reduce|raise|lower)(?: (?:the|some|any))? (?:treble|reverb|"
     r"highs|mids|midrange|low end|high end|sibilance|distortion)\b"
     r"|(?:pass|hand|buy|fetch|lend|throw|send) (?:me|us|him|her)\b"
@@ -261,6 +268,7 @@ _CHANGES = re.compile(
     rf"\b(?:{CHANGE}|isolat|extract|separat|keep|only|without|less|more|want|"
     r"too|up\b|down\b)"
 )
+_ASKS = re.compile(rf"{_CHANGES.pattern}|\b(?:out|off|away|gone|hear)\b")
 
 
 def is_other_work(text: str) -> bool:
@@ -269,6 +277,15 @@ def is_other_work(text: str) -> bool:
     if _NO_LEVELS.match(lower):
         return True
     return _OTHER_WORK.match(lower) is not None and _CHANGES.search(lower) is None
+
+
+def other_work(text: str) -> list[tuple[int, int]]:
+    """Where a prompt asks for what is no matter of levels beside what is: "make it stereo" of "make
+    it stereo and lower the drill"."""
+    parts = [match.span() for match in _PART.finditer(text)]
+    other = [(start, stop) for start, stop in parts if is_other_work(text[start:stop])]
+    asked = any(_ASKS.search(text[a:b].lower()) for a, b in parts if (a, b) not in other)
+    return other if asked else []
 
 
 def plainly_meant(text: str) -> Tagging | None:

@@ -16,7 +16,7 @@ from lcr.prompts.reading.finish import finished
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
-from lcr.prompts.reading.plain import plainly_meant
+from lcr.prompts.reading.plain import other_work, plainly_meant
 from lcr.prompts.reading.things import NamedThing, Reading, Tagging
 
 _PLAIN_VERB = re.compile(
@@ -74,11 +74,18 @@ class OpenReader:
 
     def read(self, prompts: Sequence[str]) -> list[Reading]:
         """One reading for each prompt, in order; any text is read, none raises."""
-        texts = list(prompts)
+        others = [other_work(prompt) for prompt in prompts]
+        texts = [_without(prompt, other) for prompt, other in zip(prompts, others, strict=True)]
         taggings = self.tagger.tag(texts)
         found = [
             finished(text, plainly_meant(text) or _plainly_asked(text, tagging) or tagging)
             for text, tagging in zip(texts, taggings, strict=True)
+        ]
+        found = [
+            replace(
+                r, text=text, not_understood=(*(text[a:b] for a, b in other), *r.not_understood)
+            )
+            for text, other, r in zip(prompts, others, found, strict=True)
         ]
         return self._with_meanings(found)
 
@@ -133,6 +140,13 @@ def _is_strange(thing: NamedThing) -> bool:
         and (thing.attributes is None or thing.sound is None)
         and thing.hypernym is None
     )
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """With spaces for what stands in `spans`, so that the rest keeps its place."""
+    for start, stop in spans:
+        text = text[:start] + " " * (stop - start) + text[stop:]
+    return text
 
 
 def _plainly_asked(text: str, tagging: Tagging) -> Tagging | None:
