@@ -8,7 +8,8 @@ LOWER = (
     r"turn(?:ed|ing)? down|low?er(?:ed|ing)?(?!-)|reduc\w+|decreas\w+|soften\w*|quieten\w*|"
     r"quiet down|ton(?:e|ed|ing) down|dial\w* (?:down|back)|bring\w* down|weaken\w*|attenuat\w+|"
     r"diminish\w*|lessen\w*|dampen\w*|halv(?:e|ing)|hush|"
-    r"duck(?:ing)?(?= (?:it|them|him|her|the|my|that|those)\b)|tam(?:e|ing)|subdu\w+|mellow\w*"
+    r"(?<!the )duck(?:ing)?(?= (?:it|them|him|her|the|my|that|those)\b|$)|tam(?:e|ing)|"
+    r"subdu\w+|mellow\w*"
 )
 RAISE = (
     r"turn(?:ed|ing)? up|rais\w+|increas\w+|boost\w*|amplif\w+|emphasi[sz]\w+|crank\w*(?: up)?|"

@@ -5,7 +5,9 @@ taken back: nothing happens to it). b, where there is one, says which: v a voice
 p a pronoun or person, S all speech, N all sounds, E everything, L everything else, K a broad kind,
 M a member of the kind named before, = what was named last, b without an article. {%u} and {%d} are
 amounts, {n}, {p}, {w} and {t} numbers, {odd} asks for what is no matter of levels, {name} and
-{thing} are just words, {it} and {him} the pronoun for what was named last. Of [a/b] one is written, and for <take out> one of that section of ways.txt.
+{thing}
+are just words, {it} and {him} the pronoun for what was named last. Of [a/b] one is written, and for
+<take out> one of that section of ways.txt.
 "goes|" or "fades|" before a frame is what happens to the rest; without one it stays.
 """
 

@@ -16,7 +16,7 @@ from lcr.prompts.reading.doubts import doubts
 from lcr.prompts.reading.gains import Gain, gains_of
 from lcr.prompts.reading.keywords import kind_of, styles_of
 from lcr.prompts.reading.masking import UNHEARD
-from lcr.prompts.reading.mend import mended
+from lcr.prompts.reading.mend import Mended, mended
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.plain import is_other_work
@@ -80,7 +80,9 @@ _NO_NAMES = frozenset(_NO_NAME_WORDS.split())
 
 def finished(text: str, tagging: Tagging) -> Reading:
     """Gains, names and exceptions for what was tagged."""
-    mend = mended(text, [span for span in tagging.spans if _names_something(text, span)])
+    mend = Mended(tagging.spans)
+    if not tagging.by_heart:
+        mend = mended(text, [span for span in tagging.spans if _names_something(text, span)])
     spans = list(mend.spans)
     if _CLEANED.search(text.lower()):  # what is cleaned loses what is not speech
         spans = [replace(s, kind="all_sounds") if s.kind == "everything" else s for s in spans]
@@ -118,7 +120,7 @@ def finished(text: str, tagging: Tagging) -> Reading:
         *unclear,
         *alike,
         *mend.doubts,
-        *doubts(text, tagging.spans, spans, things, stated, rest),
+        *(() if tagging.by_heart else doubts(text, tagging.spans, spans, things, stated, rest)),
     )
     if tagging.is_request and not things:
         odd = odd or (text,)

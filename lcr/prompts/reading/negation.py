@@ -44,7 +44,8 @@ _ALL_BUT = re.compile(
     r"can(?:no|'?)t (?:stand|bear)|"
     r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
     rf"(?P<less>{LESS})|(?P<more>{MORE})|"
-    r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me|play me)|(?:turn|take|bring|put|make|have|move)) |^|[,;.] ?)"
+    r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me|play me)|"
+    r"(?:turn|take|bring|put|make|have|move)) |^|[,;.] ?)"
     r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
     r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus|"
     r"(?:that|which)(?:'s| is| are)(?: not|n't)) "
@@ -62,7 +63,8 @@ _STAYS = re.compile(r"\b(?:stays?|remains?|be kept|is (?:fine|good|ok|okay|great
 _OTHER_SHOULD = re.compile(r"[, ]*(?:but|only) [^,.;]*? (?:should|must|may|can)\b(?! be| not)")
 CLAUSE_END = re.compile(
     r"[.;!?:]|\b(?:but|just|instead|only|rather|although|because|while)\b|"
-    rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|help\b|{CHANGE})|\band (?:please )?{CHANGE}"
+    rf",\s*(?:and |please |then |so )*(?:i\b|you\b|it'?s\b|help\b|{CHANGE})|"
+    rf"\band (?:please )?{CHANGE}"
 )
 _LET_IN = re.compile(r"let\b.* (?:in|into|through|stay|be heard)\b")
 _SO_LOUD = re.compile(r"\b(?:so|too|that|this) (?:loud|noisy)")

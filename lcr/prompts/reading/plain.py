@@ -10,18 +10,16 @@ from functools import lru_cache
 
 from lcr.instruction import Action
 from lcr.prompts.reading.amounts import explicit_db
-from lcr.prompts.reading.beside import INCESSANT
 from lcr.prompts.reading.keywords import kind_of, styles_of
-from lcr.prompts.reading.masking import DROWNS
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.negation import CHANGE
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
 from lcr.prompts.ways import ways
 
-_POLITE = (
+POLITE = (
     r"(?:(?:please|ok|okay|hey|now|can you|could you|just|well|and|but|um|uh|yo|omg|ugh|bruh|"
     r"tbh|ngl|lol|"
-    r"wow|honestly)[, ]+)*"
+    r"wow|honestly|also|so|oh)[, ]+)*"
 )
 _HOW = (
     r"(?:,? (?:a bit|a little|a lot|much|slightly|please|thanks|for me|"
@@ -47,80 +45,12 @@ _MEANT: tuple[tuple[str, Kind, Action, Rest], ...] = (
      "all_sounds", Action.DOWN, "stays"),
 )  # fmt: skip
 _PLAIN = tuple(
-    (re.compile(rf"{_POLITE}(?P<said>{words}){_HOW}{_WHY}"), kind, action, rest)
+    (re.compile(rf"{POLITE}(?P<said>{words}){_HOW}{_WHY}"), kind, action, rest)
     for words, kind, action, rest in _MEANT
 )
 
 
-def _named(group: str) -> str:
-    return (
-        r"(?:(?:all )?(?:the|that|this|those|these|my|your|his|her|our|a|an) )?"
-        rf"(?P<{group}>[\w'-]+(?: [\w'-]+){{0,3}}?)"
-    )
-
-
-_IT_IS = _named("it")
-_WANTED = _named("wanted")
-_END = r"(?:,? (?:sigh|ugh|please|though|so much|here|again|lol))*[\s.!?…]*"
-_HEAR = r"(?:hear|understand|make out|follow|catch)"
-_NOBODY = (
-    r"(?:(?:i|you|we|one|people) (?:can'?t|cannot|can (?:barely|hardly))|(?:no ?one|nobody) can)"
-)
-_UNNERVES = (
-    rf"{INCESSANT}|(?:is|are) (?:\w+ )?(?:so|very|super|really|pretty|quite|rather) (?:loud|noisy)|"
-    r"(?:drives?|driving|makes?|making|sends?|sending) (?:me|us|everyone) \w+|"
-    r"(?:does|doing) my head in|gets? on (?:my|our) nerves|getting on (?:my|our) nerves|"
-    r"(?:hurt|bother|annoy|distract|"
-    r"bug|irritate)(?:s|ing)? (?:me|us|my ears|the listeners?|everyone)|"
-    r"(?:is|are) (?:\w+ )?(?:annoying|distracting|irritating|unbearable|too much|horrible|awful|"
-    r"dreadful|"
-    r"a nuisance|a distraction|a pain)"
-)
-_COMPLAINTS: tuple[tuple[str, Action], ...] = (
-    (rf"(?:why|how come) (?:is|are|must|does) {_IT_IS} (?:be )?(?:so|that|this) (?:\w+ )?"
-     r"(?:loud|noisy|strong|prominent)", Action.DOWN),
-    (rf"(?:i (?:just |really |do )?)?(?:hate|dislike|detest|despise|can'?t stand|can'?t bear) "
-     rf"{_IT_IS}", Action.REMOVE),
-    (rf"(?:i )?(?:love|like|adore) {_WANTED},? (?:but )?(?:i )?(?:just )?(?:hate|dislike|detest|"
-     rf"can'?t stand|don'?t like) {_IT_IS}", Action.REMOVE),
-    (rf"{_IT_IS} (?:(?:is|are|keeps?) )?(?:just |really )?(?:{_UNNERVES})", Action.DOWN),
-    (rf"(?:i (?:wish|want|would like|'d like|need)|if only|help me) (?:to )?(?:(?:i|we|you|one) "
-     rf"(?:could|can) )?(?:to )?(?:hear|understand|make out|catch|follow) {_WANTED} "
-     rf"(?:over|through|above|despite|behind|under) {_IT_IS}", Action.DOWN),
-    (rf"{_IT_IS} (?:is|are|keeps?) (?:fighting|competing|clashing|interfering|arguing) "
-     rf"(?:with|against|for attention with) {_WANTED}", Action.DOWN),
-    (rf"{_IT_IS} (?:keeps? )?(?:spoil|ruin|destroy|wreck|disturb)(?:s|ed|ing)? (?:it|(?:the|my|our|"
-     r"this|that|a) \w+)", Action.REMOVE),
-    (rf"{_IT_IS}\s*[:=]?\s*(?:at )?-\s?\d+(?:[.,]\d+)?(?: ?db| decibels?)?", Action.DOWN),
-    (rf"{_IT_IS}\s*[:=]?\s*(?:at )?\+\s?\d+(?:[.,]\d+)?(?: ?db| decibels?)?", Action.UP),
-    (rf"(?:it|everything|all)(?:'s| is| sounds)? (?:\w+ )?(?:fine|good|great|ok|okay|perfect),? "
-     rf"(?:except|but|apart from|other than)(?: for)? {_IT_IS}", Action.DOWN),
-    (rf"(?:what if|imagine|if only|suppose|pretend|i wish) there (?:was|were|is) no {_IT_IS}"
-     r"(?: (?:there|at all|that day))?", Action.REMOVE),
-    (rf"(?:i (?:want|need|would like|prefer) |i'd (?:like|prefer|rather have) )?{_WANTED} "
-     rf"(?:but )?(?:without|minus|with no) {_IT_IS}", Action.REMOVE),
-    (rf"i (?:could|can|would) {_HEAR} {_WANTED} (?:so |much )*better (?:if|without) {_IT_IS}"
-     r"(?: (?:was|were|wasn't|weren't)(?: (?:gone|there|off|away|not there))?)?", Action.REMOVE),
-    (rf"{_IT_IS} (?:no|off|gone)", Action.REMOVE),
-    (rf"{_IT_IS} (?:yes|on|stays?)", Action.KEEP),
-    (rf"{_IT_IS} makes? it (?:\w+ )?(?:hard|difficult|impossible|tough) (?:for \w+ )?to {_HEAR} "
-     rf"{_WANTED}", Action.DOWN),
-    (rf"(?:with|because of|due to) {_IT_IS},? {_NOBODY} {_HEAR} {_WANTED}", Action.DOWN),
-    (rf"{_NOBODY} {_HEAR} {_WANTED} for {_IT_IS}", Action.DOWN),
-    (rf"(?:all|the only thing) (?:i|you|we) (?:can )?hear is {_IT_IS}", Action.DOWN),
-    (rf"(?:i|you|we) (?:can )?(?:only hear|hear only|hear nothing but) {_IT_IS}", Action.DOWN),
-    (rf"{_IT_IS} {DROWNS} {_WANTED}(?: out)?", Action.DOWN),
-    (rf"(?:(?:ugh|argh|grr+|oh no|oh god|sigh|damn|gosh|god|not|no)[,.! ]+)+{_IT_IS} again",
-     Action.DOWN),
-    (rf"{_WANTED} (?:can(?:'?t|not) compete|is losing|loses|gets lost) (?:with|against|to|behind|"
-     rf"under|in) {_IT_IS}", Action.DOWN),
-)  # fmt: skip
-_PART = re.compile(r"[^,;.!?\s](?:(?:[^,;.!?]|[.!?](?=\S))(?!and |but ))*(?:[^,;\s]|$)")
-_ASKED_BY = tuple(
-    (re.compile(rf"{_POLITE}(?:{words}){_END}"), action) for words, action in _COMPLAINTS
-)
-
-
+PART = re.compile(r"[^,;.!?\s](?:(?:[^,;.!?]|[.!?](?=\S))(?!and |but ))*(?:[^,;\s]|$)")
 _WAYS = {
     "take out": Action.REMOVE,
     "lower": Action.DOWN,
@@ -139,7 +69,7 @@ _OF_IT = {
 }
 _LONGEST = 5
 """Words of a name."""
-_POLITELY = re.compile(_POLITE)
+POLITELY = re.compile(POLITE)
 _AMOUNT = re.compile(
     _HOW.replace("(?:by |to )?", "(?:by |to |at )?").replace(
         r"to [\d.]+",
@@ -187,8 +117,8 @@ def _in_known_ways(text: str) -> Tagging | None:
     """What a prompt asks for, each of whose parts is a known thing in a known way."""
     spans: list[Span] = []
     rest: Rest = "stays"
-    for part in _PART.finditer(text):
-        start = part.start() + _POLITELY.match(part[0]).end()  # type: ignore[union-attr]
+    for part in PART.finditer(text):
+        start = part.start() + POLITELY.match(part[0]).end()  # type: ignore[union-attr]
         tail = _AMOUNT.search(text, start, part.end())
         words = text[start : tail.start() if tail else part.end()]
         if (again := _known_ways().get(words)) and spans:
@@ -235,13 +165,13 @@ _EFFECT = (
     r"(?:some|more|a bit of) (?:bass|treble)(?=\W*$))\b"
 )
 _OTHER_WORK = re.compile(
-    rf"{_POLITE}(?:(?:export|upload|download|save|convert|transcribe|translate|rename|send|share|"
+    rf"{POLITE}(?:(?:export|upload|download|save|convert|transcribe|translate|rename|send|share|"
     r"trim|crop|reverse|loop|pan|speed up|slow down|blur|transpose|autotune|equali[sz]e|compress|"
     r"normali[sz]e|dub|subtitle|caption|summari[sz]e|tell me|who|where|when|what(?! about| if)|"
     r"how(?! about)|add (?:a|an|some|more) (?!volume|level|loudness))\b)"
 )
 _NO_LEVELS = re.compile(
-    rf"{_POLITE}(?:(?:transpose|pitch|detune|retune)\b"
+    rf"{POLITE}(?:(?:transpose|pitch|detune|retune)\b"
     rf"|(?:put|add|give|lend|apply)\b.*\b{_EFFECT}"
     rf"|(?:make|turn) (?:it|this)(?: into)?(?: an?)? {_EFFECT}"
     r"|(?:more|less|add|boost|cut|reduce|raise|lower)(?: (?:the|some|any))? (?:treble|reverb|"
@@ -282,7 +212,7 @@ def is_other_work(text: str) -> bool:
 def other_work(text: str) -> list[tuple[int, int]]:
     """Where a prompt asks for what is no matter of levels beside what is: "make it stereo" of "make
     it stereo and lower the drill"."""
-    parts = [match.span() for match in _PART.finditer(text)]
+    parts = [match.span() for match in PART.finditer(text)]
     other = [(start, stop) for start, stop in parts if is_other_work(text[start:stop])]
     asked = any(_ASKS.search(text[a:b].lower()) for a, b in parts if (a, b) not in other)
     return other if asked else []
@@ -298,32 +228,4 @@ def plainly_meant(text: str) -> Tagging | None:
             before = len(lower) - len(lower.lstrip())
             start, stop = (before + at for at in found.span("said"))
             return Tagging((Span(start, stop, kind, action),), rest)
-    if (whole := _complained_of(lower)) is not None:
-        return whole
-    if (asked := _in_known_ways(lower)) is not None:
-        return asked
-    parts = [_complained_of(m[0], m.start()) for m in _PART.finditer(lower)]
-    if len(parts) > 1 and all(parts):  # "dog -6 dB, cat no"
-        return Tagging(tuple(span for part in parts if part for span in part.spans))
-    return None
-
-
-def _complained_of(text: str, at: int = 0) -> Tagging | None:
-    """What a complaint asks for, where what it complains of has a known name."""
-    for pattern, action in _ASKED_BY:
-        found = pattern.fullmatch(text)
-        if found is None:
-            continue
-        spans = [_span(found, group, action, at) for group in found.groupdict() if found[group]]
-        if all(spans):
-            return Tagging(tuple(sorted(filter(None, spans), key=lambda span: span.start)))
-    return None
-
-
-def _span(found: re.Match[str], group: str, action: Action, at: int) -> Span | None:
-    words, start, stop = found[group], at + found.start(group), at + found.end(group)
-    kind = kind_of(words)
-    if not (look_up(words).whole or kind in ("voice", "all_speech")):
-        return None
-    styles = styles_of(words) if kind == "voice" else {}
-    return Span(start, stop, kind, action if group == "it" else Action.KEEP, styles)
+    return _in_known_ways(lower)

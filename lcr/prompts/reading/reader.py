@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lcr.prompts.reading.finish import finished
 from lcr.prompts.reading.keywords import KeywordTagger
+from lcr.prompts.reading.known import known_way
 from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.plain import other_work, plainly_meant
@@ -78,7 +79,7 @@ class OpenReader:
         texts = [_without(prompt, other) for prompt, other in zip(prompts, others, strict=True)]
         taggings = self.tagger.tag(texts)
         found = [
-            finished(text, plainly_meant(text) or _plainly_asked(text, tagging) or tagging)
+            finished(text, plainly_meant(text) or known_way(text) or _surely(text, tagging))
             for text, tagging in zip(texts, taggings, strict=True)
         ]
         found = [
@@ -149,11 +150,11 @@ def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     return text
 
 
-def _plainly_asked(text: str, tagging: Tagging) -> Tagging | None:
-    """What rules read where the tagger reads nothing: where every thing is a sound of the lexicon,
-    or a few words say what shall go, "remove the tuba" is a request all the same."""
+def _surely(text: str, tagging: Tagging) -> Tagging:
+    """The tagging, or what rules read where it is empty: where every thing is a sound of the
+    lexicon, or a few words say what shall go, "remove the tuba" is a request all the same."""
     if (tagging.is_request and tagging.spans) or not _PLAIN_VERB.match(text.lower()):
-        return None
+        return tagging
     (found,) = KeywordTagger().tag([text])
     short = len(text.split()) <= _SHORT and _GONE_VERB.match(text.lower()) is not None
     plain = all(
@@ -161,4 +162,4 @@ def _plainly_asked(text: str, tagging: Tagging) -> Tagging | None:
         or (span.kind == "sound" and (short or look_up(text[span.start : span.stop]).whole))
         for span in mended(text, found.spans).spans
     )
-    return found if found.is_request and plain else None
+    return found if found.is_request and plain else tagging

@@ -54,6 +54,8 @@ class Tagging:
     rest: Rest = "stays"
     is_request: bool = True
     odd: tuple[tuple[int, int], ...] = ()
+    by_heart: bool = False
+    """Whether the whole prompt is in a known way, so that no rule need mend it."""
 
 
 @dataclass(frozen=True, kw_only=True)
