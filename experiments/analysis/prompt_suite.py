@@ -5,7 +5,7 @@
 said about: clips of the test split, their level, when a voice starts, and the gains in dB that are
 right for each (several where people differ; "removed" is -20 dB or less). `absent` are words for
 what is not there; `refused` are no requests for a remix. One half was written without sight of any
-reader and is scored, never tuned on; `blind-2` are 100 more, `blind-3` and `blind-4` 60 each,
+reader and is scored, never tuned on; `blind-2` are 100 more, `blind-3` and `blind-4` 60 each, `blind-5` 80,
 written as blind once those before were scored.
 
 Reading is judged apart from hearing: what was read is applied to the true sources. Right is every
@@ -48,7 +48,7 @@ from lcr.prompts.request import readable
 from lcr.running.chunked import mono_16k
 
 AUDITS = Path(__file__).parent / "audits"
-HALVES = ("open", "blind", "blind-2", "blind-3", "blind-4")
+HALVES = ("open", "blind", "blind-2", "blind-3", "blind-4", "blind-5")
 _MIXTURE = MixtureConfig(duration_s=6.0)
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from pathlib import Path
 
 from lcr.instruction import Action
-from lcr.prompts.open_generator.frames import SECTIONS, framed
 from lcr.prompts.reading.keywords import kind_of, styles_of
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.plain import PART, POLITE
-from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
+from lcr.prompts.reading.things import RESTS, Kind, Rest, Span, Tagging
+from lcr.prompts.ways import sections
 
+_FRAMES = Path(__file__).parents[1] / "open_generator" / "frames.txt"
+_SECTIONS = (
+    "wishes",
+    "exceptions",
+    "negations",
+    "overall",
+    "pairs",
+    "short",
+    "corrections",
+    "said",
+)
 _TOKEN = re.compile(r"\{([^}]*)\}|\[([^\]]*)\]|([^\[{]+)")
 _NOT_NEEDED = re.compile(r"\[[^\]]*\]|\{[^}]*\}")
 _WORD = re.compile(r"[a-z']+")
@@ -53,8 +65,10 @@ def _frames() -> tuple[tuple[Rest, str, frozenset[str]], ...]:
     """Rest, frame and the words that it cannot be without; those of `lcr.prompts.ways` and of other
     work are read elsewhere."""
     found: dict[str, tuple[Rest, str, frozenset[str]]] = {}
-    for section in SECTIONS:
-        for rest, frame in framed(section):
+    for section in _SECTIONS:
+        for line in sections(_FRAMES)[section]:
+            told, _, frame = line.rpartition("|")
+            rest = next((rest for rest in RESTS if rest == told), "stays")
             if not re.search(r"<|\{(?:odd|name|thing|[rkud]=)", frame):
                 needed = frozenset(_WORD.findall(_NOT_NEEDED.sub(" ", frame.lower())))
                 found.setdefault(frame, (rest, frame, needed))

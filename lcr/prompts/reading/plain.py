@@ -69,7 +69,7 @@ _OF_IT = {
 }
 _LONGEST = 5
 """Words of a name."""
-POLITELY = re.compile(POLITE)
+_POLITELY = re.compile(POLITE)
 _AMOUNT = re.compile(
     _HOW.replace("(?:by |to )?", "(?:by |to |at )?").replace(
         r"to [\d.]+",
@@ -118,7 +118,7 @@ def _in_known_ways(text: str) -> Tagging | None:
     spans: list[Span] = []
     rest: Rest = "stays"
     for part in PART.finditer(text):
-        start = part.start() + POLITELY.match(part[0]).end()  # type: ignore[union-attr]
+        start = part.start() + _POLITELY.match(part[0]).end()  # type: ignore[union-attr]
         tail = _AMOUNT.search(text, start, part.end())
         words = text[start : tail.start() if tail else part.end()]
         if (again := _known_ways().get(words)) and spans:
