@@ -5,8 +5,8 @@
 said about: clips of the test split, their level, when a voice starts, and the gains in dB that are
 right for each (several where people differ; "removed" is -20 dB or less). `absent` are words for
 what is not there; `refused` are no requests for a remix. One half was written without sight of any
-reader and is scored, never tuned on; `blind-2` are 100 more, `blind-3` and `blind-4` 60 each, `blind-5` 80,
-written as blind once those before were scored.
+reader and is scored, never tuned on; `blind-2` are 100 more, `blind-3` and `blind-4` 60 each, and
+`blind-5` 80, written as blind once those before were scored.
 
 Reading is judged apart from hearing: what was read is applied to the true sources. Right is every
 gain within 3 dB and absences and refusals told as such; silently wrong is a gain that is further

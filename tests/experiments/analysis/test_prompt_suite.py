@@ -70,6 +70,7 @@ CASE = Case(
         ("blind_2", 100, 13),
         ("blind_3", 60, 6),
         ("blind_4", 60, 6),
+        ("blind_5", 80, 8),
     ],
 )
 def test_the_suite_is_as_it_should_be(half: str, prompts: int, of_a_kind: int) -> None:
@@ -93,7 +94,7 @@ def test_the_suite_is_as_it_should_be(half: str, prompts: int, of_a_kind: int) -
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recordings are not here")
-@pytest.mark.parametrize("half", ["open", "blind", "blind_2", "blind_3", "blind_4"])
+@pytest.mark.parametrize("half", ["open", "blind", "blind_2", "blind_3", "blind_4", "blind_5"])
 def test_clips_are_what_the_banks_say(half: str) -> None:
     known: dict[str, dict[str, str]] = {}
     for bank in ("field-recordings", "real-sounds"):
