@@ -68,7 +68,7 @@ def _frames() -> tuple[tuple[Rest, str, frozenset[str]], ...]:
     for section in _SECTIONS:
         for line in sections(_FRAMES)[section]:
             told, _, frame = line.rpartition("|")
-            rest = next((rest for rest in RESTS if rest == told), "stays")
+            rest: Rest = next((rest for rest in RESTS if rest == told), RESTS[0])
             if not re.search(r"<|\{(?:odd|name|thing|[rkud]=)", frame):
                 needed = frozenset(_WORD.findall(_NOT_NEEDED.sub(" ", frame.lower())))
                 found.setdefault(frame, (rest, frame, needed))
