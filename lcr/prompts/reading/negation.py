@@ -128,10 +128,14 @@ def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
         for group, action in _DONE_TO_ALL.items():
             pair = (action, Action.KEEP) if match[group] else pair
         asked = [a for a, way in _TRAILING.items() if way.search(text, match.end(), inside.stop)]
-        if asked and not any(match[group] for group in ("gone", "less", "more", "kept")):
+        if any(match[group] for group in ("gone", "less", "more", "kept")):
+            asked = []
+        if asked:
             pair = (asked[0], Action.KEEP)
         kept = match["kept"] or _STAYS.search(text, match.end(), inside.stop)
-        if not (pair[1] is Action.KEEP or kept) or not any(s.start in inside for s in found):
+        if not (pair[1] is Action.KEEP or kept) or not any(
+            s.start in inside and (asked or s.action in pair) for s in found
+        ):
             continue
         found = [replace(s, action=pair[1]) if s.start in inside else s for s in found]
         found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]
