@@ -9,7 +9,7 @@ from lcr.instruction import Action
 from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.reading.keywords import kind_of
 from lcr.prompts.reading.names import look_up
-from lcr.prompts.reading.negation import CHANGE
+from lcr.prompts.reading.negation import ALL_BUT, CHANGE, CLAUSE_END
 from lcr.prompts.reading.things import WHOLE, NamedThing, Rest, Span
 
 _NAMED = re.compile(
@@ -102,8 +102,20 @@ def doubts(
         or (rest == "goes" and not _ALONE.search(lower))
     ):
         found.append(text)
+    found += _exceptions_of_nothing(text, spans)
     found += [match["then"] or match[0] for match in _CONDITION.finditer(lower)]
     return found + _overlooked(text, (*tagged, *things))
+
+
+def _exceptions_of_nothing(text: str, spans: Sequence[Span]) -> list[str]:
+    """ "Everything but" what nobody took note of."""
+    found = []
+    for match in ALL_BUT.finditer(text.lower()):
+        end = CLAUSE_END.search(text, match.end())
+        stop = end.start() if end else len(text)
+        if not any(match.end() <= span.start < stop for span in spans):
+            found.append(text[match.start("all") : stop])
+    return found
 
 
 def _unread_cues(lower: str, things: Sequence[NamedThing], rest: Rest) -> list[str]:

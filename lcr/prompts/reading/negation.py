@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lcr.instruction import Action
 from lcr.prompts.cues import CHANGED, GONE, LESS, MORE, VERBS
-from lcr.prompts.reading.things import Span
+from lcr.prompts.reading.things import Kind, Span
 
 CHANGE = rf"(?:{LESS}|{MORE}|{GONE}|{CHANGED}|tak(?:e|ing)|turn(?:ing)?|mak(?:e|ing)|let(?:ting)?)"
 _NOT = (
@@ -39,17 +39,24 @@ _NEITHER = re.compile(
 )
 NOTHING_BUT = re.compile(rf"\b{GONE} nothing (?:but|except|other than)\b")
 """What it asks to be removed alone."""
-_ALL_BUT = re.compile(
+ALL_BUT = re.compile(
     rf"(?:\b(?:(?P<gone>{GONE}|hat(?:e|ing)|loathe|despise|(?:sick|tired) of|"
     r"can(?:no|'?)t (?:stand|bear)|"
     r"(?:do not|don'?t|nobody|no one) (?:\w+ ){0,2}?(?:likes?|wants?|needs?|hear|keep))|"
-    rf"(?P<less>{LESS})|(?P<more>{MORE})|"
+    rf"(?P<less>{LESS}|(?:take|shave|knock|get|drop) (?:\d\S*|a|some)(?: \w+)? (?:off|from))|"
+    rf"(?P<more>{MORE})|"
     r"(?P<kept>lov(?:e|ing)|like|want|need|enjoy|keep|leave|let me hear|give me|play me)|"
     r"(?:turn|take|bring|put|make|have|move)) |^|[,;.] ?)"
     r"(?P<all>everything|everyone|everybody|all|all of it|anything|(?:all|every|any) sounds?) "
     r"(?:but|except(?: for)?|apart from|other than|besides|save(?: for)?|minus|"
     r"(?:that|which)(?:'s| is| are)(?: not|n't)) "
 )
+"""An exception of everything, and what is asked of everything."""
+_SCOPE = re.compile(
+    r"(?:all |all of |any )?(?:the |my |our )?(?P<what>(?:background |ambient |surrounding )?"
+    r"(?:sounds?|noises?)|(?P<speech>speech|voices|speakers|talking|dialogue))\b"
+)
+"""What may be excepted without being one thing."""
 _DONE_TO_ALL = {"gone": Action.REMOVE, "less": Action.DOWN, "more": Action.UP}
 _TRAILING = {
     Action.UP: re.compile(rf"\b(?:up|higher|plus|{MORE})\b|\+ ?\d|\btoo (?:quiet|soft|faint)"),
@@ -121,9 +128,12 @@ def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
     """ "I hate everything but the harp": the harp is kept, and everything goes; of what is
     loved the other way round."""
     found = list(spans)
-    for match in _ALL_BUT.finditer(text):
+    for match in ALL_BUT.finditer(text):
         end = CLAUSE_END.search(text, match.end())
         inside = range(match.end(), end.start() if end else len(text))
+        if not any(s.start in inside for s in found):
+            scope = _SCOPE.match(text, match.end())
+            found += [Span(*scope.span("what"), _kind(scope), Action.KEEP)] if scope else []
         pair = (Action.KEEP, Action.REMOVE)
         for group, action in _DONE_TO_ALL.items():
             pair = (action, Action.KEEP) if match[group] else pair
@@ -141,6 +151,10 @@ def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
         found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]
         found.append(Span(*match.span("all"), "everything", pair[0]))
     return sorted(found, key=lambda s: s.start)
+
+
+def _kind(scope: re.Match[str]) -> Kind:
+    return "all_speech" if scope["speech"] else "all_sounds"
 
 
 def _named(again: re.Match[str]) -> Action | None:

@@ -408,6 +408,25 @@ def test_everything_but(text: str, all_goes: bool) -> None:
     assert [span.action for span in found] == right
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("take 6 db off everything but all background sounds", "all_sounds"),
+        ("lower everything except the voices", "all_speech"),
+    ],
+)
+def test_all_sounds_or_speech_may_be_excepted_without_a_tag(text: str, kind: str) -> None:
+    at = text.index("everything")
+    whole, kept = mended(text, [Span(at, at + 10, "all_sounds", Action.DOWN)]).spans
+    assert (whole.kind, whole.action) == ("everything", Action.DOWN)
+    assert (kept.kind, kept.action) == (kind, Action.KEEP)
+
+
+def test_an_exception_of_nothing_heard_of_is_told() -> None:
+    (reading,) = OpenReader.load().read(["turn down everything but um"])
+    assert reading.not_understood
+
+
 def test_what_one_says_is_ones_voice() -> None:
     text = "delete everything the man says"
     (found,) = mended(text, [Span(7, 17, "everything", Action.REMOVE)]).spans
