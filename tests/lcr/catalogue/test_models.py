@@ -235,7 +235,7 @@ def test_a_folder_that_is_no_checkpoint_ends_with_2(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["modles"], ["models", "--rounds", "0"], ["models", "--seconds", "nan"]],
+    [["modles"], ["models", "--rounds", "0"], ["models", "--seconds", "nan"]],
     ids=" ".join,
 )
 def test_wrong_arguments_end_with_2(
