@@ -422,6 +422,14 @@ def test_all_sounds_or_speech_may_be_excepted_without_a_tag(text: str, kind: str
     assert (kept.kind, kept.action) == (kind, Action.KEEP)
 
 
+def test_a_sound_is_no_way_to_sound() -> None:
+    asked, other = OpenReader.load().read(
+        ["make all sounds but the speech go away", "make the speech sound warmer"]
+    )
+    assert asked.rest_gain == 0
+    assert not other.is_request
+
+
 def test_an_exception_of_nothing_heard_of_is_told() -> None:
     (reading,) = OpenReader.load().read(["turn down everything but um"])
     assert reading.not_understood
