@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcr.joint.listening import SAME_SOUND, nearest_in
-from lcr.joint.query import Encoding, Floats, QueryModel, unit_length, unit_variance
+from lcr.joint.listening import nearest_in, sounds_in
+from lcr.joint.query import Answer, Encoding, Floats, QueryModel, unit_variance
 
 _COUNTS_AS = 4.0
 """What a query finds counts as so many recordings: a name with n is drawn by 4 / (4 + n)."""
@@ -34,22 +34,16 @@ def find_kind(
     members = nearest_in(model, encoding, known)[:_MEMBERS]
     vectors = np.stack([kind, *(model.of_name(name) for name in members)])
     answer = model.answer(encoding, vectors)
+    of_kind = float(answer.presence[0])
     if not members:
-        return float(answer.presence[0]), [kind], answer.parts[0]
-    logits, parts, vectors = answer.presence[1:], answer.parts[1:], vectors[1:]
-    masked = unit_length((parts * np.sqrt(encoding.energy).T).reshape(len(parts), -1))
-    overlap = masked @ masked.T
-    groups: list[list[int]] = []
-    for i in np.argsort(-logits).tolist():
-        same = next((group for group in groups if overlap[i, group[0]] > SAME_SOUND), None)
-        if same is not None:
-            same.append(i)
-        elif not groups or (logits[i] >= _SURE and len(groups) < most):
-            groups.append([i])
-    logit = float(answer.presence[0] + logits.max()) / 2
-    leaders = [group[0] for group in groups]
+        return of_kind, [kind], answer.parts[0]
+    answer, vectors = Answer(answer.parts[1:], answer.presence[1:]), vectors[1:]
+    logits = answer.presence
+    least = np.where(logits == logits.max(), -np.inf, _SURE).tolist()
+    groups = sounds_in(encoding, answer, least)[:most]
     weighed = [_weighed(vectors[group], logits[group]) for group in groups]
-    return logit, weighed, parts[leaders].max(0)
+    mask = answer.parts[[group[0] for group in groups]].max(0)
+    return float(of_kind + logits.max()) / 2, weighed, mask
 
 
 def _weighed(vectors: Floats, logits: Floats) -> Floats:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds, unit_length
+from lcr.joint.query import (
+    SAMPLE_RATE,
+    Answer,
+    Encoding,
+    Floats,
+    QueryModel,
+    Thresholds,
+    unit_length,
+)
 
 WINDOW_S, HOP_S = 1.0, 0.5
 NAMES_A_WINDOW = 3
@@ -39,23 +47,30 @@ def listen(model: QueryModel, encoding: Encoding, *, most: int = 8) -> list[Hear
     names = [(label, model.of_name(label)) for label in _candidates(model, encoding)]
     names += [(word, model.of_style("speech", style)) for word, style in VOICES]
     answer = model.answer(encoding, [vector for _, vector in names])
-    logits = answer.presence
-    parts = answer.parts * np.sqrt(encoding.energy).T
-    parts = unit_length(parts.reshape(len(names), -1))
-    overlap = parts @ parts.T
-    kept: list[int] = []
-    beside: dict[int, list[str]] = {}
-    for i in np.argsort(-logits).tolist():
-        same = next((k for k in kept if overlap[i, k] > SAME_SOUND), None)
-        if same is not None:
-            beside[same].append(names[i][0])
-        elif logits[i] >= _threshold(model, names[i][0]).heard:
-            kept.append(i)
-            beside[i] = []
+    least = [_threshold(model, name).heard for name, _ in names]
     return [
-        Heard(name=names[i][0], logit=float(logits[i]), others=tuple(beside[i][: _NEAREST - 1]))
-        for i in kept[:most]
+        Heard(
+            name=names[first][0],
+            logit=float(answer.presence[first]),
+            others=tuple(names[i][0] for i in beside[: _NEAREST - 1]),
+        )
+        for first, *beside in sounds_in(encoding, answer, least)[:most]
     ]
+
+
+def sounds_in(encoding: Encoding, answer: Answer, least: Sequence[float]) -> list[list[int]]:
+    """Which of the queries asked have found a sound, in groups of those that found the same one,
+    the surest first; a sound is there from the logit `least` of a query on."""
+    parts = (answer.parts * np.sqrt(encoding.energy).T).reshape(len(least), -1)
+    overlap = unit_length(parts) @ unit_length(parts).T
+    groups: list[list[int]] = []
+    for i in np.argsort(-answer.presence).tolist():
+        same = next((group for group in groups if overlap[i, group[0]] > SAME_SOUND), None)
+        if same is not None:
+            same.append(i)
+        elif answer.presence[i] >= least[i]:
+            groups.append([i])
+    return groups
 
 
 def nearest_names(model: QueryModel, vector: Floats, count: int = _NEAREST) -> list[str]:

@@ -8,6 +8,18 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+FRAME_SECTIONS = (
+    "wishes",
+    "exceptions",
+    "negations",
+    "overall",
+    "pairs",
+    "short",
+    "corrections",
+    "said",
+)
+"""The sections of open_generator/frames.txt that ask for a remix."""
+
 
 @lru_cache
 def sections(path: Path) -> dict[str, tuple[str, ...]]:

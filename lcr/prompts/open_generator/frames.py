@@ -25,17 +25,6 @@ _FOLDER = Path(__file__).parent
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _MANY = 4
 _SECTION = re.compile(r"<([^<>]*)>")
-SECTIONS = (
-    "wishes",
-    "exceptions",
-    "negations",
-    "overall",
-    "pairs",
-    "short",
-    "corrections",
-    "said",
-)
-"""Those that ask for a remix."""
 
 
 def lines(section: str) -> tuple[str, ...]:

@@ -12,19 +12,9 @@ from lcr.prompts.reading.keywords import kind_of, styles_of
 from lcr.prompts.reading.names import look_up
 from lcr.prompts.reading.plain import PART, POLITE
 from lcr.prompts.reading.things import RESTS, Kind, Rest, Span, Tagging
-from lcr.prompts.ways import sections
+from lcr.prompts.ways import FRAME_SECTIONS, sections
 
 _FRAMES = Path(__file__).parents[1] / "open_generator" / "frames.txt"
-_SECTIONS = (
-    "wishes",
-    "exceptions",
-    "negations",
-    "overall",
-    "pairs",
-    "short",
-    "corrections",
-    "said",
-)
 _TOKEN = re.compile(r"\{([^}]*)\}|\[([^\]]*)\]|([^\[{]+)")
 _NOT_NEEDED = re.compile(r"\[[^\]]*\]|\{[^}]*\}")
 _WORD = re.compile(r"[a-z']+")
@@ -65,7 +55,7 @@ def _frames() -> tuple[tuple[Rest, str, frozenset[str]], ...]:
     """Rest, frame and the words that it cannot be without; those of `lcr.prompts.ways` and of other
     work are read elsewhere."""
     found: dict[str, tuple[Rest, str, frozenset[str]]] = {}
-    for section in _SECTIONS:
+    for section in FRAME_SECTIONS:
         for line in sections(_FRAMES)[section]:
             told, _, frame = line.rpartition("|")
             rest: Rest = next((rest for rest in RESTS if rest == told), RESTS[0])

@@ -14,8 +14,9 @@ from lcr.prompts.open_generator import draw_prompt, frames
 from lcr.prompts.open_generator.converted import tagged
 from lcr.prompts.open_generator.nouns import sound_noun, voice_noun
 from lcr.prompts.open_generator.writer import wrapping
+from lcr.prompts.ways import FRAME_SECTIONS
 
-TABLES = frames.SECTIONS
+TABLES = FRAME_SECTIONS
 
 
 def test_spans_are_words_in_order_and_apart():
