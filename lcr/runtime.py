@@ -7,6 +7,7 @@ environment says LCR_RUNTIME=torch.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import json
@@ -98,10 +99,26 @@ def _problem(checkpoint: Path) -> str | None:
 
 
 def code_digest(checkpoint: Path) -> str:
-    """SHA-256 of the code that an export of `checkpoint` belongs to."""
+    """SHA-256 of the code that an export of `checkpoint` belongs to; comments and docstrings do not
+    count."""
     is_live = read_config(checkpoint).get("remixer", {}).get("kind") == "causal"
     names = _LIVE_CODE if is_live else _CODE
-    return sha256_of(*(Path(__file__).parent / name for name in names))
+    texts = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+    return hashlib.sha256("\n".join(map(statements, texts)).encode()).hexdigest()
+
+
+def statements(source: str) -> str:
+    """The lines of a Python source that are no docstring, no comment and not blank. (`ast.dump`
+    would differ from one version of Python to the next.)"""
+    lines = source.split("\n")
+    bodies = [ast.parse(source).body]
+    while bodies:
+        for node in bodies.pop():
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                for number in range(node.lineno, (node.end_lineno or 0) + 1):
+                    lines[number - 1] = ""
+            bodies.append(getattr(node, "body", []))
+    return "\n".join(line for line in lines if line.strip() and line.lstrip()[0] != "#")
 
 
 def config_digest(checkpoint: Path) -> str:

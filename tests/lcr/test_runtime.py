@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+import lcr.runtime
 from experiments.export import export, main
 from lcr.checkpoints import Checkpoint, WeightsError, find_checkpoint, read_config
 from lcr.joint import live, onnx_network, torch_network
@@ -21,7 +23,15 @@ from lcr.nn.reader.onnx_tagger import read_tagger
 from lcr.nn.reader.tagger import load_tagger
 from lcr.prompts.reading import OpenReader
 from lcr.prompts.reading.keywords import KeywordTagger
-from lcr.runtime import FOLDER, MADE_OF, VARIABLE, RuntimeChoiceError, exported, torch_only
+from lcr.runtime import (
+    FOLDER,
+    MADE_OF,
+    VARIABLE,
+    RuntimeChoiceError,
+    exported,
+    statements,
+    torch_only,
+)
 
 NAMES = ("lcr-q", "open-reader", "lcr-live")
 PROMPTS = (
@@ -126,6 +136,20 @@ def test_an_export_of_other_weights_is_not_used(folders, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "abacus")
     with pytest.raises(RuntimeChoiceError):
         exported(folder)
+
+
+def test_an_export_outlives_other_docstrings_and_comments_but_no_other_code():
+    source = Path(lcr.runtime.__file__).read_text()
+    code = statements(source)
+    assert "class Graph" in code
+    assert "One ONNX file" not in code
+    assert "# Further" not in code
+    reworded = source.replace("One ONNX file,", "A file\n\n    of ONNX,").replace(
+        "# Further", "\n# "
+    )
+    assert reworded != source
+    assert statements(reworded) == code
+    assert statements(source.replace('= "LCR_RUNTIME"', '= "OTHER"')) != code
 
 
 def test_a_damaged_export_is_said_to_be(folders, tmp_path):
