@@ -9,7 +9,7 @@ from lcr.instruction import Action
 from lcr.prompts.cues import GONE, LESS, MORE
 from lcr.prompts.reading.keywords import kind_of
 from lcr.prompts.reading.names import look_up
-from lcr.prompts.reading.negation import ALL_BUT, CHANGE, CLAUSE_END
+from lcr.prompts.reading.rules.negation import ALL_BUT, CHANGE, CLAUSE_END
 from lcr.prompts.reading.things import WHOLE, NamedThing, Rest, Span
 
 _NAMED = re.compile(

@@ -15,11 +15,11 @@ from lcr.prompts.reading.among import said_again, spared, told_apart, wins
 from lcr.prompts.reading.doubts import doubts
 from lcr.prompts.reading.gains import Gain, gains_of
 from lcr.prompts.reading.keywords import kind_of, styles_of
-from lcr.prompts.reading.masking import UNHEARD
-from lcr.prompts.reading.mend import Mended, mended
 from lcr.prompts.reading.names import look_up
-from lcr.prompts.reading.negation import CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.plain import is_other_work
+from lcr.prompts.reading.rules.masking import UNHEARD
+from lcr.prompts.reading.rules.mend import Mended, mended
+from lcr.prompts.reading.rules.negation import CLAUSE_END, NOTHING_BUT
 from lcr.prompts.reading.things import REST_GAINS, WHOLE, NamedThing, Reading, Span, Tagging
 
 _RELATIONS = re.compile(

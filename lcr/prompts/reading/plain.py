@@ -12,7 +12,7 @@ from lcr.instruction import Action
 from lcr.prompts.reading.amounts import explicit_db
 from lcr.prompts.reading.keywords import kind_of, styles_of
 from lcr.prompts.reading.names import look_up
-from lcr.prompts.reading.negation import CHANGE
+from lcr.prompts.reading.rules.negation import CHANGE
 from lcr.prompts.reading.things import Kind, Rest, Span, Tagging
 from lcr.prompts.ways import ways
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from lcr.prompts.reading.finish import finished
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.known import known_way
-from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.names import content_words, look_up
 from lcr.prompts.reading.plain import other_work, plainly_meant
+from lcr.prompts.reading.rules.mend import mended
 from lcr.prompts.reading.things import NamedThing, Reading, Tagging
 
 _PLAIN_VERB = re.compile(

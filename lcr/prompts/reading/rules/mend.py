@@ -9,12 +9,17 @@ from dataclasses import dataclass, replace
 
 from lcr.instruction import Action
 from lcr.prompts.cues import GONE, LESS
-from lcr.prompts.reading.beside import beside, likewise
 from lcr.prompts.reading.keywords import styles_of
-from lcr.prompts.reading.masking import masked
-from lcr.prompts.reading.missed import joined, listed, with_missed
-from lcr.prompts.reading.negation import CLAUSE_END, corrected, doubts, excepted, negated
-from lcr.prompts.reading.not_things import is_named_behind, is_no_thing, trimmed, without_asides
+from lcr.prompts.reading.rules.beside import beside, likewise
+from lcr.prompts.reading.rules.masking import masked
+from lcr.prompts.reading.rules.missed import joined, listed, with_missed
+from lcr.prompts.reading.rules.negation import CLAUSE_END, corrected, doubts, excepted, negated
+from lcr.prompts.reading.rules.not_things import (
+    is_named_behind,
+    is_no_thing,
+    trimmed,
+    without_asides,
+)
 from lcr.prompts.reading.things import WHOLE, Span
 
 _BACK = re.compile(

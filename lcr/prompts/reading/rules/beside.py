@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from lcr.instruction import Action
 from lcr.prompts.cues import REMOVE
-from lcr.prompts.reading.negation import CHANGE
+from lcr.prompts.reading.rules.negation import CHANGE
 from lcr.prompts.reading.things import Span
 
 _LINK = (

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lcr.prompts.numbers import NUMBER_WORDS
 from lcr.prompts.reading.names import look_up
-from lcr.prompts.reading.negation import CHANGE, CLAUSE_END
+from lcr.prompts.reading.rules.negation import CHANGE, CLAUSE_END
 from lcr.prompts.reading.things import Span
 
 _NOT_THINGS = re.compile(

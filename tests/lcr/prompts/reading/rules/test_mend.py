@@ -14,8 +14,8 @@ from lcr.prompts.reading import OpenReader, Span, Tagging
 from lcr.prompts.reading.gains import gains_of
 from lcr.prompts.reading.keywords import KeywordTagger
 from lcr.prompts.reading.known import known_way
-from lcr.prompts.reading.mend import mended
 from lcr.prompts.reading.plain import is_other_work, plainly_meant
+from lcr.prompts.reading.rules.mend import mended
 from lcr.prompts.reading.things import Kind
 
 REMOVE, KEEP, UP, DOWN = Action.REMOVE, Action.KEEP, Action.UP, Action.DOWN

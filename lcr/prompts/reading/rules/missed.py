@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lcr.instruction import Action
-from lcr.prompts.reading.beside import BESIDE, BETWEEN, PLAIN_VERB, WAYS
 from lcr.prompts.reading.keywords import kind_of, only_styles, styles_of
 from lcr.prompts.reading.names import look_up
-from lcr.prompts.reading.not_things import NO_NAME
+from lcr.prompts.reading.rules.beside import BESIDE, BETWEEN, PLAIN_VERB, WAYS
+from lcr.prompts.reading.rules.not_things import NO_NAME
 from lcr.prompts.reading.things import Span
 
 _ONE = r"(?:(?!and\b|or\b|the\b|a\b|an\b)[a-z]+)"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from lcr.instruction import Action
-from lcr.prompts.reading.negation import CLAUSE_END
+from lcr.prompts.reading.rules.negation import CLAUSE_END
 from lcr.prompts.reading.things import Span
 
 DROWNS = (
