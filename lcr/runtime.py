@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,11 @@ def code_digest(checkpoint: Path) -> str:
     """SHA-256 of the code that an export of `checkpoint` belongs to; comments and docstrings do not
     count."""
     is_live = read_config(checkpoint).get("remixer", {}).get("kind") == "causal"
-    names = _LIVE_CODE if is_live else _CODE
+    return _digest_of(_LIVE_CODE if is_live else _CODE)
+
+
+@cache  # the code that runs is the one that was there at first
+def _digest_of(names: tuple[str, ...]) -> str:
     texts = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
     return hashlib.sha256("\n".join(map(statements, texts)).encode()).hexdigest()
 
