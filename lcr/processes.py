@@ -14,8 +14,8 @@ from threading import Thread
 def process_pool(
     processes: int, begin: Callable[..., object], *arguments: object
 ) -> ProcessPoolExecutor:
-    """A pool whose processes call `begin(*arguments)` first, and end when this process ends, in
-    whatever way: those of the standard library would wait for work for ever after a kill -9."""
+    """A pool of processes that each call `begin(*arguments)` first. They end whenever this process
+    ends, even by kill -9, after which those of the standard library would wait for ever."""
     return ProcessPoolExecutor(processes, initializer=partial(_begin, begin, *arguments))
 
 

@@ -43,8 +43,9 @@ class Actions:
     """The latest used last."""
 
     def why_not(self, visit: Visit | None) -> str:
-        """Why nothing can be done with a recording; "" where it can, and is the latest used then.
-        Of those below, all but `close`, `open` and `example` are for such a one."""
+        """Say why the recording of a visit cannot be worked on; "" where it can, and the visit then
+        counts as the latest used. Every action but `close`, `open` and `example` needs such a
+        visit."""
         if visit is None:
             return "Give a recording first: drop a file, record, or take an example."
         if not visit.open:
@@ -55,7 +56,7 @@ class Actions:
         return ""
 
     def close(self, visit: Visit | None) -> Values:
-        """The page without a recording."""
+        """Close a visit and show the page without a recording."""
         if visit is not None:
             visit.close()
         return {**empty(), "status": ""}

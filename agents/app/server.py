@@ -173,8 +173,8 @@ def serve(config: ServerConfig) -> Iterator[str]:
 
 
 def _free_at_once() -> None:
-    """Let blocks of `_LARGE` bytes go back to the system when they are freed, and threads share
-    what is smaller; glibc would keep it in pieces, half a gigabyte of them in the end."""
+    """Make the C library return freed blocks of `_LARGE` bytes to the system at once, and let all
+    threads share one pool of smaller ones. By default glibc keeps up to half a gigabyte."""
     if sys.platform == "linux":
         with suppress(AttributeError):  # another library of C
             ctypes.CDLL(None).mallopt(-3, _LARGE)  # M_MMAP_THRESHOLD

@@ -32,8 +32,9 @@ _SOME_BACK_DB, _HALF_BACK_DB = -12.0, -PAPER_DB
 
 @dataclass(frozen=True, kw_only=True)
 class EditRead:
-    """What a prompt does: `edit`, and `focus`, the ids that "it" means afterwards; `way` for "a bit
-    more"; `doubts` say what of the prompt is not done, or may not be read rightly."""
+    """What a prompt changes in a mix: `edit` makes the change. `focus` holds the ids of the sources
+    that a later "it" means, `way` the direction that "a bit more" goes on in, `doubts` what of the
+    prompt is not done or may be misread."""
 
     edit: Edit
     focus: tuple[str, ...]
@@ -157,7 +158,7 @@ def swapped(edit: Edit, one: str, other: str, *, kept: Sequence[str] = ()) -> Ed
 
 
 def adjusting(gains: Mapping[str, GainDb]) -> Edit:
-    """Faders: these gains, whatever they were."""
+    """An edit that sets gains as faders do, whatever they were before."""
     return lambda one: one.with_gains(gains)
 
 
@@ -166,7 +167,8 @@ def _way(gain: float) -> Direction | None:
 
 
 def _step_db(gain: float, text: str, single: bool) -> float:
-    """Of a factor, or of how much the prompt says where it says one thing only."""
+    """The change in dB: the amount in `text` where the prompt asks for a `single` thing and states
+    one, else that of the factor `gain`."""
     way = _way(gain)
     if gain == 0 or way is None:
         return 0.0
@@ -175,7 +177,8 @@ def _step_db(gain: float, text: str, single: bool) -> float:
 
 
 def _moved(gain: GainDb, step_db: float) -> GainDb:
-    """What was removed comes back for it; removing (minus infinity) stays a removal."""
+    """`gain` changed by `step_db`. A removed source is counted as one at 0 dB; a step of minus
+    infinity removes."""
     if step_db == -math.inf:
         return None
     return (0.0 if gain is None else gain) + step_db

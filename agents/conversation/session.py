@@ -213,7 +213,7 @@ class Conversation:
         return self._add("undo", f"Undone. {self._plan}.")
 
     def redo(self) -> Turn:
-        """What was undone last, again."""
+        """Do again what was undone last."""
         self._question = None
         if not self.can_redo:
             return self._add("redo", "There is nothing to redo.")

@@ -170,7 +170,7 @@ class Listener:
         return tuple(map(self._believed, alone))
 
     def _is_one(self, one: _Part, other: _Part) -> bool:
-        """Whether words cannot tell two parts apart, or they are one voice."""
+        """Whether two parts are sounds of one name, or parts of one voice."""
         if one.beliefs.kind != other.beliefs.kind:
             return False
         if one.beliefs.kind == "audio":

@@ -57,7 +57,7 @@ class LlmAgent:
             raise BudgetError("a budget in USD needs the model's price per million tokens")
 
     def plan(self, prompt: str, stage: Stage) -> Planned:
-        """What `prompt` asks for: a dry run, as nothing is remixed here.
+        """Have the model plan what `prompt` asks for; nothing is remixed yet.
 
         Raises AgentError or one of its kinds. What `stage` raises is told to the model where it is
         an LcrError or ValueError, else passed on. Whatever is raised holds the trace.

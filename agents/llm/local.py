@@ -99,7 +99,7 @@ class LocalChatModel(ToolModel):
 
 
 def _plain(message: dict[str, Any]) -> dict[str, Any]:
-    """As chat templates expect it: the arguments of calls as objects, no empty fields."""
+    """A message as chat templates expect it: the arguments of calls as objects, no empty fields."""
     calls = message.get("tool_calls")
     if not calls:
         return message

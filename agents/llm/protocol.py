@@ -163,13 +163,13 @@ def _text(content: object) -> str:
 
 
 def _well_formed(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    """JSON without the key and without half characters, which no UTF-8 can hold."""
+    """`value` as JSON without the API key, and without lone surrogates, which UTF-8 cannot hold."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return json.loads(hide(text.encode("utf-8", "replace").decode()))
 
 
 def _written_calls(text: str) -> tuple[list[object], str]:
-    """Calls that are written as text, and the words beside them."""
+    """Find tool calls that the model wrote as text; returns them and the words beside them."""
     if blocks := _BLOCK.findall(text):
         return [call for block in blocks for call in _calls_of(block)], _BLOCK.sub("", text).strip()
     mark = _MARK.match(text)

@@ -131,8 +131,8 @@ class ReaderPlanner:
     def plan(
         self, prompt: str, described: Sequence[Description], *, oracle: Oracle | None = None
     ) -> Plan:
-        """For the sources described, or, where there are none, for what the prompt names and as
-        many speakers as the mixture is taken to hold; `rest` is then for sounds not named."""
+        """Plan gains for the sources described. Where none are, plan for what the prompt names and
+        for as many speakers as the mixture is assumed to hold, with `rest` for other sounds."""
         began = time.perf_counter()
         with torch.inference_mode():
             slots = self._reader.read([prompt]).slots[0].cpu()
@@ -171,7 +171,7 @@ def _words(one: Description, action: Action) -> str:
 
 
 class ToldDescriptions:
-    """A planner that has to know the sources, told their true descriptions and no actions."""
+    """Gives a planner that needs the sources their true descriptions, but not what is asked."""
 
     uses_oracle: frozenset[OracleUse] = frozenset({"instruction"})
 

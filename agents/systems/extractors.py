@@ -23,8 +23,8 @@ from lcr.remixer import Audio, Remix, Remixer
 
 
 class PromptExtractor:
-    """A remixer that is asked for "extract ..."; one that says what it understood and leaves the
-    mixture as it was has not found it: that is silence."""
+    """Extracts with a remixer, by asking it to "extract ...". Where the remixer tells what it
+    understood and returns the mixture unchanged, it has not found the sound: that gives silence."""
 
     def __init__(self, remixer: Remixer, form: str = "Extract {}.") -> None:
         self._remixer, self._form = remixer, form

@@ -64,7 +64,7 @@ class ConvBlock(nn.Module):
         self.shortcut = nn.Conv2d(into, out, 1) if into != out else nn.Identity()
 
     def forward(self, h: Tensor, betas: Mapping[str, Tensor]) -> Tensor:
-        """(batch, into, frames, bins) to (batch, out, frames, bins)."""
+        """Map (batch, into, frames, bins) to (batch, out, frames, bins)."""
         x = self.conv1(functional.leaky_relu(self.bn1(h) + betas[f"{self.path}->beta1"]))
         x = self.conv2(functional.leaky_relu(self.bn2(x) + betas[f"{self.path}->beta2"]))
         out: Tensor = self.shortcut(h) + x

@@ -100,7 +100,7 @@ class LogMel(nn.Module):
         return decibels.view(*windows.shape[:2], *decibels.shape[1:])
 
     def _decibels(self, windows: Tensor) -> Tensor:
-        """(windows, samples) to (windows, frames, mels)."""
+        """Log-mel spectrograms in dB: (windows, samples) to (windows, frames, mels)."""
         spectrum = torch.stft(
             windows, self.config.n_fft, self.config.hop, window=self.window, return_complex=True
         )

@@ -28,7 +28,7 @@ _WINDOWS = 16
 
 
 class TextAudioModel(Protocol):
-    """Anything that puts sounds and texts into one space."""
+    """A model that embeds sounds and texts in one space."""
 
     @property
     def sample_rate(self) -> int:

@@ -41,8 +41,8 @@ class Extractor(Protocol):
         ...
 
     def extract(self, mixture: Audio, sample_rate: int, words: str, kind: Kind) -> Audio:
-        """What `words` say of (channels, samples): aligned, at its level, of the same shape.
-        `kind` is that of what is named. Raises ValueError for unusable audio."""
+        """Extract the source that `words` name, of that `kind`, from (channels, samples): of the
+        same shape, aligned, at its level in the mixture. Raises ValueError for unusable audio."""
         ...
 
 

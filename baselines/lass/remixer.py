@@ -50,7 +50,7 @@ class LassExtractor:
     sample_rate = SAMPLE_RATE
 
     def __init__(self, networks: Mapping[Kind, LoadedLass], *, device: str = "cpu") -> None:
-        """Raises ValueError where queries do not fit an extractor."""
+        """Raises ValueError where the width of a query encoder is not what its extractor takes."""
         self._networks, self._device = dict(networks), device
         for one in self._networks.values():
             width, expected = one.query.encoder.width, one.extractor.to(device).eval().z_dim

@@ -123,7 +123,7 @@ class BandSplitSeparator(Separator):
         return encoded
 
     def mask(self, spectrum: Tensor, h: Tensor, samples: int) -> Tensor:
-        """The sources (batch, sources, samples) of `encode`."""
+        """Mask what `encode` gave and decode it: the sources (batch, sources, samples)."""
         parts = [
             head(h[:, i]).unflatten(-1, (self.sources, -1)) for i, head in enumerate(self.heads)
         ]

@@ -169,7 +169,7 @@ def _tenths(answers: Sequence[Answer]) -> list[dict[str, float]]:
 
 
 def calibrated(answers: Sequence[Answer], now: Naming, recorded: Sequence[str]) -> Naming:
-    """The scale and the bias under which the true names of separated sources are likeliest."""
+    """Fit the scale and the bias under which the true names of separated sources are likeliest."""
     asked = [
         a for a in answers if a.of == SEPARATED and a.labels is not None and a.true in a.labels
     ]

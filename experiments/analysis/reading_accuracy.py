@@ -122,8 +122,8 @@ def _tags(text: str, tagging: Tagging) -> str:
 
 
 def score_names(reader: OpenReader, count: int = 100) -> dict[str, float]:
-    """Of names kept from the table of names: whether the nearest name shares a hypernym, and how
-    much of the variance of the attributes is predicted."""
+    """Judge the meanings of names that are held out of the table: the share whose nearest name has
+    the same hypernym, and the share of the attributes' variance that is predicted."""
     meanings = reader.meanings
     assert isinstance(meanings, NameMeanings)
     lexicon = meanings.lexicon

@@ -20,7 +20,7 @@ _FOR_EVER = -1
 
 
 class ActorSystem(StandIn):
-    """Stands for a system that an actor has built."""
+    """Represents here a system that runs in a Ray actor; closing it ends the actor."""
 
     def __init__(self, actor: Any, batches: bool) -> None:  # noqa: ANN401 (Ray's handle)
         self.actor, self.batches = actor, batches
@@ -48,8 +48,8 @@ class _Actor:
 def build_on_cluster(
     name: str, options: Mapping[str, object], *, device: str, front_door: bool
 ) -> ReadySystem:
-    """As `build_system`, in an actor. Joins the cluster at $RAY_ADDRESS, or starts one here. Raises
-    BuildError with the system's own words."""
+    """Build a system in a Ray actor, as `build_system` does in this process. Joins the cluster at
+    $RAY_ADDRESS, or starts one here. Raises BuildError with the message of the system's error."""
     if not ray.is_initialized():
         ray.init(log_to_driver=False, include_dashboard=False)
     settings = {"num_cpus": 1, "num_gpus": int(device == "cuda")}

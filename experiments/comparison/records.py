@@ -292,7 +292,8 @@ class RecordsFile:
         self._size = size
 
     def append(self, record: Record) -> None:
-        """Raises ValueError for what is no record, OutputError."""
+        """Append one record as a line, which is on disk when this returns. Raises ValueError where
+        it does not fit the schema, OutputError where it cannot be written."""
         _RECORDS.validate_python([record])
         line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         try:

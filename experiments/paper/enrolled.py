@@ -31,7 +31,8 @@ class Enrolled:
     def remix(
         self, mixture: Audio, sample_rate: int, prompt: str, *, oracle: Oracle | None = None
     ) -> Remix:
-        """Raises ValueError for a mixture that is not of the suite."""
+        """Extract the speaker who was enrolled for this mixture. Raises ValueError for a mixture
+        that is not of the suite."""
         enrolment = self._enrolments.get(_key(mixture))
         if enrolment is None:
             raise ValueError("no recording of the speaker was laid ready for this mixture")

@@ -58,7 +58,7 @@ def scored(run: RunFolder, system: str) -> list[Record]:
 
 
 def settings_of(run: RunFolder, system: str) -> dict[str, object]:
-    """What a system of the run was built with."""
+    """The options with which a system of the run was built."""
     return dict(run.summary["config"]["options"].get(system, {}))
 
 

@@ -250,7 +250,7 @@ class _Examined:
         return Contents(extras=named_once(extras), md5=md5)
 
     def _ogg(self) -> Contents:
-        """All pages: their checksums and numbers, and that each stream has its end."""
+        """Check every Ogg page: its checksum, its number, and that each stream is ended."""
         ended: dict[int, bool] = {}
         numbers: dict[int, int] = {}
         tags, sounds, begun, position = bytearray(), 0, False, 0

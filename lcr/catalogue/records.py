@@ -72,7 +72,7 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How real-time factors are measured: rounds on noise of `seconds`, after one that warms up."""
+    """How real-time factors are measured: on noise of `seconds`, in `rounds` after a warm-up."""
 
     seconds: float = 2.0
     rounds: int = 3

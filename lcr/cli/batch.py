@@ -150,8 +150,9 @@ def _found(text: str, root: Path, skipped: list[Path]) -> Iterator[_Input]:
 def _audio_below(
     folder: Path, root: Path, tell: Callable[[OSError], object], skip: Callable[[Path], object]
 ) -> Iterator[Path]:
-    """Audio files by their suffix, sorted; nothing hidden and nothing of the output folder. `tell`
-    hears of folders that are not looked into, `skip` of files that have other suffixes."""
+    """Yield the audio files below a folder, by their suffix and sorted, but none that are hidden or
+    in the output folder. `tell` gets an error for each folder that is not searched, `skip` each
+    file of another suffix."""
     suffixes = audio_suffixes() | ffmpeg.SUFFIXES
     for here, folders, files in os.walk(folder, onerror=tell):
         folders[:] = sorted(

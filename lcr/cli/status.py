@@ -77,7 +77,7 @@ def steady_streams() -> None:
 
 
 def _abandon_output() -> None:
-    """Throw away what standard output has not taken, as its reader has gone or its disk is full:
-    Python would try again at its end, and fail in its own words."""
+    """Drop what is still to be written to standard output, whose reader has gone or whose disk is
+    full. Otherwise Python would try once more at exit and print an error of its own."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -95,9 +95,9 @@ BY_HAND: Mapping[str, str] = {n: told["by_hand"] for n, told in _TOLD.items() if
 
 
 def fetch(archive: Archive, folder: Path, tell: Tell = lambda name, done, total: None) -> bool:
-    """Download `archive` and unpack it for the corpus in `folder`; False where it was before.
+    """Download `archive` and unpack it for the corpus in `folder`; False if that was done before.
 
-    Goes on where it was stopped, however that was. Raises FetchError, OSError.
+    A download that was interrupted in any way goes on where it stopped. Raises FetchError, OSError.
     """
     kept = folder / KEPT
     note = kept / f"{archive.name}.done"

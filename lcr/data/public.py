@@ -270,8 +270,8 @@ def _same_length(*signals: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 def _at_snr(
     target: NDArray[np.float32], noise: NDArray[np.float32], snr_db: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """As DCASE's evaluator mixes: the noise `snr_db` below the target, and where the sum is beyond
-    full scale both at nine tenths of it."""
+    """Mix as DCASE's evaluator does: the noise `snr_db` below the target; where the sum goes beyond
+    full scale, both are scaled so that it peaks at 0.9."""
     power = float(np.mean(np.square(noise, dtype=np.float64)))
     if power == 0:
         raise LayoutError("a noise is silent, so that no SNR can be set")

@@ -31,8 +31,9 @@ class HubError(LcrError):
 
 
 def save_pretrained(model: JointModel, folder: str | os.PathLike[str]) -> Path:
-    """Write `model` as it is now to a folder that `from_pretrained` and `lcr.load` read, with its
-    card where it has one; the folder. The base of its reader is not in it.
+    """Write `model` as it is now, with its card where it has one, to a folder that
+    `from_pretrained` and `lcr.load` read, and return the folder. The language model of its reader
+    is not in it.
 
     Weights are kept exactly, in 16 bits where those suffice. Raises HubError for a model that is
     no checkpoint of lcr (such as one of the paper's authors), and where the disk fails.

@@ -71,7 +71,7 @@ class LivePrompt:
 
 
 class LiveModel:
-    """The live network with the sizes of its checkpoint, and what it has learnt to be asked."""
+    """The live network with its sizes, and the names and styles that it can be asked for."""
 
     def __init__(self, network: LiveNetwork, config: dict[str, Any], reader: OpenReader) -> None:
         """`config` is the checkpoint's. Raises LookupError, TypeError or ValueError where it
@@ -287,7 +287,8 @@ class StreamingRemixer:
         return mask
 
     def _parts(self, spectrum: NDArray[np.complex64], asked: Floats) -> Floats:
-        """What fits each of `asked`, (channels, groups, bins, frames) in this rate's bins."""
+        """The share of each bin that fits each group of `asked`, (channels, groups, bins, frames),
+        in the bins of this sample rate."""
         bins, highest = sum(self._model.band_bins), self._model.band_bins[-1]
         seen = self._scale * spectrum[:, :bins]
         seen = np.pad(seen, ((0, 0), (0, bins - seen.shape[1]), (0, 0)))

@@ -81,7 +81,7 @@ def sentences(text: str) -> list[str]:
 
 
 def asks(text: str) -> bool:
-    """Whether its words ask for a change."""
+    """Whether the words of a prompt ask for a change."""
     return bool(_ASKS.search(text))
 
 

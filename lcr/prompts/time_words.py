@@ -200,7 +200,7 @@ def _inside(match: re.Match[str]) -> TimeRange:
 
 
 def _outside(match: re.Match[str]) -> TimeRange:
-    """After the first, or before the last."""
+    """The range after a time, or before one."""
     span = _length(match)
     return TimeRange(start_s=span) if _is_first(match) else TimeRange(end_s=-span)
 

@@ -100,7 +100,7 @@ class OpenReaderStage:
         return Scores({}, len(examples))
 
     def _styles(self, logits: Logits, wanted: Wanted) -> Tensor:
-        """(voices, classes of all styles)."""
+        """Score the styles of each voice: (voices, classes of all styles)."""
         means = [
             logits.state[row, first : last + 1].mean(0) for row, first, last, _ in wanted.voices
         ]

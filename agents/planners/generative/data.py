@@ -117,7 +117,8 @@ def _renamed(prompt: Prompt, label: str, name: str) -> Prompt:
 
 
 def _free_plan(prompt: Prompt) -> RemixPlan:
-    """What the prompt names, in its order; a later word on a source wins."""
+    """The plan of a prompt without an inventory: what it names, in its order. Where it names a
+    source twice, the later action counts."""
     actions: dict[str, ActionName] = {}
     for phrase in prompt.phrases:
         name = _name(phrase)

@@ -10,7 +10,7 @@ from lcr.word_lists import WordLists
 
 @lru_cache
 def options(text: str, separator: str = ", ") -> tuple[str, ...]:
-    """A list written as one text."""
+    """Split a list that is written as one text; empty parts are left out."""
     return tuple(part for part in text.split(separator) if part)
 
 

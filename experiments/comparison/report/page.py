@@ -80,7 +80,7 @@ def render(run: RunFolder) -> str:
 
 
 def _policy(*, style: str, script: str) -> str:
-    """A content security policy under which text that escaped escaping still could not run."""
+    """The page's content security policy: even text that was not escaped could not run as code."""
     return (
         "default-src 'none'; img-src data:; media-src data:; "
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "

@@ -140,8 +140,8 @@ class ShownRecord(TypedDict):
 
 
 class Summary(TypedDict):
-    """What a run's records say. `examples_sha256` is that of all its examples' digests; `about`
-    says what the suite is, `may_be_first` which systems resampling does not part from the first."""
+    """The summary of a run. `examples_sha256` is the digest of its examples' digests, `about` says
+    what the suite is, `may_be_first` lists the systems that may rank first by resampling."""
 
     schema: Literal[3]
     suite: str

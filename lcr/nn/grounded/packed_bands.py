@@ -84,7 +84,7 @@ class PackedHeads:
         self._cells = present.flatten().nonzero().squeeze(1)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(groups, bands, frames, channels) -> logits (groups, frames, bins)."""
+        """Map (groups, bands, frames, channels) to mask logits (groups, frames, bins)."""
         groups, bands, frames, _ = x.shape
         rows = x.transpose(0, 1).reshape(bands, groups * frames, -1)
         hidden = functional.silu(torch.baddbmm(self._bias_in, rows, self._into))
@@ -94,7 +94,7 @@ class PackedHeads:
 
 
 def _places(sizes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """(bands, widest): the bin at each place of each band, and 1 where there is one (else 0)."""
+    """Two tables (bands, widest): the bin at each place of a band, and 1 where there is a bin."""
     widest = max(sizes)
     within = torch.arange(widest)
     size = torch.tensor(sizes).unsqueeze(1)

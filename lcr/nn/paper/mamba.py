@@ -69,7 +69,7 @@ def mamba_blocks(config: MambaConfig) -> nn.ModuleList:
 
 
 class MambaBlock(nn.Module):
-    """h + mixer(norm(h))."""
+    """A residual block: h + mixer(norm(h))."""
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()

@@ -228,7 +228,8 @@ def scan_by_kernel(
     C: Tensor,
     D: Tensor | None,
 ) -> Tensor:
-    """`mamba_ssm`'s kernels take time last, A and D in float32, all else in one dtype."""
+    """Run the scan by a kernel of `mamba_ssm`, which takes time as the last axis, A and D in
+    float32 and all else in one dtype."""
     u_, delta_, B_, C_ = (x.to(u.dtype).transpose(1, 2).contiguous() for x in (u, delta, B, C))
     return kernel(u_, delta_, A.float(), B_, C_, None if D is None else D.float()).transpose(1, 2)
 

@@ -59,7 +59,7 @@ class NameVectors(nn.Module):
 
     @torch.no_grad()
     def update(self, names: Tensor, vectors: Tensor) -> None:
-        """Let the means of `names` (sounds,) follow the `vectors` (sounds, dim) heard."""
+        """Move the running means of `names` (sounds,) towards the `vectors` (sounds, dim) heard."""
         for name, vector in zip(names.tolist(), vectors, strict=True):
             rate = max(1 / (1 + float(self.heard[name])), self.momentum)
             self.means[name].lerp_(vector.to(self.means), rate)

@@ -77,7 +77,7 @@ class ReaderConfig:
 
     @property
     def trains(self) -> Mode:
-        """What of the language model is trained, `mode` None resolved."""
+        """Which weights of the language model are trained, also where `mode` is None."""
         return self.mode or ("frozen" if self.lora is None else "lora")
 
 

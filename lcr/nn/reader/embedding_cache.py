@@ -40,7 +40,7 @@ def default_cache_path() -> Path | None:
 
 
 class EmbeddingCache:
-    """Float32 matrices by digest in the file `path`; above `max_bytes` the oldest go."""
+    """Keeps float32 matrices by digest in the file `path`; drops the oldest above `max_bytes`."""
 
     def __init__(self, path: Path, *, max_bytes: int = 1 << 30) -> None:
         if max_bytes <= 0:

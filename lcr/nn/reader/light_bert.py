@@ -162,7 +162,8 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _place(name: str, model: nn.Module) -> str:
-    """Where a tensor of the checkpoint goes: under an adapted layer its base has a name."""
+    """Our name for a tensor of the published checkpoint: in a layer with LoRA the published weights
+    are those of its `base_layer`."""
     owner, _, last = name.rpartition(".")
     try:
         adapted = isinstance(model.get_submodule(owner), _Adapted)

@@ -87,7 +87,7 @@ class SpanTagger(nn.Module):
         return self.logits(torch.from_numpy(pieces.ids), torch.from_numpy(pieces.mask))
 
     def logits(self, ids: Tensor, mask: Tensor) -> Logits:
-        """Of word pieces (texts, pieces)."""
+        """Score the tags of word pieces: `ids` and `mask` are (texts, pieces)."""
         h = self.bert(ids, mask).last_hidden_state
         weight = mask.unsqueeze(-1).to(h)
         mean = (h * weight).sum(1) / weight.sum(1)

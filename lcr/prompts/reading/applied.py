@@ -31,14 +31,14 @@ class Places(Protocol):
 
 
 class Likeness:
-    """How like in meaning two names are, at most 1; each is looked at once."""
+    """The cosine similarity of the meanings of two names; each name is embedded once."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
         self._known: dict[str, NDArray[np.float32]] = {}
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Look at many names in one batch."""
+        """Embed those of `names` that are new, in one batch."""
         new = sorted({n for n in names if n not in self._known})
         if new:
             self._known.update(zip(new, self._places.place(new), strict=True))

@@ -85,7 +85,8 @@ class Said:
 
 
 class PieceNetwork(Protocol):
-    """The trained half; without `adapted`, `mean` is what the published model makes of a text."""
+    """The trained network of a tagger. Without `adapted` its adaptation is off: `mean` is then the
+    published language model's vector of a text."""
 
     def __call__(self, ids: Ids, mask: Ids, *, adapted: bool = True) -> Said: ...
 

@@ -42,7 +42,7 @@ class Meanings(Protocol):
     """What is known of the sound of words that the lexicon lacks."""
 
     def known(self, words: Sequence[str]) -> list[str]:
-        """Those that mean anything at all."""
+        """Those of `words` that have a meaning vector."""
         ...
 
     def predict(self, words: Sequence[str]) -> NDArray[np.float32]:
@@ -54,7 +54,7 @@ class Meanings(Protocol):
         ...
 
     def place(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Where they lie among meanings, (words, dimensions), of length 1."""
+        """The meaning vector of each word, (words, dimensions), of length 1."""
         ...
 
 

@@ -23,8 +23,9 @@ _CHINESE = (
 
 @dataclass(frozen=True)
 class Cut:
-    """One text: the `ids` of its pieces, between the marks that begin and end it, and of each the
-    characters of the text, `offsets`, and the word it is of; of marks (0, 0) and None."""
+    """A text cut into word pieces: their `ids`, the first and last being marks of the text's ends.
+    `offsets` are the characters that each piece covers, (0, 0) for marks; `words` the number of
+    the word that it is part of, None for marks."""
 
     ids: list[int]
     offsets: list[tuple[int, int]]

@@ -14,7 +14,7 @@ from lcr.data.bank import SAMPLE_RATE, Waveform
 
 @dataclass(frozen=True, kw_only=True)
 class DegradeConfig:
-    """How often each change is made."""
+    """How often, and how far, training clips are changed."""
 
     audio_speed: float = 0.15
     """Largest relative change of speed and pitch together, for sounds."""

@@ -194,7 +194,7 @@ class QueryMixtures:
         return set_level(placed, rng.uniform(-config.level_db, config.level_db), self._mix)
 
     def _floor(self, waves: NDArray[np.float32], rng: np.random.Generator) -> None:
-        """A noise floor into the last row, sometimes."""
+        """Fill the last row with a noise floor, by the chance `degrade.noise`."""
         if rng.random() < self.config.degrade.noise:
             power = float(np.mean(np.square(waves.sum(0)))) + 1e-9
             level = rng.uniform(*self.config.degrade.noise_db)

@@ -113,7 +113,8 @@ def _so_that(text: str, spans: Sequence[Span]) -> list[Span]:
 
 
 def _who_is_meant(span: Span, before: Sequence[Span]) -> Span | None:
-    """Whom "her" may mean: the last voice before that is said to be hers, and more, or nobody's."""
+    """The voice that a pronoun such as "her" stands for: the last one before it whose gender fits
+    or is not stated, if more than its gender is said of it; else None."""
     gender = span.styles.get("gender")
     voices = [s for s in before if s.kind == "voice"]
     alike = [s for s in voices if s.styles.get("gender") in (gender, None)]

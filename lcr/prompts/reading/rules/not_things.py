@@ -120,8 +120,8 @@ def trimmed(text: str, span: Span) -> Span:
 
 
 def without_asides(text: str, spans: Sequence[Span]) -> list[Span]:
-    """Without who is only said to be doing something, and what it is: "she's reading a story",
-    "while he talks"."""
+    """Drop the spans of clauses that only say what somebody is doing, such as "she's reading a
+    story" or "while he talks"."""
     found = list(spans)
     for span in spans:
         aside = span.kind == "voice" and _ASIDE.match(text, span.start)
