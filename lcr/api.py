@@ -34,6 +34,7 @@ FloatArray: TypeAlias = NDArray[np.floating[Any]]
 Sample: TypeAlias = "str | os.PathLike[str] | Clip | FloatArray | Tensor"
 """A file, a clip, or samples: an example of a sound."""
 Sound = TypeVar("Sound")
+Samples = TypeVar("Samples", FloatArray, "Tensor")
 _MOST_CHANNELS = 64
 """More than this in an array that is longer the other way is one that lies on its side."""
 
@@ -82,7 +83,7 @@ class LoadedRemixer:
     @overload
     def remix(
         self,
-        sound: FloatArray,
+        sound: Samples,
         sample_rate: int,
         prompt: str,
         *,
@@ -90,20 +91,7 @@ class LoadedRemixer:
         start_s: float | None = None,
         end_s: float | None = None,
         like: Sample | None = None,
-    ) -> RemixedSound[FloatArray]: ...
-
-    @overload
-    def remix(
-        self,
-        sound: Tensor,
-        sample_rate: int,
-        prompt: str,
-        *,
-        oracle: Oracle | None = None,
-        start_s: float | None = None,
-        end_s: float | None = None,
-        like: Sample | None = None,
-    ) -> RemixedSound[Tensor]: ...
+    ) -> RemixedSound[Samples]: ...
 
     def remix(
         self,
