@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from lcr.audio.core import check_audio
 from lcr.joint.finding import draw, find_kind
-from lcr.joint.listening import likelier_names
 from lcr.joint.listening import listen as listen_to
+from lcr.joint.outcome import describe, outcome_of
 from lcr.joint.query import SAMPLE_RATE, Encoding, Floats, QueryModel, Thresholds
+from lcr.joint.requests import ALWAYS_THERE, Asked, Found, Request
 from lcr.prompts.pointing import (
     Pointed,
     PointingError,
@@ -31,20 +32,16 @@ from lcr.prompts.pointing import (
 )
 from lcr.prompts.reading import NamedThing, Reading
 from lcr.prompts.reading.relations import relation_of
-from lcr.prompts.reading.things import WHOLE
-from lcr.prompts.reading.words import action_of, checked, doubts, may_be_another, name_of
+from lcr.prompts.reading.words import checked
 from lcr.prompts.time_range import limit
 from lcr.prompts.time_words import parse_range
 from lcr.remixer import (
     Audio,
     Oracle,
-    Presence,
     Remix,
     RemixRequest,
-    RequestOutcome,
     Step,
     SystemCard,
-    Understood,
 )
 from lcr.running.chunked import AdapterConfig, Listen, Prepared, mono_16k, run_core
 
@@ -68,126 +65,14 @@ _LEAST_RECALL = 0.3
 """What is found of less than this is too unsure to be changed the more for it."""
 _LEAST_FACTOR = -0.25
 """Below 0 the places that are sure come back inverted: at most 12 dB below what they were."""
-_MOST_HEARD = 5
-"""Names in the answer that says what there is instead."""
-_MOST_RATHER = 3
-"""Names of what a thing may be instead."""
-_CLOSE = "it is mixed too closely with the rest."
 _UNTOLD = ("second", "last")
 """Relations that the weights know and get wrong (`experiments/analysis/voice_choice.py`)."""
-_UNSURE_STYLES = frozenset({"tempo", "energy", "emotion"})
-"""Speaking styles by which two voices are told apart no better than by chance, or unmeasured."""
-ALWAYS_THERE = Thresholds(absent=-math.inf, heard=-math.inf)
-"""What is pointed at is there."""
 
 
 class Reader(Protocol):
     """Reads prompts."""
 
     def read(self, prompts: Sequence[str]) -> list[Reading]: ...
-
-
-@dataclass
-class _Reached:
-    """Energies over all chunks, as `lcr.joint.query.Remixed` has them."""
-
-    before: float = 0.0
-    after: float = 0.0
-
-    def add(self, before: float, after: float) -> None:
-        self.before += before
-        self.after += after
-
-    @property
-    def gain_db(self) -> float | None:
-        """In dB, -40 at the least; None before anything was heard."""
-        if self.before <= 0:
-            return None
-        return 20 * math.log10(max(self.after / self.before, 0.01))
-
-
-@dataclass
-class _Asked:
-    """One thing a prompt lists, and how surely it was heard in what has been remixed so far."""
-
-    thing: NamedThing
-    vector: Floats
-    evidence: Floats
-    """The vector by which its presence is told."""
-    thresholds: Thresholds
-    names: tuple[str, ...] = ()
-    """The recorded names that it goes by, or those of its kind."""
-    sound: Floats | None = None
-    """The sum of the vectors of what was found, by energy."""
-    logit: float = -math.inf
-    reached: _Reached = field(default_factory=_Reached)
-
-    @property
-    def is_named_sound(self) -> bool:
-        """Neither a voice nor what is pointed at."""
-        return self.thing.kind == "sound" and self.thresholds is not ALWAYS_THERE
-
-    def add_sound(self, sound: Floats | None) -> None:
-        """What was found for it, in one more channel or chunk."""
-        if self.names and sound is not None:
-            self.sound = sound if self.sound is None else self.sound + sound
-
-    @property
-    def presence(self) -> Presence:
-        if self.logit < self.thresholds.absent or math.isinf(self.logit):
-            return "absent"
-        return "heard" if self.logit >= self.thresholds.heard else "not sure"
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A thing in one channel of one chunk."""
-
-    logit: float
-    vectors: list[Floats]
-    """Queries that find it."""
-    sound: Floats | None
-    """The vector of what is found, times its energy; None where it is no named sound."""
-
-
-@dataclass
-class _Request:
-    """A prompt made ready."""
-
-    reading: Reading
-    asked: list[_Asked]
-    not_understood: tuple[str, ...]
-    heard: dict[str, float] = field(default_factory=dict)
-    """Names of what sounds there, with presence logits; filled where something is absent."""
-    rest: _Reached = field(default_factory=_Reached)
-    energy_in: float = 0.0
-    energy_out: float = 0.0
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is about everything, whatever is there."""
-        return not self.reading.listed
-
-    @property
-    def says_whole(self) -> bool:
-        """Whether it asks for a level of everything (else), and not for its removal."""
-        return self.says_rest and self.reading.rest_gain not in (0.0, 1.0)
-
-    @property
-    def says_rest(self) -> bool:
-        """Whether it says itself what happens to everything (else)."""
-        return any(thing.kind in WHOLE for thing in self.reading.things)
-
-    @property
-    def changes_nothing(self) -> bool:
-        """Nothing of what it lists was heard, or could be looked for; or nothing was heard surely
-        and next to nothing would be left."""
-        if self.is_whole or self.says_whole:
-            return False
-        if all(one.presence == "absent" for one in self.asked):
-            return True
-        unsure = all(one.presence != "heard" for one in self.asked)
-        return unsure and self.reading.rest_gain == 0 and self.energy_out < 0.01 * self.energy_in
 
 
 class OpenRemixer:
@@ -273,7 +158,10 @@ class OpenRemixer:
             return out
 
         return Prepared(
-            core=core, config=self._adapter, trace=trace, finish=lambda: self._outcome(request)
+            core=core,
+            config=self._adapter,
+            trace=trace,
+            finish=lambda: outcome_of(request, self.model),
         )
 
     def request(
@@ -282,7 +170,7 @@ class OpenRemixer:
         *,
         listen: Listen | None = None,
         like: NDArray[np.float32] | None = None,
-    ) -> _Request:
+    ) -> Request:
         """A prompt read, its things as vectors. Raises as `remix` does."""
         text, pointed = find_pointing(prompt)
         if like is not None:
@@ -299,13 +187,13 @@ class OpenRemixer:
             if one is not None:
                 left.remove(one)
                 vector = self._pointed_vector(one, listen, like)
-                asked.append(_Asked(replace(thing, words=one.words), vector, vector, ALWAYS_THERE))
+                asked.append(Asked(replace(thing, words=one.words), vector, vector, ALWAYS_THERE))
             else:
                 vector, sure = self._vector(thing)
                 evidence = self._evidence(thing, vector)
-                asked.append(_Asked(thing, vector, evidence, sure, self._names(thing)))
+                asked.append(Asked(thing, vector, evidence, sure, self._names(thing)))
         unread += [one.words for one in left]
-        return _Request(reading, asked, (*reading.not_understood, *unread))
+        return Request(reading, asked, (*reading.not_understood, *unread))
 
     def _pointed_vector(
         self, pointed: Pointed, listen: Listen | None, like: NDArray[np.float32] | None
@@ -376,7 +264,7 @@ class OpenRemixer:
             return self.model.of_style("speech", f"gender={thing.styles['gender']}")
         return self.model.of_style("all_speech")
 
-    def _chunk(self, audio: Audio, request: _Request) -> Audio:
+    def _chunk(self, audio: Audio, request: Request) -> Audio:
         """(channels, samples) at 16 kHz, one channel after another, so that memory stays small."""
         if request.is_whole:
             return (audio * np.float32(request.reading.rest_gain)).astype(np.float32)
@@ -386,7 +274,7 @@ class OpenRemixer:
             return audio
         encodings = [self.model.encode(channel) for channel in audio]
         channels = [self._find(e, request.asked) for e in encodings]
-        there: list[tuple[_Asked, float, list[list[Floats]]]] = []
+        there: list[tuple[Asked, float, list[list[Floats]]]] = []
         for i, one in enumerate(request.asked):
             here = [found[i] for found in channels]
             logit = max(found.logit for found in here)
@@ -422,7 +310,7 @@ class OpenRemixer:
         request.energy_out += float(np.square(out, dtype=np.float64).sum())
         return out
 
-    def _find(self, encoding: Encoding, asked: Sequence[_Asked]) -> list[_Found]:
+    def _find(self, encoding: Encoding, asked: Sequence[Asked]) -> list[Found]:
         """Each thing in one channel."""
         model = self.model
         answer = model.answer(encoding, [one.evidence for one in asked])
@@ -439,7 +327,7 @@ class OpenRemixer:
                     name = one.thing.sound.name if one.thing.sound else ""
                     vectors = [draw(one.vector, sound, model.recordings.get(name, 0))]
                 sound = sound * np.float32(energy.sum() * encoding.level**2)
-            every.append(_Found(logit, vectors, sound))
+            every.append(Found(logit, vectors, sound))
         return every
 
     def _further(
@@ -455,40 +343,6 @@ class OpenRemixer:
         found = np.mean([self.model.recall(e, one) for e, many in pairs for one in many])
         further = (gain - rest) / max(float(found), _LEAST_RECALL)
         return max(_LEAST_FACTOR, rest + further)
-
-    def _outcome(self, request: _Request) -> RequestOutcome:
-        understood = [
-            replace(
-                _understood(one.thing.words, one.presence, one.thing.gain, one.reached),
-                rather=self._rather(one),
-            )
-            for one in request.asked
-        ]
-        if not request.changes_nothing:
-            understood += [
-                _understood(_whole(thing, request), "heard", thing.gain, request.rest)
-                for thing in request.reading.things
-                if thing.kind in WHOLE
-            ]
-            if request.reading.rest_gain != 1 and not request.says_rest:
-                gain = request.reading.rest_gain
-                understood.append(_understood("everything else", "heard", gain, request.rest))
-        mistaken = (may_be_another(one) for one in understood if one.rather)
-        short = (_shortfall(one) for one in understood if one.falls_short)
-        unread = [
-            Understood(words=words, presence="not understood")
-            for words in (*request.not_understood, *request.reading.unsure)
-        ]
-        return RequestOutcome(
-            unchanged=request.changes_nothing,
-            understood=(*understood, *unread),
-            warnings=(*_warnings(request), *mistaken, *short),
-        )
-
-    def _rather(self, one: _Asked) -> tuple[str, ...]:
-        if one.sound is None or one.presence == "absent":
-            return ()
-        return tuple(likelier_names(self.model, one.sound, one.names)[:_MOST_RATHER])
 
 
 def excerpt(mixture: Audio, sample_rate: int, start_s: float, end_s: float) -> NDArray[np.float32]:
@@ -506,65 +360,3 @@ def _checked_example(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     if float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) < _SILENCE:
         raise PointingError("the example is silent")
     return wave
-
-
-def _warnings(request: _Request) -> list[str]:
-    """In plain English, what was not understood, is not there, or is not sure."""
-    found = list(doubts(request.not_understood, request.reading.unsure))
-    for one in request.asked:
-        thing = one.thing
-        name = f'"{thing.words}"'
-        if one.presence == "absent":
-            found.append(f"I do not hear {name}; I changed nothing for it.")
-        elif one.presence == "not sure":
-            found.append(f"I am not sure that {name} is there; I changed what fits it best.")
-        if thing.kind == "voice" and thing.relation is None:
-            unsure = _UNSURE_STYLES & set(thing.styles)
-            if unsure and set(thing.styles) <= {"gender", *unsure}:
-                by = " and ".join(sorted(unsure))
-                found.append(f"I cannot tell voices by {by} reliably: {name} may be another.")
-        if thing.kind == "sound" and thing.sound is None and thing.hypernym is None:
-            near = ", ".join(thing.nearest[:3])
-            found.append(f"I do not know {name}; I took it for something like {near}.")
-    if request.heard and any(one.presence == "absent" for one in request.asked):
-        names = sorted(request.heard, key=request.heard.__getitem__, reverse=True)[:_MOST_HEARD]
-        found.append(f"What I hear sounds like: {', '.join(names)}.")
-    if request.changes_nothing:
-        found.append("The recording is as it was.")
-    return found
-
-
-def _whole(thing: NamedThing, request: _Request) -> str:
-    """ "Everything" where other things are listed is everything else."""
-    return "everything else" if request.asked else name_of(thing)
-
-
-def _understood(words: str, presence: Presence, gain: float, reached: _Reached) -> Understood:
-    return Understood(
-        words=words,
-        presence=presence,
-        action=action_of(gain),
-        gain_db=20 * math.log10(gain) if gain > 0 else None,
-        reached_db=None if presence == "absent" else reached.gain_db,
-    )
-
-
-def _shortfall(one: Understood) -> str:
-    """In plain English, how far a thing is expected to be from what was asked."""
-    assert one.reached_db is not None
-    if abs(one.reached_db) < 1:
-        return f'I could hardly change "{one.words}": {_CLOSE}'
-    way = "up" if one.reached_db > 0 else "down"
-    level = f"about {abs(one.reached_db):.0f} dB {way}"
-    if one.action == "remove":
-        return f'"{one.words}" is {level}, not gone: {_CLOSE}'
-    if one.action == "keep":
-        return f'"{one.words}" is itself {level}: {_CLOSE}'
-    return f'"{one.words}" is {level}, not {abs(one.gain_db or 0):.0f}: {_CLOSE}'
-
-
-def describe(thing: NamedThing) -> str:
-    """What happens to a thing, for a person: "remove the dog", "turn up the piano by 6.0 dB"."""
-    action = action_of(thing.gain)
-    by = "" if action in ("remove", "keep") else f" by {abs(20 * math.log10(thing.gain)):.1f} dB"
-    return f"{action} {thing.words}{by}"

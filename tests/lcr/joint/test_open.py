@@ -16,7 +16,7 @@ from agents.planners.reading import load_offline_planner
 from lcr.checkpoints import WeightsError
 from lcr.cli import main
 from lcr.errors import LcrError
-from lcr.joint.open import OpenRemixer, action_of
+from lcr.joint.open import OpenRemixer
 from lcr.joint.query import Answer, QueryModel, Thresholds
 from lcr.joint.torch_network import TorchNetwork, tables_of
 from lcr.lexicon import load_lexicon
@@ -24,6 +24,7 @@ from lcr.nn.query.names import STYLE_COLUMNS, NameVectors, StyleVectors
 from lcr.nn.query.remixer import ITEM_HEAD, QueryConfig, QueryRemixer
 from lcr.nn.reader.shipped import weights_of
 from lcr.prompts.reading import OpenReader
+from lcr.prompts.reading.words import action_of
 from lcr.remixer import RefusedError, SystemCard
 
 COLUMNS = len(STYLE_COLUMNS)
