@@ -26,7 +26,7 @@ def extras() -> dict[str, list[str]]:
 
 
 def name_of(requirement: str) -> str:
-    """The package of "torch==2.11.0"."""
+    """The name of the package in a requirement such as "torch==2.11.0"."""
     match = _NAME.match(requirement.strip())
     return match[0] if match else ""
 

@@ -118,7 +118,7 @@ class Conversation:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """All, the recording as it is first; undoing adds one, too."""
+        """All turns so far. The first is the recording itself; undoing is a turn of its own."""
         return tuple(self._turns)
 
     @property

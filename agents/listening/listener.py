@@ -203,7 +203,8 @@ class Listener:
         return found
 
     def _believed(self, evidence: _Evidence, kind: Kind | None = None) -> Beliefs:
-        """A separator that knows kinds counts for more than the model."""
+        """What is believed of a part. Where the separator tells speech from sounds, it is believed
+        before the model."""
         speech, others, *rest = (evidence.fits + _TINY).tolist()
         sure = self.config.kinds_right
         told = {"speech": sure, "audio": 1 - sure, None: speech / (speech + others)}

@@ -46,7 +46,7 @@ class ExternalRemixer:
 
 
 class ExternalExtractor:
-    """A peer that takes out of a mixture what a few words name."""
+    """A program of others that extracts from a mixture what a few words name."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer

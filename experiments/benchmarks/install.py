@@ -60,7 +60,8 @@ def build_wheel(folder: Path) -> Path:
 
 
 def install(wheel: Path, folder: Path) -> Path:
-    """The `python` of a new environment in `folder` that holds the wheel and its extra `run`."""
+    """Install the wheel and its extra `run` in a new environment in `folder`, whose `python` is
+    returned."""
     _run([sys.executable, "-m", "venv", str(folder)])
     python = folder / "bin" / "python"
     _run([str(python), "-m", "pip", "install", "--quiet", f"{wheel}[run]"])

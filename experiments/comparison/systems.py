@@ -65,7 +65,7 @@ class ReadySystem:
 
     @property
     def file_name(self) -> str:
-        """The name with nothing in it that a file's cannot hold."""
+        """The system's name, without characters that a file name cannot hold."""
         return re.sub(r"[^A-Za-z0-9_.-]", "_", self.name)
 
     @property

@@ -40,7 +40,7 @@ PARTS = (*TABLES, "claims")
     resumes=True,
 )
 def main(given: argparse.Namespace) -> int:
-    """Make every table; 1 where one failed."""
+    """Make every table; returns exit status 1 where one failed."""
     started = time.monotonic()
     failed = 0
     options = options_of(given)

@@ -162,7 +162,8 @@ class Store:
     def spend(
         self, usage: Usage, *, before: Usage = _NONE, most: Callable[[Usage], None] | None = None
     ) -> None:
-        """Count `usage` in the place of `before`, unless `most` raises for what that makes."""
+        """Replace the amount `before`, which was counted earlier, by `usage`. `most` may refuse the
+        new total by raising."""
         change = (
             usage.tokens_in - before.tokens_in,
             usage.tokens_out - before.tokens_out,

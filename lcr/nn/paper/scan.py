@@ -105,7 +105,7 @@ def by_doubling(decay: Tensor, x: Tensor, *, reverse: bool = False) -> None:
 
 
 class _Context(Protocol):
-    """What forward leaves for backward."""
+    """What the forward pass keeps for the backward pass."""
 
     chunk: int
     recurrence: Recurrence

@@ -172,7 +172,7 @@ class _Geometry:
 
 
 class _Context(Protocol):
-    """What forward leaves for backward."""
+    """What the forward pass keeps for the backward pass."""
 
     geometry: _Geometry
     saved_tensors: tuple[Tensor, ...]

@@ -11,8 +11,9 @@ from lcr.prompts.reading.things import WHOLE, Kind, NamedThing
 
 
 def told_apart(things: list[NamedThing]) -> tuple[list[NamedThing], list[str]]:
-    """Without persons of whom nothing is said but who they are, where there are several of them
-    ("the interviewer", "the guest"): no voice tells that. Also their words."""
+    """Leave out persons who are described by nothing but their role, such as "the interviewer" and
+    "the guest", where they are to have different gains: no voice tells a role. Returns what stays,
+    and the words of those left out."""
     alike = [t for t in things if t.kind == "voice" and not t.styles and t.relation is None]
     if len({thing.gain for thing in alike}) < 2:
         return things, []
@@ -55,7 +56,7 @@ def _identity(thing: NamedThing) -> object:
 
 
 def wins(thing: NamedThing, things: Sequence[NamedThing], rest_gain: float) -> bool:
-    """Whether it is an exception to something broader that has another gain."""
+    """Whether a thing is an exception to a broader one that has another gain."""
     if thing.kind in WHOLE:
         return False
     if rest_gain == 0 and thing.action is Action.REMOVE:

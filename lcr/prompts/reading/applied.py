@@ -26,7 +26,7 @@ class Places(Protocol):
     """Where names lie in a space of meanings."""
 
     def place(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """(words, dimensions), of length 1."""
+        """The meaning vectors (words, dimensions), of length 1."""
         ...
 
 

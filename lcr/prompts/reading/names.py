@@ -88,7 +88,7 @@ def _keys(name: str) -> frozenset[tuple[str, ...]]:
 
 
 def content_words(words: str) -> tuple[str, ...]:
-    """Those that say what it is, in order and lower case."""
+    """The words of a name that say what it is (no articles and the like), in order, lower case."""
     text = _OF.sub("", " ".join(words.lower().replace("-", " ").split()))
     found = [w.removesuffix("'s") for w in _WORD.findall(text) if w not in _EMPTY]
     least = [w for w in found if w not in _HEARD]

@@ -48,7 +48,7 @@ class WordPieces:
         return cls(model["vocab"])
 
     def cut(self, text: str, most: int) -> Cut:
-        """`most` pieces at most, the two marks included."""
+        """Cut a text into at most `most` pieces, the two marks included."""
         begin, end = (self.vocabulary[mark] for mark in ("[CLS]", "[SEP]"))
         ids, offsets = [begin], [(0, 0)]
         words: list[int | None] = [None]
