@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from lcr.audio.core import read_audio, resample
 from lcr.data.mixtures import GIVEN, Example, MixtureConfig
-from lcr.data.tables import LayoutError, fuss_examples, read_table
+from lcr.data.tables import LINE, LayoutError, fuss_examples, read_table
 from lcr.instruction import (
     Action,
     AudioDescription,
@@ -31,6 +32,7 @@ from lcr.prompts.generator import Prompt
 
 _RULE = 1  # goes into the digest; raise it when the same files give other samples
 _GENDERS = {"M": "male", "F": "female"}
+_SLACK_S = 0.1  # by which the sounds of an item may differ in length
 _STEMS = ("vocals", "drums", "bass", "other")
 
 
@@ -78,8 +80,18 @@ def _dcase(root: Path) -> Iterator[Item]:
             words=caption,
             target=folder / f"{source}.wav",
             others=(folder / f"{noise}.wav",),
-            snr_db=float(snr),
+            snr_db=_decibels(snr, f"{table} line {row[LINE]}"),
         )
+
+
+def _decibels(text: str, place: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise LayoutError(f"{place}: snr is {text!r}, which is no number of dB")
+    return found
 
 
 def _segments(name: str) -> Callable[[Path], Iterator[Item]]:
@@ -196,7 +208,9 @@ class PublicMixtures:
         missing: dict[str, None] = {}
         found = []
         for item in items:
-            absent = [str(file.relative_to(root)) for file in item.files if not file.is_file()]
+            if not item.words.strip(" ."):
+                raise LayoutError(f"{layout}: item {item.id} in {root} has no words")
+            absent = [_within(root, file) for file in item.files if not file.is_file()]
             missing.update(dict.fromkeys(absent))
             if not absent:
                 found.append(item)
@@ -223,17 +237,10 @@ class PublicMixtures:
         """Example `index`. Raises IndexError, AudioFileError when a file cannot be read,
         LayoutError for files that do not fit together."""
         item = self._items[index]
-        target = self._read(item.target)
-        if item.mixture is not None:
-            mixture = self._read(item.mixture)
-            target, mixture = _same_length(target, mixture)
-            rest = mixture - target
-        else:
-            others = [self._read(path) for path in item.others]
-            target, *others = _same_length(target, *others)
-            rest = np.sum(others, axis=0, dtype=np.float32)
-            if item.snr_db is not None:
-                target, rest = _at_snr(target, rest, item.snr_db)
+        try:
+            target, rest = self._sounds(item)
+        except LayoutError as error:
+            raise LayoutError(f"{self.name}, item {item.id}: {error}") from error
         words = item.words.strip().rstrip(".")
         told = item.descriptions or (AudioDescription(label=words), AudioDescription(label="rest"))
         prompt = f"Extract {words[:1].lower()}{words[1:]}."
@@ -252,6 +259,27 @@ class PublicMixtures:
             groups=clips,
         )
 
+    def _sounds(self, item: Item) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The target, and the rest of the mixture."""
+        target = self._read(item.target)
+        if item.mixture is not None:
+            target, mixture = self._same_length(target, self._read(item.mixture))
+            return target, mixture - target
+        others = [self._read(path) for path in item.others]
+        target, *others = self._same_length(target, *others)
+        rest: NDArray[np.float32] = np.sum(others, axis=0, dtype=np.float32)
+        return (target, rest) if item.snr_db is None else _at_snr(target, rest, item.snr_db)
+
+    def _same_length(self, *signals: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Without the few samples that resampling and codecs leave at an end."""
+        if len({signal.shape[:-1] for signal in signals}) > 1:
+            raise LayoutError("a mixture and its sources have different numbers of channels")
+        lengths = [signal.shape[-1] for signal in signals]
+        if max(lengths) - min(lengths) > _SLACK_S * self.layout.sample_rate:
+            told = ", ".join(f"{length / self.layout.sample_rate:.2f}" for length in lengths)
+            raise LayoutError(f"its sounds have different lengths: {told} s")
+        return [signal[..., : min(lengths)] for signal in signals]
+
     def _read(self, path: Path) -> NDArray[np.float32]:
         """(samples,) in mono, else (channels, samples)."""
         clip = read_audio(path)
@@ -260,11 +288,8 @@ class PublicMixtures:
         return found[0] if self.layout.mono else found
 
 
-def _same_length(*signals: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    if len({signal.shape[:-1] for signal in signals}) > 1:
-        raise LayoutError("a mixture and its sources have different numbers of channels")
-    shortest = min(signal.shape[-1] for signal in signals)
-    return [signal[..., :shortest] for signal in signals]
+def _within(root: Path, file: Path) -> str:
+    return str(file.relative_to(root) if file.is_relative_to(root) else file)
 
 
 def _at_snr(

@@ -227,3 +227,33 @@ def test_missing_sounds_are_counted_and_another_head_is_refused(tmp_path: Path) 
     index.write_text("idx,caption\n7,Rain\n")
     with pytest.raises(LayoutError, match="first missing file"):
         mixtures("clotho", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "old", "new", "told"),
+    [
+        ("dcase24-lass", "lass_synthetic_validation.csv", ",5,", ",loud,", "line 2"),
+        ("dcase24-lass", "lass_synthetic_validation.csv", ",5,", ",nan,", "line 2"),
+        ("dcase24-lass", "lass_synthetic_validation.csv", ",5,", ",,", "line 2"),
+        ("dcase24-lass", "lass_synthetic_validation.csv", "A dog is barking.", "", "no words"),
+        ("audioset", "metadata/audioset_eval.csv", "evaluation/", "/", "first missing file is /"),
+        ("vggsound", "metadata/vggsound_eval.csv", "s00", "../s00", "first missing file"),
+    ],
+)
+def test_a_wrong_value_in_an_index_is_one_clear_line(
+    name: str, index: str, old: str, new: str, told: str, tmp_path: Path
+) -> None:
+    TREES[name](tmp_path)
+    file = tmp_path / index
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(LayoutError, match=told):
+        mixtures(name, tmp_path)
+
+
+def test_sounds_that_do_not_fit_together_are_told_by_their_item(tmp_path: Path) -> None:
+    TREES["clotho"](tmp_path)
+    sound(tmp_path / "data" / "clotho" / "segment-0.wav", 32_000, 0.25)
+    with pytest.raises(LayoutError, match=r"item 0: .* 0\.25, 0\.50 s"):
+        mixtures("clotho", tmp_path).example(0)
+    sound(tmp_path / "data" / "clotho" / "segment-0.wav", 32_000, 0.499)
+    assert mixtures("clotho", tmp_path).example(0).mixture.shape == (15_968,)
