@@ -24,14 +24,17 @@ def load_local(name: str, *, budget: Budget, device: str = "cpu") -> LocalChatMo
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from lcr.nn.reader.text_encoder import quiet
+
     # Checkpoints in half precision decode slowly on a CPU.
     dtype = torch.float32 if device == "cpu" else "auto"
     try:
         folder = find_base(name)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=dtype
-        )
+        with quiet():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, dtype=dtype
+            )
     except MissingWeightsError as error:
         raise MissingModelError(str(error)) from error
     except (OSError, ValueError, KeyError) as error:

@@ -105,6 +105,7 @@ class Peer:
         request = {"id": self._count, **fields, "wav": _encoded(audio, sample_rate)}
         deadline = time.monotonic() + self._seconds
         try:
+            self._check_silent()
             self._send(request, deadline)
             return self._read_answer(deadline, sample_rate, (channels, audio.shape[1]))
         except _ToldError as error:  # it is well, and says what it could not do
@@ -155,6 +156,14 @@ class Peer:
         except BaseException:
             self.close()
             raise
+
+    def _check_silent(self) -> None:
+        """Nothing may wait to be read: it would pass for the answer to what is asked next."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        if self._left or (select.select([pipe], [], [], 0)[0] and os.read(pipe, 1)):
+            raise PeerError("it wrote more than an answer to each request")
 
     def _send(self, request: Mapping[str, object], deadline: float) -> None:
         assert self._process is not None

@@ -23,6 +23,7 @@ from baselines.composite.planning import Plan
 from lcr.base_weights import MissingWeightsError, weights_sha256
 from lcr.checkpoints import WEIGHTS_FILE, WeightsError, find_checkpoint, no_larger_than, read_state
 from lcr.instruction import Description
+from lcr.nn.reader.text_encoder import quiet
 from lcr.remixer import Oracle, OracleUse, Step
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def load_planner(*, weights: str | Path = DEFAULT_WEIGHTS) -> GenerativePlanner:
         )
     try:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-        with no_larger_than(read_state(folder / WEIGHTS_FILE)):
+        with quiet(), no_larger_than(read_state(folder / WEIGHTS_FILE)):
             model = GPT2LMHeadModel.from_pretrained(
                 folder, local_files_only=True, dtype=torch.float32
             )

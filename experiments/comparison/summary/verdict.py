@@ -49,9 +49,10 @@ def _winner(families: Mapping[str, Any]) -> str:
             f"composite: {interval}; joint leads in {sure} of the resamples)."
         )
     return (
-        f"Undecided between joint and composite: {joint}, the best that remixes in one pass, less "
-        f"{composite}, the best that reads, separates and mixes, is {_db(gap)} dB of SNR "
-        f"improvement ({interval}; the best joint system leads in {sure} of the resamples)."
+        f"Undecided between joint and composite: {joint}, the best that remixes in one pass, "
+        f"improves SNR by {_db(abs(gap))} dB {'more' if gap >= 0 else 'less'} than {composite}, "
+        f"the best that reads, separates and mixes (joint less composite: {interval}; the best "
+        f"joint system leads in {sure} of the resamples)."
     )
 
 

@@ -102,7 +102,7 @@ def load_text_encoder(folder: Path, settings: ReaderConfig) -> TextEncoder:
     if settings.bits is not None:
         options["quantization_config"] = _quantisation(settings.bits, options["dtype"])
     try:
-        with _quiet():
+        with quiet():
             config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
             tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             kind: Any = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
@@ -250,7 +250,7 @@ def _with_lora(model: PreTrainedModel, lora: LoraConfig, *, quantised: bool) -> 
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No bar for 0.1 s of loading and no report of heads that are not used: noise everywhere."""
     from transformers.utils import logging as untyped
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from baselines.clap.checkpoint import load_clap
 from lcr.nn.reader.text_encoder import MissingPackageError
 from tests.baselines.clap.test_public import laion_file
+from tests.environments import make_environment
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,28 +38,8 @@ def wide(content: dict[str, dict[str, object]]) -> dict[str, object]:
 @pytest.mark.rehearsal
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="numpy 1 has no wheel for Python 3.13")
 def test_the_official_clap_is_ours_in_an_environment_of_its_own(tmp_path: Path) -> None:
-    """Everything but what laion-clap wants otherwise is lent from this environment."""
     home = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    own = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-    lent = [sysconfig.get_path("purelib"), *(p for p in sys.path if p.endswith("site-packages"))]
-    line = f"import sys; sys.path += {lent!r}\n"
-    (Path(own) / "lent.pth").write_text(line)
-    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*install, "laion-clap==1.1.7", "numpy<2", "scipy<1.16", "pandas<3"],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode and "No matching distribution" in done.stderr:
-        pytest.skip("there is no package index")
-    assert done.returncode == 0, done.stderr
+    python = make_environment(home, "laion-clap==1.1.7", "numpy<2", "scipy<1.16", "pandas<3")
     # In the project's folder, so that its own packages are found; nothing reaches the hub.
     quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "WANDB_MODE": "disabled"}
     told = subprocess.run(

@@ -86,6 +86,9 @@ def misbehave(asked):
                 ).decode(),
             }
         )
+    elif WAY == "answers_ahead":
+        ahead = {**answer(asked, 0.0), "id": asked["id"] + 1}
+        say(json.dumps(good) + "\n" + json.dumps(ahead))
     elif WAY == "says_no":
         say({"id": asked["id"], "error": "out of memory"})
     else:

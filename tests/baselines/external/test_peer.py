@@ -84,6 +84,14 @@ def test_what_is_no_answer_is_an_error_and_the_next_request_is_answered(
 
 
 @pytest.mark.slow
+def test_an_answer_to_what_was_not_asked_yet_is_none(start: Callable[..., Peer]) -> None:
+    peer = start("answers_ahead")
+    ask(peer)
+    with pytest.raises(PeerError, match="more than"):
+        ask(peer)
+
+
+@pytest.mark.slow
 def test_a_peers_own_error_does_not_end_it(start: Callable[..., Peer]) -> None:
     peer = start("says_no")
     process = peer._process
