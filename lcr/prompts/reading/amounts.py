@@ -90,7 +90,9 @@ _NUMBER = (
 _PART = rf"(?:(?P<count>\d+|{NUMBER_WORDS})[ -])?(?P<part>{'|'.join(_PARTS)})s?"
 _PERCENT = r"(?:%|percent\b|per cent\b)"
 _LEVEL = r"(?:volume|level|loudness|amplitude|gain)"
-_OF = rf"(?: as (?P<how>\w+)| (?:of )?(?:its|their|the|his|her) (?:\w+ )?{_LEVEL}| {_LEVEL}\b)"
+_OF = (
+    rf"(?: (?:as|so) (?P<how>\w+)| (?:of )?(?:its|their|the|his|her) (?:\w+ )?{_LEVEL}| {_LEVEL}\b)"
+)
 _HOW = rf" (?:as )?(?:loud|quiet|soft|faint|less|more|low)\w*| the {_LEVEL}"
 
 Meaning = Callable[[re.Match[str], Direction], float]

@@ -140,7 +140,10 @@ def _unread_amounts(text: str, spans: Sequence[Span], stated: Sequence[Span]) ->
     """What looks like an amount, where neither the thing before it nor the one behind has one."""
     unread = []
     for found in _NUMBER.finditer(text):
-        before = [span for span in spans if span.start < found.start()][-1:]
+        before = [span for span in spans if span.start < found.start()]
+        # "everything but the piano down 4 dB": what is excepted has no amount, everything has
+        excepted = before and before[-1].action is Action.KEEP
+        before = before[-2 if excepted and ALL_BUT.search(text.lower()) else -1 :]
         behind = [span for span in spans if span.start >= found.start()][:1]
         if not any(span in stated for span in (*before, *behind)):
             unread.append(found[0])

@@ -64,6 +64,7 @@ def db(factor: float) -> float:
         ("by a third", "up", db(4 / 3)),
         ("a quarter as loud", "down", db(1 / 4)),
         ("two thirds as loud", "down", db(2 / 3)),
+        ("one third so loud as now", "down", db(1 / 3)),
         ("to three quarters", "down", db(3 / 4)),
         ("three times louder", "up", db(3)),
         ("4 times quieter", "down", db(1 / 4)),

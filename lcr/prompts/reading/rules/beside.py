@@ -26,6 +26,9 @@ BESIDE = {
     Action.KEEP: (
         r"(?!)",
         r"(?:same|flat|unchanged|untouched|the way (?:it|they) (?:is|are)|"
+        r"(?:(?:can|may|should|must|shall|will) )?(?:stays?|remains?|be left|be kept) "
+        r"(?:just |exactly )?"
+        r"(?:where|as|how|put|alone|like) ?(?:(?:it|they|he|she)(?: is| are|'s|'re))?|"
         r"(?:very |so )?(?:hard|difficult|impossible|tough) to (?:follow|understand))",
     ),
     Action.REMOVE: (
@@ -74,6 +77,8 @@ _PART_OF = re.compile(
     r"(?:the |my |that )$"
 )
 _CAUGHT = re.compile(r"\bonly (?:catch|hear|get|understand|follow) (?:half|parts?|bits|some) of $")
+_NOTHING_OF = re.compile(r"\b(?:nothing|none) of (?:the |my |that |this )?$")
+_ONLY_THE = re.compile(r"[,;.!]\s*(?:but )?(?:only|just) (?:the |my |that )?$")
 _GONE_IT = re.compile(rf"\b{REMOVE} (?:it|them|that|this|him|her)\b")
 _SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
 _BROUGHT = re.compile(r"\b(?:help|bring|make|let)\w* (?:the |my )?$")

@@ -27,8 +27,8 @@ _UNDER = re.compile(
     r"\b(?:over|because of|due to|through|with|next to|behind|above|under|in|by|for all)\b"
 )
 _DROWNED = re.compile(
-    r"\b(?:is|are|gets?|being) (?:\w+ )?(?:drowned(?: out)?|lost|buried|masked|covered|swallowed|"
-    r"overpowered)\b"
+    r"\b(?:is|are|was|were|gets?|got|being)(?:n't| not)? (?:\w+ )?"
+    r"(?:drowned(?: out)?|lost|buried|masked|covered|swallowed|overpowered)\b"
 )
 _DROWNS = re.compile(rf"^ {DROWNS}\b")
 _SPOILS = re.compile(r"^ (?:just |really )?(?:spoil|ruin|destroy|wreck|disturb)s?\b")
@@ -66,9 +66,9 @@ def masked(text: str, spans: Sequence[Span]) -> list[Span]:
         wanted = match.end() if match.re is _UNHEARD else 0
         for i, span in enumerate(found):
             if under.end() <= span.start < stop and span.action is not Action.REMOVE:
-                found[i] = replace(span, action=Action.DOWN)
+                found[i] = _with(Action.DOWN, span)
             elif wanted <= span.start < under.start() and span.action is not Action.UP:
-                found[i] = replace(span, action=Action.KEEP)
+                found[i] = _with(Action.KEEP, span)
     for i, (one, other) in enumerate(pairwise(found)):
         gap = text[one.stop : other.start]
         if _DROWNS.match(gap) and _MAKE.search(text[: one.start]):
@@ -94,4 +94,4 @@ def masked(text: str, spans: Sequence[Span]) -> list[Span]:
 
 
 def _with(action: Action, span: Span) -> Span:
-    return replace(span, action=action)
+    return replace(span, action=action, sure=1.0)

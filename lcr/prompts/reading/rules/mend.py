@@ -13,7 +13,14 @@ from lcr.prompts.reading.keywords import styles_of
 from lcr.prompts.reading.rules.beside import beside, likewise
 from lcr.prompts.reading.rules.masking import masked
 from lcr.prompts.reading.rules.missed import joined, listed, with_missed
-from lcr.prompts.reading.rules.negation import CLAUSE_END, corrected, doubts, excepted, negated
+from lcr.prompts.reading.rules.negation import (
+    CLAUSE_END,
+    corrected,
+    doubts,
+    excepted,
+    excepted_of_kind,
+    negated,
+)
 from lcr.prompts.reading.rules.not_things import (
     is_named_behind,
     is_no_thing,
@@ -61,7 +68,7 @@ def mended(text: str, spans: Sequence[Span]) -> Mended:
     found = _so_that(lower, masked(lower, found))
     found = _said_again(lower, found)
     found = corrected(lower, found)
-    found = excepted(lower, found)
+    found = excepted_of_kind(lower, excepted(lower, found))
     found, heeded = negated(lower, found)
     return Mended(tuple(found), tuple(doubts(text, lower, found, heeded)))
 

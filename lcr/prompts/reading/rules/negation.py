@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from lcr.instruction import Action
 from lcr.prompts.cues import CHANGED, GONE, LESS, MORE, VERBS
+from lcr.prompts.reading.names import broader, look_up
 from lcr.prompts.reading.things import Kind, Span
 
 CHANGE = rf"(?:{LESS}|{MORE}|{GONE}|{CHANGED}|tak(?:e|ing)|turn(?:ing)?|mak(?:e|ing)|let(?:ting)?)"
@@ -52,6 +53,12 @@ ALL_BUT = re.compile(
     r"(?:that|which)(?:'s| is| are)(?: not|n't)) "
 )
 """An exception of everything, and what is asked of everything."""
+_KIND_BUT = re.compile(
+    r"\b(?:all|every|each|any|(?:all|each|any) of)(?: the| my| these| those)? "
+    r"(?P<kind>\w+(?: \w+)?)(?P<but> (?:but|bar|barring|save(?: for)?|except(?: for)?|apart from|"
+    r"other than|besides|excluding|minus)(?: for)? (?:the |my |that |this |a |an )?)(?P<one>\w+)"
+)
+"""An exception of a kind: "every bird bar the crow"."""
 _SCOPE = re.compile(
     r"(?:all |all of |any )?(?:the |my |our )?(?P<what>(?:background |ambient |surrounding )?"
     r"(?:sounds?|noises?)|(?P<speech>speech|voices|speakers|talking|dialogue))\b"
@@ -150,6 +157,30 @@ def excepted(text: str, spans: Sequence[Span]) -> list[Span]:
         found = [replace(s, action=pair[1]) if s.start in inside else s for s in found]
         found = [s for s in found if s.stop <= match.start() or s.start >= match.end()]
         found.append(Span(*match.span("all"), "everything", pair[0]))
+    return sorted(found, key=lambda s: s.start)
+
+
+def excepted_of_kind(text: str, spans: Sequence[Span]) -> list[Span]:
+    """ "Mute every animal bar the dog": the dog is kept, be "bar" taken for a part of the name."""
+    found = list(spans)
+    for match in _KIND_BUT.finditer(text):
+        end = CLAUSE_END.search(text, match.end("but"))
+        stop = end.start() if end else len(text)
+        before = [s for s in found if s.start < match.start("but") and s.stop > match.start("kind")]
+        if not before or broader(text[match.start("kind") : match.start("but")]) is None:
+            continue
+        asked = before[-1].action
+        cut = replace(before[-1], stop=match.start("but"))
+        found = [cut if s is before[-1] else s for s in found]
+        found = [
+            replace(s, action=Action.KEEP, sure=1.0)
+            if match.end("but") <= s.start < stop and s.action is asked
+            else s
+            for s in found
+        ]
+        start, stop = match.span("one")
+        if not any(s.start <= start < s.stop for s in found) and look_up(match["one"]).whole:
+            found.append(Span(start, stop, "sound", Action.KEEP))
     return sorted(found, key=lambda s: s.start)
 
 
