@@ -45,7 +45,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 _ONE_WORD = re.compile(r"(?!(?:it|this|that)$)[\w-]+|my \w+|both \w+|everything else")
 _NOT_IN_NAMES = re.compile(
     r"\b(?:over|behind|under|with|to|from|when|while|that|who|and|or|in|is|are|but|not|of|me|a|the|"
-    r"just|only|too|so|more|less)\b"
+    r"just|only|too|so|more|less)\b|\b\d*(?:db|decibels?|percent)\b"
 )
 _BEHIND = r"(?:,? (?:please|thanks|for me|though|here|again))*[\s.!?]*"
 

@@ -77,8 +77,6 @@ _PART_OF = re.compile(
     r"(?:the |my |that )$"
 )
 _CAUGHT = re.compile(r"\bonly (?:catch|hear|get|understand|follow) (?:half|parts?|bits|some) of $")
-_NOTHING_OF = re.compile(r"\b(?:nothing|none) of (?:the |my |that |this )?$")
-_ONLY_THE = re.compile(r"[,;.!]\s*(?:but )?(?:only|just) (?:the |my |that )?$")
 _GONE_IT = re.compile(rf"\b{REMOVE} (?:it|them|that|this|him|her)\b")
 _SHUT = re.compile(r"\b(shut|clean|tidy)\w*(?: (?:the|this|that|my|those|these|all|your))* $")
 _BROUGHT = re.compile(r"\b(?:help|bring|make|let)\w* (?:the |my )?$")
