@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from baselines.ideal import IdealMaskConfig, IdealMaskRemixer, ideal_binary_mask, ideal_ratio_mask
+from lcr.evaluation.effective import followed
 from lcr.evaluation.metrics import snr_db
 from lcr.instruction import (
     AudioDescription,
@@ -108,6 +109,39 @@ def test_the_ratio_mask_of_two_equal_sources_is_the_mean_gain() -> None:
     true = instruction("1D", DESCRIPTIONS[:2])
     mixture, _, estimate = remixed(ideal_ratio_mask(), sources, true)
     np.testing.assert_allclose(estimate, 0.75 * mixture, atol=1e-6)
+
+
+@MASKS
+def test_sources_that_sound_in_turn_follow_the_prompt_exactly(mask: IdealMaskRemixer) -> None:
+    silence = round(0.1 * RATE)
+    noise = 0.1 * np.random.default_rng(1).standard_normal((4, RATE // 2))
+    sources = np.zeros((4, 1, 4 * (RATE // 2 + silence)), np.float32)
+    for i, one in enumerate(noise):
+        start = i * (RATE // 2 + silence) + silence // 2
+        sources[i, 0, start : start + RATE // 2] = one
+    true = instruction("U10D", DESCRIPTIONS)
+    _, _, estimate = remixed(mask, sources, true)
+    found = followed(estimate=estimate, sources=sources, gains=true.gains)
+    up, kept, gone, down = found.effective_gains_db
+    assert (up, kept, down) == pytest.approx((6.02, 0, -6.02), abs=0.01)
+    assert gone is not None
+    assert gone < -60
+    assert found.metrics["action_accuracy"] == 1
+    assert found.metrics["harm_db"] == pytest.approx(0, abs=1e-3)
+    assert found.metrics["gain_error_db"] == pytest.approx(0, abs=1e-3)
+
+
+def test_the_ratio_mask_of_equal_magnitudes_harms_one_as_it_leaks_the_other() -> None:
+    """In each channel both sources have the same magnitudes, so that the mask is the mean gain."""
+    one = 0.1 * np.random.default_rng(2).standard_normal(RATE)
+    sources = np.stack([[one, one], [one, -one]]).astype(np.float32)
+    true = instruction("10", DESCRIPTIONS[:2])
+    _, _, estimate = remixed(ideal_ratio_mask(), sources, true)
+    found = followed(estimate=estimate, sources=sources, gains=true.gains)
+    assert found.effective_gains_db == pytest.approx((-6.02, -6.02), abs=0.01)
+    assert found.metrics["harm_db"] == pytest.approx(6.02, abs=0.01)
+    assert found.metrics["leakage_db"] == pytest.approx(-6.02, abs=0.01)
+    assert found.metrics["action_accuracy"] == 0
 
 
 @MASKS
