@@ -70,19 +70,25 @@ def join_processes(rank: int, world: int, port: int, threads: int) -> None:
 
 
 @contextmanager
-def ended_by_errors() -> Iterator[None]:
-    """End this process at once on an error where it is one of several. Else torch, as it takes down
-    the group that has lost a process, may wait for ever for a thread that waits for it."""
+def ended_at_once() -> Iterator[None]:
+    """End this process at once when its work is done or has failed, where it is one of several.
+    Else torch, as it takes down their group, may wait for ever for a thread that waits for the
+    interpreter's lock. LcrError and OSError are passed on."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    status = EXIT_OK
     try:
         yield
     except (LcrError, OSError):
         raise
     except Exception:
-        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        if not several:
             raise
         traceback.print_exc()
+        status = EXIT_FAILED
+    if several:
+        sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(1)
+        os._exit(status)
 
 
 def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) -> None:
@@ -95,7 +101,7 @@ def worker(rank: int, options: argparse.Namespace, recipe: Recipe, port: int) ->
 def work(options: argparse.Namespace, recipe: Recipe) -> None:
     """Do this process's part; end with one line and status 2 on what a person can put right."""
     try:
-        with ended_by_errors():
+        with ended_at_once():
             _work(options, recipe)
     except LcrError as error:
         if int(os.environ.get("RANK", "0")) == 0:

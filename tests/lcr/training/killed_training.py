@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.train import ended_by_errors, join_processes
+from experiments.train import ended_at_once, join_processes
 from lcr.data.mixtures import Example
 from lcr.prompts.generator import Prompt
 from lcr.training.data import Batch
@@ -122,12 +122,12 @@ def train(job: Job) -> None:
     if job.full:
         os.fsync = _no_space
     try:
-        with ended_by_errors():
+        with ended_at_once():
             one.run(budget_s=1e9, report=lambda step, total, figures: None)
+            one.accelerator.end_training()
     except OSError as error:
         print(error, file=sys.stderr)
         sys.exit(3)
-    one.accelerator.end_training()
 
 
 def _no_space(descriptor: object) -> None:

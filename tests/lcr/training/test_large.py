@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.multiprocessing.spawn import start_processes
 
-from experiments.train import join_processes
+from experiments.train import ended_at_once, join_processes
 from lcr.data.mixtures import Example, MixtureConfig, MixtureSet
 from lcr.errors import LcrError
 from lcr.nn.grounded.remixer import GroundedRemixer
@@ -61,8 +61,9 @@ def one_of_two(rank: int, folder: Path, base: Path, port: int) -> None:
     parts = [p for p in made.stage.modules.parameters() if isinstance(p, DTensor)]
     assert parts
     assert all(p.to_local().numel() < p.numel() and not p.requires_grad for p in parts)
-    torch.save(trained(made), folder / f"{rank}.pt")
-    made.accelerator.end_training()
+    with ended_at_once():
+        torch.save(trained(made), folder / f"{rank}.pt")
+        made.accelerator.end_training()
 
 
 @pytest.mark.slow
